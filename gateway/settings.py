@@ -1,0 +1,157 @@
+"""Every setting and every limit of the house, with its unit, its default and why it is that much.
+
+Pure values: `gateway/run/config.py` reads them from gateway.toml and the environment. A field's
+comment is its documentation; `keybrake config show` and gateway.toml repeat it for operators.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+MIB = 1024 * 1024
+
+
+class Secret:
+    """A credential that shows itself to nobody: `str`, `repr` and logs give [secret]."""
+
+    __slots__ = ("_value",)
+
+    def __init__(self, value: str) -> None:
+        self._value = value
+
+    def reveal(self) -> str:
+        return self._value
+
+    def __repr__(self) -> str:
+        return "[secret]"
+
+    __str__ = __repr__
+
+
+@dataclass(frozen=True, slots=True)
+class ServerSettings:
+    listen: str = "127.0.0.1:8080"
+    """host:port of the callers' side; port 0 lets the system pick."""
+    public_url: str = ""
+    """How callers reach this instance; given out as base_url. Default: http:// and the listen address."""
+    admin_listen: str = ""
+    """A listener of its own for /vault, /dashboard and /metrics; empty: they share the callers' one."""
+    connections_max: int = 10_000
+    """Open client connections in total; beyond it a new one gets 503 and is closed."""
+    connections_per_source_max: int = 4_096
+    """From one address. High, since Make and load balancers share theirs."""
+    head_bytes_max: int = 16_384
+    """A request's head. SDK heads are about 1 KB; nginx takes 8 KB a line."""
+    headers_max: int = 64
+    """Header lines in one head."""
+    target_bytes_max: int = 4_096
+    """Path and query."""
+    priced_body_bytes_max: int = MIB
+    """A body that is read whole to be priced; beyond it 413."""
+    metered_answer_bytes_max: int = MIB
+    """An answer that is read whole to be settled; a longer one streams and settles at the quote."""
+    head_timeout_s: float = 10.0
+    """From a connection's first byte of a head to its last."""
+    body_timeout_s: float = 20.0
+    """For a body that is read whole, from head to last byte."""
+    body_rate_min: int = 1_000
+    """Bytes a second that a streamed body must make on average, once body_timeout_s has passed."""
+    write_timeout_s: float = 20.0
+    """A client that takes nothing for so long is cut off."""
+    idle_timeout_s: float = 75.0
+    """Between two requests; longer than the 60 s of common load balancers."""
+    drain_timeout_s: float = 30.0
+    """How long calls in flight may take after SIGTERM."""
+    buffer_bytes_max: int = 262_144
+    """High-water mark of each direction of each connection: where flow control pauses the sender."""
+    guesses_per_minute: int = 20
+    """Unknown keys from one address before 429. A valid key is never refused for its address."""
+    host_routes: Mapping[str, str] = field(default_factory=dict)
+    """Exact host name -> vendor (or `vendor/product`), for SDKs that cannot hold a base path."""
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerSettings:
+    shards: tuple[str, ...] = ("sqlite:var/ledger-0.db", "sqlite:var/ledger-1.db")
+    """One journal file, thread and hash chain each."""
+    synchronous: str = "FULL"
+    """FULL: a hold survives power loss. NORMAL: it survives a crash of the process only."""
+    checkpoint_entries: int = 200_000
+    """Entries after which the books are written whole and older entries move to an archive."""
+    stall_refuse_s: float = 2.0
+    """A journal without progress for so long, with holds waiting: new holds get 503."""
+    stall_exit_s: float = 10.0
+    """And after so long the process exits, to replay on start."""
+    reserve_bytes: int = 4 * MIB
+    """Kept free in a file of its own, so that settlements still fit on a full disk."""
+    audit: str = "sqlite:var/audit.db"
+    """The audit log; rebuilt from the journals if lost."""
+    retry_memory_h: int = 20
+    """How long an Idempotency-Key keeps its hold. Stripe forgets after 24 h."""
+
+
+@dataclass(frozen=True, slots=True)
+class MoneySettings:
+    rates_file: str = ""
+    """Exchange rates; empty: the table that ships with the product."""
+    rates_margin_percent: str = "2"
+    """Put on every rate but USD, since the vendor converts later than we do."""
+    rates_age_max_days: int = 30
+    """An older table prices USD only."""
+
+
+@dataclass(frozen=True, slots=True)
+class AccountSettings:
+    """One set of real credentials at a vendor."""
+
+    name: str
+    secret: Secret
+    account_sid: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class VendorSettings:
+    name: str
+    base_url: str
+    """Where calls go; plain http only to loopback unless allow_plain_http."""
+    hosts: Mapping[str, str] = field(default_factory=dict)
+    """Other hosts of the vendor, by their name in our path (`files`)."""
+    accounts: Mapping[str, AccountSettings] = field(default_factory=dict)
+    sandbox: bool = False
+    """No real credentials: calls go to our own stand-in."""
+    allow_plain_http: bool = False
+    ca_file: str = ""
+    """Certificates to trust instead of the system's."""
+    connections_max: int = 512
+    """Per account; beyond it calls wait up to queue_wait_s before their hold, then get 429."""
+    connection_idle_s: float = 30.0
+    """A kept-alive connection that was idle for longer is closed, before the vendor does."""
+    connect_timeout_s: float = 10.0
+    first_byte_timeout_s: float = 30.0
+    """From the request's last byte to the answer's first."""
+    total_timeout_s: float = 60.0
+    """The whole exchange of a call that does not stream; Stripe's SDKs give up at 80 s."""
+    calls_per_second_max: int = 0
+    """The vendor's own limit; calls wait up to queue_wait_s before their hold. 0: not ours to keep."""
+    queue_wait_s: float = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class LogSettings:
+    level: str = "info"
+    format: str = "auto"
+    """json, text, or auto: text on a terminal."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    server: ServerSettings = field(default_factory=ServerSettings)
+    ledger: LedgerSettings = field(default_factory=LedgerSettings)
+    money: MoneySettings = field(default_factory=MoneySettings)
+    vendors: Mapping[str, VendorSettings] = field(default_factory=dict)
+    log: LogSettings = field(default_factory=LogSettings)
+    admin_key: Secret | None = None
+    """From KEYBRAKE_ADMIN_KEY or KEYBRAKE_ADMIN_KEY_FILE; None: one is made at first start."""
+    origins: Mapping[str, str] = field(default_factory=dict)
+    """Dotted name of each setting that is not a default -> where it came from (`gateway.toml:12`)."""
