@@ -1,0 +1,132 @@
+# Daily commands. `make` alone lists them.
+#
+# .venv is made on first use, from the machine's own Python where that is 3.11 or newer (Debian's is
+# built with PGO, worth 17 % CPU), and brought up to date whenever a requirements file changes: a
+# stamp file per set (run, dev, node) remembers what was installed. Every pin carries its hashes, and only
+# wheels are installed, so nothing of a dependency runs at install time.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+MAKEFLAGS += --no-builtin-rules --no-print-directory
+
+VENV := .venv
+BIN := $(VENV)/bin
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+export PIP_NO_INPUT := 1
+PIP := $(BIN)/python -m pip --quiet install --no-input
+PINNED := $(PIP) --only-binary :all: --require-hashes -r
+OWN := gateway ledger vendors bench tests
+
+.PHONY: help
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+# ── using it ────────────────────────────────────────────────────────────────────────────────────
+
+.PHONY: run serve demo
+run: $(VENV)/.run ## set up, then serve on an embedded ledger (with a Stripe sandbox if you have no secret)
+	@exec $(BIN)/keybrake serve
+
+serve: run ## the same
+
+demo: $(VENV)/.run ## a key with a 500 USD cap, charged until it brakes, in 20 seconds
+	@exec $(BIN)/keybrake demo
+
+# ── working on it ───────────────────────────────────────────────────────────────────────────────
+
+.PHONY: test check lint types format unit property integration crash cover bench
+test: lint types $(VENV)/.node ## everything: lint, types, all suites, 100 % of ledger and vendors covered
+	$(BIN)/python -m pytest -q --cov=ledger --cov=vendors --cov-branch --cov-report=term-missing:skip-covered \
+	  --cov-fail-under=100 tests
+
+check: lint types ## before a commit: format, lint, types, unit and property tests
+	$(BIN)/python -m pytest -q tests/unit tests/property tests/test_*.py
+
+lint: $(VENV)/.dev ## format check and lint
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+
+types: $(VENV)/.dev ## mypy, strict
+	$(BIN)/mypy
+
+format: $(VENV)/.dev ## put everything into shape
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+unit: $(VENV)/.dev ## unit tests and the tests that read our own source
+	$(BIN)/python -m pytest -q tests/unit tests/test_*.py
+
+property: $(VENV)/.dev ## hypothesis
+	$(BIN)/python -m pytest -q tests/property
+
+integration: $(VENV)/.node ## a real gateway and the sandbox, from outside; official SDKs
+	$(BIN)/python -m pytest -q tests/integration
+
+crash: $(VENV)/.dev ## kill -9 under load, then read the books
+	$(BIN)/python -m pytest -q tests/crash
+
+cover: $(VENV)/.node ## coverage of everything, branch by branch, into build/coverage
+	$(BIN)/python -m pytest -q --cov --cov-branch --cov-report=term-missing:skip-covered \
+	  --cov-report=html:build/coverage tests/unit tests/property tests/integration tests/test_*.py
+
+bench: $(VENV)/.dev ## CPU and latency per call next to a bare aiohttp proxy
+	$(BIN)/python -m bench
+
+# ── setting it up ───────────────────────────────────────────────────────────────────────────────
+
+.PHONY: pins clean
+pins: $(VENV)/.dev ## after a change to a requirements*.in: write exact versions and hashes again
+	for set in requirements requirements-dev requirements-node; do \
+	  $(BIN)/uv pip compile --quiet --no-config --universal --python-version 3.11 --generate-hashes \
+	    --no-header --no-annotate $$set.in -o $$set.txt; done
+
+clean: ## remove the environment, caches and reports; never var/, which holds the ledger
+	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage .coverage.* \
+	  tests/node/node_modules
+	find $(OWN) -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# The first Python that is new enough and can make an environment; the machine's own comes first. On
+# Debian ensurepip is a package of its own: installed where we may, asked for where we may not.
+define MAKE_VENV
+fit() { "$$1" -c 'import sys, ensurepip, venv; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; }
+for python in /usr/bin/python3 python3 python3.13 python3.12 python3.11 ''; do
+  [ -z "$$python" ] || ! fit "$$python" || break
+done
+if [ -z "$$python" ] && [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
+  echo "installing python3-venv …" >&2
+  export DEBIAN_FRONTEND=noninteractive
+  { apt-get -qq update && apt-get -qq install --no-install-recommends python3-venv; } </dev/null >&2
+  fit /usr/bin/python3 && python=/usr/bin/python3
+fi
+if [ -z "$$python" ]; then
+  echo "keybrake needs Python 3.11 or newer with venv; on Debian: apt-get install python3-venv" >&2
+  exit 3
+fi
+echo "setting up $(VENV) with $$("$$python" --version) …" >&2
+"$$python" -m venv $(VENV)
+endef
+export MAKE_VENV
+
+$(BIN)/python:
+	@eval "$$MAKE_VENV"
+
+$(VENV)/.run: requirements.txt pyproject.toml | $(BIN)/python
+	@echo "installing what the gateway runs on …" >&2
+	@$(PINNED) requirements.txt
+	@$(PIP) --no-deps --no-build-isolation --no-index --config-settings editable_mode=compat -e .
+	@touch $@
+
+$(VENV)/.dev: requirements-dev.txt $(VENV)/.run
+	@echo "installing what tests and checks need …" >&2
+	@$(PINNED) requirements-dev.txt
+	@touch $@
+
+# stripe-node for the tests: with the machine's Node.js if that is 20 or newer, else with one from a wheel.
+$(VENV)/.node: tests/node/package-lock.json requirements-node.txt $(VENV)/.dev
+	@{ command -v npm && node -e 'process.exit(parseInt(process.versions.node) < 20 ? 1 : 0)'; } >/dev/null 2>&1 || { \
+	  echo "no Node.js 20 here: installing one into $(VENV) …" >&2; $(PINNED) requirements-node.txt; }
+	@npm ci --silent --prefix tests/node </dev/null
+	@touch $@
