@@ -11,7 +11,8 @@ Headers = list[tuple[bytes, bytes]]
 
 
 class Body(Protocol):
-    """What follows a request's head. Reading it sends `100 Continue` first when the client waits for it."""
+    """What follows a request's head. Reading it sends `100 Continue` first when the client waits
+    for it."""
 
     @property
     def length(self) -> int | None:
@@ -34,7 +35,8 @@ class Request:
 
     target: as sent, begins with '/'. path, query: its two halves, query without '?'. headers: by
     lower-case name, each at most once among those (the gate refuses duplicates of the rest's kin).
-    host: the Host header in lower case, without a port. at_s: loop time when the head was complete."""
+    host: the Host header in lower case, without a port. at_s: loop time when the head was
+    complete."""
 
     method: str
     target: str
@@ -47,13 +49,16 @@ class Request:
     at_s: float
     gone: Callable[[], bool] = field(default=lambda: False)
     """Has the client hung up?"""
+    is_http_11: bool = True
+    """False for HTTP/1.0: a stream of unknown length then ends with the connection."""
 
 
 @dataclass(slots=True)
 class Response:
     """An answer. body: whole, or the empty bytes when stream is set. stream: pieces of a long body,
-    closed by the connection whatever happens. length: of the stream where it is known, else it goes out
-    chunked. Content-Length, Transfer-Encoding, Connection and Date are the connection's to write."""
+    closed by the connection whatever happens. length: of the stream where it is known, else it goes
+    out chunked. Content-Length, Transfer-Encoding, Connection and Date are the connection's to
+    write."""
 
     status: int
     headers: Headers

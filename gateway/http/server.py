@@ -1,0 +1,209 @@
+"""A listening socket and its accept loop; the connections it made, until the last of them is gone.
+
+uvloop takes one connection per turn of the loop, so 256 callers who arrive together wait for each
+other behind everybody's work. We accept ourselves, until the socket would block, up to 256 a wake.
+What the machine or the settings have no room for is answered with 503 and closed. Sweep, drain and
+close are here too, since they are about all connections at once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import logging
+import resource
+import socket
+from contextlib import suppress
+from typing import Final
+
+from gateway.errors import Draining
+from gateway.http.connection import Connection
+from gateway.http.service import Handler, Render, Service
+from gateway.http.sweep import Sweep, interval_for
+from gateway.settings import ServerSettings
+from gateway.tasks import spawn
+
+_log = logging.getLogger("keybrake.http")
+
+ACCEPTS_PER_WAKE: Final = 256
+BACKLOG: Final = 4_096
+FDS_SHARE: Final = 0.9
+"""File descriptors are given out lowest first: a number above this share of the limit is a full
+house."""
+SHED_AT_ONCE_MAX: Final = 128
+"""Beyond the limits, so many at a time still hear why they are turned away; the rest are just
+closed."""
+ACCEPT_PAUSE_S: Final = 0.1
+"""After the system had no descriptor left for us."""
+CLOSE_WAIT_S: Final = 1.0
+"""For handlers that end soon after their socket did."""
+_OUT_OF_ROOM: Final = frozenset((errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM))
+
+
+class ListenFailed(Exception):
+    """One line: the address and the system's reason."""
+
+
+class Server:
+    """One listener. Several may share a handler, each with connections of its own."""
+
+    __slots__ = (
+        "_fds_max",
+        "_host",
+        "_listener",
+        "_port",
+        "_resume_timer",
+        "_service",
+        "_shed_max",
+        "_sweep",
+    )
+
+    def __init__(
+        self, handler: Handler, render: Render, settings: ServerSettings, *, listen: str = ""
+    ) -> None:
+        """listen: host:port, by default the settings' one. To be made inside a running loop."""
+        self._host, self._port = _split(listen or settings.listen)
+        self._service = Service(handler, render, settings)
+        self._sweep = Sweep(self._service.connections, interval_for(settings), self._service.loop)
+        self._listener: socket.socket | None = None
+        self._resume_timer: asyncio.TimerHandle | None = None
+        fds = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+        self._fds_max = int(fds * FDS_SHARE)
+        self._shed_max = min(SHED_AT_ONCE_MAX, (fds - self._fds_max) // 2)
+
+    @property
+    def address(self) -> tuple[str, int]:
+        """Where we listen, with the port that the system picked. Only while listening."""
+        assert self._listener is not None
+        host, port = self._listener.getsockname()[:2]
+        return host, port
+
+    @property
+    def connections(self) -> int:
+        """Live ones, and those gone whose handler still runs."""
+        return self._service.admitted
+
+    def start(self) -> None:
+        """Listen and accept. Raises ListenFailed."""
+        self._listener = _listen(self._host, self._port)
+        self._service.loop.add_reader(self._listener.fileno(), self._accept)
+        self._sweep.start()
+
+    async def drain(self, timeout_s: float) -> bool:
+        """Accept no more, close what is idle, let every other connection end with its answer.
+        False: after timeout_s some were still busy."""
+        self._stop_accepting()
+        self._service.draining = True
+        for connection in tuple(self._service.connections):
+            connection.retire()
+        try:
+            async with asyncio.timeout(timeout_s):
+                await self._service.emptied.wait()
+        except TimeoutError:
+            return False
+        return True
+
+    async def close(self) -> None:
+        """Close every socket now. Handlers that still run are not touched: `drain` waits for
+        them."""
+        self._stop_accepting()
+        self._service.draining = True
+        self._sweep.stop()
+        for connection in tuple(self._service.connections):
+            connection.abort()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(CLOSE_WAIT_S):
+                await self._service.emptied.wait()
+
+    def _stop_accepting(self) -> None:
+        if self._resume_timer is not None:
+            self._resume_timer.cancel()
+            self._resume_timer = None
+        if self._listener is not None:
+            self._service.loop.remove_reader(self._listener.fileno())
+            self._listener.close()
+            self._listener = None
+
+    def _accept(self) -> None:
+        assert self._listener is not None
+        for _ in range(ACCEPTS_PER_WAKE):
+            try:
+                sock, address = self._listener.accept()
+            except (BlockingIOError, InterruptedError):
+                return
+            except OSError as exc:
+                if exc.errno not in _OUT_OF_ROOM:
+                    continue  # that client is gone already (ECONNABORTED and its kin)
+                self._pause_accepting(exc)
+                return
+            self._admit(sock, address[0])
+
+    def _pause_accepting(self, exc: OSError) -> None:
+        """The backlog keeps who comes; without the pause we would spin."""
+        _log.error("cannot accept: %s", exc.strerror)
+        assert self._listener is not None
+        self._service.loop.remove_reader(self._listener.fileno())
+        self._resume_timer = self._service.loop.call_later(ACCEPT_PAUSE_S, self._resume_accepting)
+
+    def _resume_accepting(self) -> None:
+        self._resume_timer = None
+        if self._listener is not None:
+            self._service.loop.add_reader(self._listener.fileno(), self._accept)
+
+    def _admit(self, sock: socket.socket, peer: str) -> None:
+        sock.setblocking(False)
+        full = self._why_full(sock.fileno(), peer, slack=0)
+        if full and self._why_full(sock.fileno(), peer, slack=self._shed_max):
+            sock.close()
+            return
+        self._service.admit(peer)
+        spawn(self._connect(sock, peer, full), name="accept")
+
+    def _why_full(self, fileno: int, peer: str, *, slack: int) -> str:
+        """'' when there is room, within slack beyond each limit."""
+        service, settings = self._service, self._service.settings
+        if service.admitted >= settings.connections_max + slack or fileno >= self._fds_max + slack:
+            return "This instance has as many connections as it can hold; try again later."
+        if service.sources[peer] >= settings.connections_per_source_max + slack:
+            return "This address has as many connections as it may; try again later."
+        return ""
+
+    async def _connect(self, sock: socket.socket, peer: str, full: str) -> None:
+        connection = Connection(self._service, peer)
+        try:
+            await self._service.loop.connect_accepted_socket(lambda: connection, sock)
+        except OSError:
+            self._service.release(peer)
+            sock.close()
+            return
+        if full:
+            connection.refuse(Draining(full))
+        elif self._service.draining:
+            connection.retire()
+
+
+def _split(listen: str) -> tuple[str, int]:
+    """host:port, `[::1]:8080` for IPv6. Raises ListenFailed."""
+    host, _, port = listen.rpartition(":")
+    if not port.isdecimal() or int(port) > 65_535:
+        raise ListenFailed(f"cannot listen on {listen}: it is not host:port")
+    return host.removeprefix("[").removesuffix("]"), int(port)
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    """TCP_NODELAY is inherited by what is accepted."""
+    sock: socket.socket | None = None
+    try:
+        family, kind, proto, _, address = socket.getaddrinfo(
+            host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+        sock = socket.socket(family, kind | socket.SOCK_NONBLOCK, proto)
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        sock.bind(address)
+        sock.listen(BACKLOG)
+    except OSError as exc:
+        if sock is not None:
+            sock.close()
+        raise ListenFailed(f"cannot listen on {host}:{port}: {exc.strerror}") from exc
+    return sock

@@ -1,0 +1,90 @@
+"""What all connections of one listener share: who answers, the limits, the live connections, the
+date.
+
+A connection stays here until its socket is closed *and* its handler has ended: a caller who hangs
+up ends nothing, so a drain has to wait for both.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Awaitable, Callable
+from typing import Protocol
+
+from gateway.errors import Refusal
+from gateway.http.answers import DateLine
+from gateway.http.message import Request, Response
+from gateway.settings import ServerSettings
+
+Handler = Callable[[Request], Awaitable[Response]]
+"""Answers one request. It turns refusals of its own into answers, and is never cancelled by a
+client."""
+Render = Callable[[Refusal], Response]
+"""Dresses a refusal of the framing, made before any handler saw a request."""
+
+
+class Live(Protocol):
+    """A connection as the listener sees it."""
+
+    peer: str
+
+    def expire(self, now_s: float) -> None:
+        """Act on deadlines that have passed."""
+
+    def retire(self) -> None:
+        """Close if idle; otherwise the answer under way is the last."""
+
+    def abort(self) -> None:
+        """Close now, whatever is under way."""
+
+
+class Service:
+    """The shared state of one listener's connections."""
+
+    __slots__ = (
+        "admitted",
+        "connections",
+        "date",
+        "draining",
+        "emptied",
+        "handler",
+        "loop",
+        "render",
+        "settings",
+        "sources",
+    )
+
+    def __init__(self, handler: Handler, render: Render, settings: ServerSettings) -> None:
+        self.loop = asyncio.get_running_loop()
+        self.handler = handler
+        self.render = render
+        self.settings = settings
+        self.admitted = 0
+        self.connections: set[Live] = set()
+        self.sources: Counter[str] = Counter()
+        self.date = DateLine()
+        self.draining = False
+        self.emptied = asyncio.Event()
+        self.emptied.set()
+
+    def admit(self, peer: str) -> None:
+        """A socket was accepted; its connection is made in a moment."""
+        self.admitted += 1
+        self.sources[peer] += 1
+        self.emptied.clear()
+
+    def joined(self, connection: Live) -> None:
+        self.connections.add(connection)
+
+    def left(self, connection: Live) -> None:
+        self.connections.remove(connection)
+        self.release(connection.peer)
+
+    def release(self, peer: str) -> None:
+        self.admitted -= 1
+        self.sources[peer] -= 1
+        if not self.sources[peer]:
+            del self.sources[peer]
+        if not self.admitted:
+            self.emptied.set()
