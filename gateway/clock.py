@@ -68,3 +68,8 @@ class HandClock:
 
 def _boot_us() -> int:
     return time.clock_gettime_ns(time.CLOCK_BOOTTIME) // 1000
+
+
+def rfc3339(at_us: int) -> str:
+    """`2026-11-23T00:00:00Z`, to the second; resets and expiries are."""
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(at_us // 1_000_000))

@@ -159,7 +159,7 @@ class IssuerCapExceeded(SpendRefusal):
 class RateLimited(Refusal):
     """Facts carry `retry_after_s`; the only refusal that sends Retry-After."""
 
-    status, code = 429, "rate_limited"
+    status, code, retry = 429, "rate_limited", True
     message = "Too many calls in a short time."
 
 

@@ -234,6 +234,9 @@ class Vendor(Protocol):
     def settle(self, reading: Reading, quote: Quote, answer: Answer) -> Outcome:
         """What the answer means for the hold. Never raises: what cannot be read is IN_DOUBT, with a why."""
 
+    def cancellation(self, object_id: str) -> str | None:
+        """The path to POST to so that an open object is cancelled; None if it cannot be."""
+
     def shown_micros(self, answer: Answer, rates: Rates) -> int:
         """The largest amount that the answer of an unpriced operation shows; 0 if it shows none."""
 

@@ -1,0 +1,149 @@
+"""May this key make this call now? Decided on the request's head alone, in the order of DESIGN's promises.
+
+Who calls (the vault key, found by its hash), is it alive, is this its vendor, is the canonical path on its
+list, does a header act for an account it may not touch. What is refused here has cost nothing, and a
+client that waits for `100 Continue` keeps its body. Rate and concurrency are the key's own rules and are
+judged last, so that a refused call uses neither up.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+
+from gateway.call.guesses import Guesses
+from gateway.call.journey import Journey
+from gateway.call.routes import Route, Routes
+from gateway.errors import (
+    EndpointNotAllowed,
+    KeyMissing,
+    PolicyRefused,
+    RateLimited,
+    Refusal,
+    RequestMalformed,
+    RouteUnknown,
+    VendorMismatch,
+)
+from gateway.http.message import Request
+from gateway.vault.paths import canonical
+from gateway.vault.registry import Key, Registry
+from gateway.vault.secrets import find_in_text
+from gateway.vault.terms import Mode, Terms
+from vendors.contract import Money, Vendor
+
+_OUR_KEY = b"vault_key_"
+
+
+def find_key(request: Request, registry: Registry, guesses: Guesses, now_us: int) -> Key:
+    """The key that the request bears. Raises KeyMissing, KeyUnknown, RequestMalformed, and RateLimited for
+    unknown keys of an address that has guessed too often."""
+    if _OUR_KEY in (query := request.query.encode("latin-1")) and find_in_text(query):
+        raise RequestMalformed("A vault key stands in the query; send it in Authorization only.")
+    header = request.headers.get(b"authorization")
+    if header is None:
+        raise KeyMissing()
+    for secret in bearers(header):
+        if (key := registry.find(secret)) is not None:
+            return key
+    raise guesses.wrong(request.peer, now_us)
+
+
+def bearers(header: bytes) -> tuple[bytes, ...]:
+    """The secrets that an Authorization header can mean: `Bearer KEY`, `Basic base64(user:password)`
+    (Stripe puts the key in the user name, Twilio in the password), or `Basic KEY` raw."""
+    scheme, _, value = header.partition(b" ")
+    scheme = scheme.lower()
+    if scheme == b"bearer":
+        return (value,)
+    if scheme != b"basic":
+        return ()
+    if value.startswith(_OUR_KEY):
+        return (value,)
+    try:
+        user, _, password = base64.b64decode(value, validate=True).partition(b":")
+    except binascii.Error:
+        return ()
+    return (user, password) if password.startswith(_OUR_KEY) else (user,)
+
+
+def admit(journey: Journey, now_us: int) -> None:
+    """Fill in what the head alone tells. Raises every refusal that it can earn; the key is alive."""
+    request, route, terms = journey.request, journey.route, journey.key.terms
+    path = canonical(route.raw_path)
+    journey.path = path
+    journey.allow_path = allow_path = f"/{route.product}{path}" if route.product else path
+    if not terms.allowed.allows(request.method, allow_path):
+        raise EndpointNotAllowed(
+            method=request.method, path=allow_path, allowed_endpoints=list(terms.allowed.entries)
+        )
+    journey.operation = journey.vendor.operation(request.method, path, route.product)
+    if journey.operation.money is Money.MINTS:
+        _judge_minting(journey)
+    journey.account_headers = _account_headers(request, terms, journey.vendor)
+    if (refusal := _judge_pace(journey.key, now_us)) is not None:
+        if terms.mode is not Mode.SHADOW:
+            raise refusal
+        journey.would_refuse = refusal
+
+
+def judge_vendor(route: Route, key: Key) -> None:
+    """Does this path lead to the key's vendor? Raises VendorMismatch."""
+    name = key.terms.vendor
+    if route.vendor is None and name not in route.owners:
+        raise VendorMismatch(key_vendor=name, vendors=sorted(route.owners))
+    if route.vendor is not None and route.vendor != name:
+        raise VendorMismatch(key_vendor=name, vendor=route.vendor)
+
+
+def _judge_minting(journey: Journey) -> None:
+    named = journey.key.terms.mint_endpoints
+    method, path = journey.request.method, journey.allow_path
+    if named is None or not named.allows(method, path):
+        raise PolicyRefused(
+            f"{method} {path} hands out access that works without the gateway; "
+            "a key needs it in mint_endpoints.",
+            rule="mint_endpoints",
+            operation=journey.operation.name,
+        )
+
+
+def _account_headers(request: Request, terms: Terms, vendor: Vendor) -> dict[bytes, bytes]:
+    found = {}
+    for name in vendor.account_headers:
+        value = request.headers.get(name)
+        if value is None:
+            continue
+        if value.decode("latin-1") not in terms.vendor_accounts:
+            raise PolicyRefused(
+                f"{name.decode()} names an account that is not in the key's vendor_accounts.",
+                rule="account",
+                header=name.decode(),
+            )
+        found[name] = value
+    return found
+
+
+def _judge_pace(key: Key, now_us: int) -> Refusal | None:
+    limit = key.terms.concurrency_max
+    if limit is not None and len(key.in_flight) > limit:
+        return RateLimited("Too many calls of this key at once.", retry_after_s=1, limit=limit)
+    wait_s = key.admit_rate(now_us)
+    if wait_s is not None:
+        return RateLimited(
+            "Too many calls of this key in a minute.",
+            retry_after_s=wait_s,
+            limit=key.terms.rate_per_minute,
+        )
+    return None
+
+
+def resolve(routes: Routes, request: Request) -> Route:
+    """The route, or a refusal that tells a bent vendor path from a path that leads nowhere."""
+    try:
+        return routes.resolve(request.host, request.path)
+    except RouteUnknown:
+        if any(trick in request.path for trick in ("%", ";", "\\", "//", "/.")):
+            raise EndpointNotAllowed(
+                "The path is not in its plain form.", method=request.method, path=request.path
+            ) from None
+        raise

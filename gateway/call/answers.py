@@ -1,0 +1,66 @@
+"""What goes to the vendor and what comes back: header lists by allowlist, and the cost in the head.
+
+Nothing of the caller's head is copied but what the vendor module names; nothing of the vendor's head is
+relayed but what it names. The caller's Idempotency-Key is given back as it was sent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from gateway.http.message import Headers
+from ledger import Standing
+from vendors.contract import Vendor
+from vendors.money import show_usd
+
+_CONTENT_TYPE: Final = b"content-type"
+
+
+def outgoing(
+    headers: Mapping[bytes, bytes],
+    vendor: Vendor,
+    authorization: bytes,
+    content_type: bytes | None,
+    account_headers: Mapping[bytes, bytes],
+    idempotency_key: str | None,
+) -> Headers:
+    """The head that the vendor gets, but for Host and framing. content_type: of the body as it is sent,
+    None to pass on the caller's."""
+    allowed = vendor.request_headers
+    out: Headers = [(b"authorization", authorization)]
+    for name, value in headers.items():
+        if name in allowed and (name != _CONTENT_TYPE or content_type is None):
+            out.append((name, value))
+    if content_type:
+        out.append((_CONTENT_TYPE, content_type))
+    if account_headers:
+        out.extend(account_headers.items())
+    if idempotency_key is not None and vendor.idempotency_header is not None:
+        out.append((vendor.idempotency_header, idempotency_key.encode("ascii")))
+    return out
+
+
+def relayed(
+    headers: Headers, vendor: Vendor, call_id: str, idempotency_key: str | None
+) -> Headers:
+    """The vendor's headers that the caller may see. idempotency_key: the caller's own, or None."""
+    allowed = vendor.answer_headers
+    key_header = vendor.idempotency_header
+    out: Headers = [(b"keybrake-call-id", call_id.encode("ascii"))]
+    for name, value in headers:
+        if name == key_header:
+            if idempotency_key is not None:
+                out.append((name, idempotency_key.encode("ascii")))
+        elif name in allowed:
+            out.append((name, value))
+    return out
+
+
+def add_cost(headers: Headers, cost_micros: int, standing: Standing, *, estimated: bool) -> None:
+    """What the call counts for, and how the key's day stands now."""
+    headers.append((b"keybrake-cost-usd", show_usd(cost_micros).encode("ascii")))
+    headers.append((b"keybrake-spent-usd", show_usd(standing.spent_micros).encode("ascii")))
+    headers.append((b"keybrake-remaining-usd", show_usd(standing.remaining_micros).encode("ascii")))
+    if estimated:
+        headers.append((b"keybrake-cost-estimated", b"true"))

@@ -1,0 +1,241 @@
+"""What a call does in the ledger: hold before it leaves, and one ending for every way it can end.
+
+The only file of the journey that moves money. A hold is durable when `hold` returns. An ending is
+applied at once and queued for the journal; one above the hold (drift, declared by the vendor) is waited
+for, so that it is on disk before the caller hears of it.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import replace
+
+from gateway.call import objects
+from gateway.call.journey import Journey
+from gateway.call.pricing import known_holds, object_tag
+from gateway.errors import (
+    CallCountExceeded,
+    DailyCapExceeded,
+    IssuerCapExceeded,
+    LedgerUnavailable,
+    SpendRefusal,
+    TotalCapExceeded,
+)
+from ledger import (
+    CapExceeded,
+    Ending,
+    Hold,
+    HoldState,
+    JournalFull,
+    JournalUnavailable,
+    Ledger,
+    Limit,
+)
+from vendors.contract import End, Outcome
+from gateway.clock import rfc3339
+from vendors.money import show_usd
+
+_log = logging.getLogger("keybrake")
+
+_STATES = {
+    End.SETTLED: HoldState.SETTLED,
+    End.STANDING: HoldState.STANDING,
+    End.PENDING: HoldState.PENDING,
+}
+
+
+class Books:
+    """The journey's door to the ledger."""
+
+    __slots__ = ("_ledger",)
+
+    def __init__(self, ledger: Ledger) -> None:
+        self._ledger = ledger
+
+    async def hold(self, journey: Journey) -> None:
+        """Set the quote aside, durably. Raises the spend refusals, and LedgerUnavailable."""
+        key, quote = journey.key, journey.quote
+        parent_id = key.parent_id
+        need = objects.need(quote, journey.known, key.account_id, parent_id)
+        journey.base_micros = need.base_micros
+        journey.record.quote_micros = need.both_micros + need.own_micros
+        tag = object_tag(journey, quote.object_id) if quote.object_id else ""
+        remark = objects.remark(quote.rate, need.base_micros)
+        try:
+            if need.own_micros:
+                await self._take_over(journey, need.own_micros, tag, remark)
+            hold = await self._ledger.hold(
+                key.account_id,
+                need.both_micros,
+                units=quote.units,
+                memo=journey.record.head_memo(),
+                call_id=journey.call_id,
+                tag=tag,
+                remark=remark,
+                retry=journey.retry,
+                restorable=key.terms.refunds_restore_cap,
+            )
+        except CapExceeded as exc:
+            self.release(journey)
+            raise spend_refusal(exc, key.account_id) from None
+        except (JournalFull, JournalUnavailable) as exc:
+            self.release(journey)
+            raise LedgerUnavailable(reason=str(exc)) from exc
+        journey.made.append(hold)
+
+    async def _take_over(self, journey: Journey, micros: int, tag: str, remark: str) -> None:
+        """The part of an object that this key takes over while its issuer counts it already."""
+        hold = await self._ledger.hold(
+            journey.key.account_id,
+            micros,
+            units=0,
+            call_id=journey.call_id,
+            tag=tag,
+            remark=remark,
+            with_parent=False,
+        )
+        journey.made.append(hold)
+
+    def release(self, journey: Journey, memo: bytes = b"") -> None:
+        """Not a byte of the call took effect: what it made goes back."""
+        self._end_all(journey, HoldState.RELEASED, memo)
+
+    def doubt(self, journey: Journey, memo: bytes = b"") -> None:
+        """Bytes left and nothing says what happened: what it made counts in full."""
+        self._end_all(journey, HoldState.IN_DOUBT, memo)
+
+    def _end_all(self, journey: Journey, state: HoldState, memo: bytes) -> None:
+        endings = [
+            Ending(hold.hold_id, state, memo=memo if hold is journey.made[-1] else b"")
+            for hold in journey.made
+            if hold.state is HoldState.OPEN
+        ]
+        if endings:
+            self._ledger.book(endings)
+
+    def would_refuse(self, journey: Journey) -> SpendRefusal | None:
+        """What a key in shadow mode is spared."""
+        need = objects.need(
+            journey.quote, journey.known, journey.key.account_id, journey.key.parent_id
+        )
+        amount = need.both_micros + need.own_micros
+        exc = self._ledger.check(journey.key.account_id, amount, journey.quote.units)
+        return None if exc is None else spend_refusal(exc, journey.key.account_id)
+
+    async def settle(self, journey: Journey, outcome: Outcome, memo: bytes) -> None:
+        """Book what the answer means."""
+        if journey.retried is not None:
+            self._settle_retry(journey, journey.retried.hold, outcome, memo)
+        elif outcome.end is End.IN_DOUBT:
+            self.doubt(journey, memo)
+            journey.cost_micros = sum(hold.amount_micros for hold in journey.made)
+        elif outcome.end is End.RELEASED:
+            self.release(journey, memo)
+        else:
+            outcome = objects.since_known(outcome, journey.base_micros)
+            await self._spread(journey, outcome, memo)
+            self._restore(journey, outcome)
+
+    async def _spread(self, journey: Journey, outcome: Outcome, memo: bytes) -> None:
+        key, known, made = journey.key, journey.known, journey.made
+        tag = object_tag(journey, outcome.object_id) if outcome.object_id else ""
+        if not known and len(made) == 1:
+            hold = made[0]
+            total = outcome.settled_micros + outcome.standing_micros
+            drift = total - hold.amount_micros
+            state = HoldState.STANDING if outcome.standing_micros else _STATES[outcome.end]
+            ending = Ending(
+                hold.hold_id, state, outcome.settled_micros, outcome.standing_micros, memo, tag
+            )
+            ticket = self._ledger.book((ending,))
+            journey.cost_micros = total
+        else:
+            before = sum(objects.counted(hold) for hold in known)
+            spread = objects.spread(outcome, known, made, key.account_id, key.parent_id, memo)
+            drift = spread.drift_micros
+            ticket = self._ledger.book(spread.first)
+            if spread.then:
+                await ticket.durable()
+                self._ledger.book(spread.then)
+            after = sum(objects.counted(h) for h in (*known, *made) if h.account_id == key.account_id)
+            journey.cost_micros = max(0, after - before)
+        if drift > 0:
+            await ticket.durable()
+            _log.warning(
+                "drift: %s cost %s more than its hold of %s",
+                journey.call_id,
+                show_usd(drift),
+                show_usd(sum(h.amount_micros for h in made)),
+            )
+
+    def _settle_retry(
+        self, journey: Journey, hold: Hold | None, outcome: Outcome, memo: bytes
+    ) -> None:
+        """A retry ends the hold of its first call, if that is still open to evidence. What was settled
+        stays settled; any refusal leaves a call in doubt in doubt."""
+        undecided = outcome.end in (End.IN_DOUBT, End.RELEASED) or journey.record.status >= 400
+        if hold is None or undecided or hold.state is not HoldState.IN_DOUBT:
+            return
+        tag = object_tag(journey, outcome.object_id) if outcome.object_id else ""
+        others = [
+            known
+            for known in known_holds(journey, outcome.object_id, self._ledger)
+            if known.hold_id != hold.hold_id and known.account_id == hold.account_id
+        ]
+        base = objects.base_micros(journey.quote, [hold] if hold.tag else [])
+        ending = objects.replay_ending(objects.since_known(outcome, base), others, hold, memo)
+        self._ledger.book((replace(ending, tag=tag),))
+
+    def _restore(self, journey: Journey, outcome: Outcome) -> None:
+        """A refund of the key's own charge, made today, gives its cap back once, where the key says so."""
+        back = outcome.gives_back
+        if back is None or not journey.key.terms.refunds_restore_cap or not journey.made:
+            return
+        today = journey.made[-1].day
+        for object_id in back.objects:
+            for hold in self._ledger.tagged(object_tag(journey, object_id)):
+                if hold.account_id == journey.key.account_id and hold.day == today:
+                    room = hold.settled_micros - hold.restored_micros
+                    if hold.state is HoldState.SETTLED and room > 0:
+                        self._ledger.restore(
+                            hold.hold_id, min(room, back.amount_micros), back.refund_id
+                        )
+                        return
+
+
+_CAP_REFUSALS: dict[Limit, type[SpendRefusal]] = {
+    Limit.DAILY: DailyCapExceeded,
+    Limit.TOTAL: TotalCapExceeded,
+    Limit.UNITS: CallCountExceeded,
+}
+_BLOCKED_BY = {Limit.DAILY: "key_daily", Limit.TOTAL: "key_total", Limit.UNITS: "key_calls"}
+
+
+def spend_refusal(exc: CapExceeded, own_account_id: int) -> SpendRefusal:
+    """A full budget as a refusal, with that budget's facts."""
+    standing = exc.standing
+    if exc.account_id != own_account_id:
+        kind: type[SpendRefusal] = IssuerCapExceeded
+        blocked_by = "issuer_daily"
+    else:
+        kind, blocked_by = _CAP_REFUSALS[exc.limit], _BLOCKED_BY[exc.limit]
+    if exc.limit is Limit.TOTAL:
+        return kind(
+            cap_usd=show_usd(standing.total_cap_micros or 0),
+            spent_usd=show_usd(standing.total_spent_micros),
+            held_usd=show_usd(standing.total_held_micros),
+            remaining_usd=show_usd(standing.total_remaining_micros or 0),
+            resets_at=None,
+            blocked_by=blocked_by,
+        )
+    facts: dict[str, object] = {
+        "cap_usd": show_usd(standing.cap_micros or 0),
+        "spent_usd": show_usd(standing.spent_micros),
+        "held_usd": show_usd(standing.held_micros),
+        "remaining_usd": show_usd(standing.remaining_micros or 0),
+        "resets_at": rfc3339(standing.resets_at_us),
+        "blocked_by": blocked_by,
+    }
+    if exc.limit is Limit.UNITS:
+        facts |= {"cap_calls": standing.units_cap, "calls": standing.units}
+    return kind(**facts)

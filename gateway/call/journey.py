@@ -1,0 +1,105 @@
+"""One vendor call on its way: what has been found out so far, and the grip that a revoke has on it.
+
+A journey begins when its key is known, is filled in by the steps of `proxy.py` in order, and is closed
+once: what it took (a place at the vendor's entrance, its turn on an object, its Idempotency-Key) is given
+back then, in reverse order, whatever happened. An attribute without a default is set by the step that its
+comment names; no step reads it earlier.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from gateway.call.record import CallRecord
+from gateway.call.routes import Route
+from gateway.call.upstream import Upstream, Watch
+from gateway.errors import Refusal
+from gateway.http.message import Request
+from gateway.vault.registry import Key
+from ledger import Hold, Retried, RetryKey
+from vendors.contract import Operation, Quote, Reading, Vendor
+
+
+class Journey:
+    """Living; touched by its own task, and by `abort` from a revoke."""
+
+    __slots__ = (
+        "_give_back",
+        "account_headers",
+        "allow_path",
+        "base_micros",
+        "call_id",
+        "cost_micros",
+        "estimated",
+        "idempotency_key",
+        "key",
+        "known",
+        "label",
+        "lookups",
+        "made",
+        "operation",
+        "path",
+        "quote",
+        "reading",
+        "record",
+        "request",
+        "retried",
+        "retry",
+        "route",
+        "started_us",
+        "upstream",
+        "vendor",
+        "vendor_key",
+        "watch",
+        "would_refuse",
+    )
+
+    label: str  # admit: the effective label, what a run revoke acts on
+    path: str  # admit: canonical, as the vendor gets it
+    allow_path: str  # admit: as allowlists see it (another host of the vendor's begins with its name)
+    operation: Operation  # admit
+    account_headers: dict[bytes, bytes]  # admit: those that act for another account, allowed
+    record: CallRecord  # admit
+    upstream: Upstream  # admit
+    reading: Reading  # read
+    quote: Quote  # price
+
+    def __init__(
+        self,
+        call_id: str,
+        request: Request,
+        key: Key,
+        vendor: Vendor,
+        route: Route,
+        started_us: int,
+    ) -> None:
+        self.call_id = call_id
+        self.request = request
+        self.key = key
+        self.vendor = vendor
+        self.route = route
+        self.started_us = started_us
+        self.idempotency_key: str | None = None  # the caller's own
+        self.vendor_key: str | None = None  # what the vendor gets for it
+        self.retry: RetryKey | None = None
+        self.retried: Retried | None = None  # the hold that a retry continues
+        self.known: list[Hold] = []  # of its object, made by earlier calls
+        self.made: list[Hold] = []  # by this call; the one that both budgets carry comes last
+        self.base_micros = 0  # what the object had cost before we knew it
+        self.cost_micros = 0
+        self.estimated = False
+        self.lookups: list[str] = []
+        self.watch: Watch | None = None
+        self.would_refuse: Refusal | None = None
+        self._give_back: list[Callable[[], None]] = []
+
+    def on_close(self, give_back: Callable[[], None]) -> None:
+        self._give_back.append(give_back)
+
+    def close(self) -> None:
+        while self._give_back:
+            self._give_back.pop()()
+
+    def abort(self) -> bool:
+        """A revoke that does not wait. True if the call's last byte had not left: it never ran."""
+        return self.watch is None or self.watch.abort()

@@ -1,0 +1,162 @@
+"""Objects remember: how the holds of one payment intent or charge come to what the vendor says of it.
+
+An object (a payment intent, an uncaptured charge) counts once, on the day it was made, until the vendor
+says it is through. Several calls may add to it, on several days and under several keys, so it has a list
+of holds, oldest first. A hold has two legs: the key's own budget and, for an issued key, its issuer's.
+
+- `need` answers before a call: how much must be held on top of what is held already. When another key
+  takes the object over, its own budget must carry all of it, while a shared issuer counts it once: then
+  part of the new hold has an own leg only.
+- `spread` answers after the vendor's answer: it pours the object's settled and standing money into its
+  holds in order, and frees the legs of a key that no longer carries it.
+
+Pure: holds and numbers in, ledger endings out. Amounts are micro-USD.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+
+from ledger import Ending, Hold, HoldState, Shed
+from vendors.contract import Outcome, Quote
+from vendors.rates import Rate
+
+_ALIVE = (HoldState.STANDING, HoldState.SETTLED)
+
+
+@dataclass(frozen=True, slots=True)
+class Need:
+    """both_micros: to be held by the key and its issuer. own_micros: by the key alone."""
+
+    both_micros: int
+    own_micros: int
+    base_micros: int
+
+
+@dataclass(frozen=True, slots=True)
+class Spread:
+    """first: one group of entries, to be booked (and durable, if `then` is not empty) before `then`,
+    which frees holds that live in other shards. drift_micros: what went above everything held."""
+
+    first: tuple[Ending | Shed, ...]
+    then: tuple[Ending, ...]
+    drift_micros: int
+
+
+def counted(hold: Hold) -> int:
+    """What a hold counts for now."""
+    return hold.settled_micros + hold.open_micros
+
+
+def remark(rate: Rate | None, base_micros: int) -> str:
+    """What a hold remembers of its object: the rate it was made at, and what the object had cost before."""
+    return f"{rate or ''}|{base_micros}"
+
+
+def kept_rate(known: Sequence[Hold]) -> Rate | None:
+    text = known[0].remark.partition("|")[0] if known else ""
+    return Rate.parse(text) if text else None
+
+
+def alive(known: Iterable[Hold]) -> list[Hold]:
+    """The holds that the vendor's word on the object speaks for. One in doubt speaks for itself: it
+    counts in full beside the others until it is resolved."""
+    return [hold for hold in known if hold.state in _ALIVE]
+
+
+def base_micros(quote: Quote, known: Sequence[Hold]) -> int:
+    """What the object cost before we knew it: as the first hold remembers, else as a lookup showed."""
+    if known:
+        return int(known[0].remark.partition("|")[2] or 0)
+    return quote.before_micros
+
+
+def since_known(outcome: Outcome, base_micros: int) -> Outcome:
+    """The object's money without what it had cost before we knew it."""
+    if not base_micros:
+        return outcome
+    settled = max(0, outcome.settled_micros - base_micros)
+    rest = max(0, base_micros - outcome.settled_micros)
+    standing = max(0, outcome.standing_micros - rest)
+    return replace(outcome, settled_micros=settled, standing_micros=standing)
+
+
+def need(quote: Quote, known: Sequence[Hold], account_id: int, parent_id: int | None) -> Need:
+    base = base_micros(quote, known)
+    total = max(0, quote.amount_micros - base)
+    own_need = max(0, total - sum(counted(h) for h in known if _own(h, account_id)))
+    if parent_id is None:
+        return Need(own_need, 0, base)
+    parent_need = max(0, total - sum(counted(h) for h in known if h.parent_id == parent_id))
+    both = min(own_need, parent_need)
+    return Need(both, own_need - both, base)
+
+
+def spread(
+    outcome: Outcome,
+    known: Sequence[Hold],
+    made: Sequence[Hold],
+    account_id: int,
+    parent_id: int | None,
+    memo: bytes,
+) -> Spread:
+    """known: the object's holds alive before this call. made: this call's own, the own-leg-only one
+    first. The outcome speaks for the object since we know it (its base is taken off already)."""
+    mine = [h for h in known if _own(h, account_id)]
+    others = [h for h in known if not _own(h, account_id) and not h.shed]
+    shared = [h for h in others if parent_id is not None and h.parent_id == parent_id]
+    parents = [h for h in known if h.shed and h.parent_id == parent_id] + shared
+    only_own = [h for h in (*mine, *made) if h.parent_id is None and parent_id is not None]
+    both = [h for h in (*mine, *made) if h.parent_id is not None or parent_id is None]
+    poured, drift = _pour(outcome, [*only_own, *both])
+    upstairs, _ = _pour(outcome, [*parents, *both]) if parents else ([], 0)
+    first: list[Ending | Shed] = [Shed(h.hold_id) for h in shared]
+    last = made[-1].hold_id if made else None
+    for hold, settled, standing in (*poured, *upstairs[: len(parents)]):
+        if hold.hold_id == last or _changes(hold, settled, standing):
+            first.append(_ending(hold, settled, standing, memo if hold.hold_id == last else b""))
+    gone = [h for h in others if h not in shared]
+    then = tuple(Ending(h.hold_id, HoldState.RELEASED) for h in gone)
+    return Spread(tuple(first), then, drift)
+
+
+def replay_ending(outcome: Outcome, others: Sequence[Hold], own: Hold, memo: bytes) -> Ending:
+    """A stored answer tells of a moment that has passed: it ends the hold it belongs to and leaves the
+    object's other holds as later answers left them."""
+    covered = sum(counted(h) for h in others)
+    rest = max(0, outcome.settled_micros + outcome.standing_micros - covered)
+    settled = min(rest, outcome.settled_micros)
+    return _ending(own, settled, rest - settled, memo)
+
+
+def _own(hold: Hold, account_id: int) -> bool:
+    return hold.account_id == account_id and not hold.shed
+
+
+def _pour(outcome: Outcome, holds: Sequence[Hold]) -> tuple[list[tuple[Hold, int, int]], int]:
+    """Settled money first, then standing, into holds in order; what does not fit goes to the last."""
+    settled, standing = outcome.settled_micros, outcome.standing_micros
+    poured = []
+    for hold in holds:
+        room = counted(hold)
+        s = min(settled, room)
+        t = min(standing, room - s)
+        settled, standing = settled - s, standing - t
+        poured.append((hold, s, t))
+    drift = settled + standing
+    if drift and poured:
+        hold, s, t = poured[-1]
+        poured[-1] = (hold, s + settled, t + standing)
+    return poured, drift
+
+
+def _changes(hold: Hold, settled: int, standing: int) -> bool:
+    return (hold.settled_micros, hold.standing_micros) != (settled, standing) or (
+        hold.state is HoldState.STANDING and standing == 0
+    )
+
+
+def _ending(hold: Hold, settled: int, standing: int, memo: bytes) -> Ending:
+    state = HoldState.STANDING if standing else HoldState.SETTLED
+    return Ending(hold.hold_id, state, settled, standing, memo)

@@ -1,0 +1,168 @@
+"""What a call can cost at most: the vendor module's quote, its lookups, and the key's rules on money.
+
+A quote may ask for lookups first: GETs made with the real key, after admission, with no header of the
+caller's. An operation that nobody can price passes only under a fixed hold that the key gives it.
+"""
+
+from __future__ import annotations
+
+from gateway.call import objects
+from gateway.call.journey import Journey
+from gateway.call.upstream import NotSent, OutcomeUnknown
+from gateway.errors import (
+    AmountUnreadable,
+    EndpointUnpriced,
+    MediaTypeUnsupported,
+    PolicyRefused,
+    Refusal,
+    VendorUnreachable,
+)
+from gateway.vault.rules import judge
+from gateway.vault.terms import Mode, Terms
+from ledger import Hold, Ledger
+from vendors.contract import (
+    Answer,
+    Lookup,
+    MediaTypeRefused,
+    Money,
+    Quote,
+    Reading,
+    RuleRefused,
+    Sent,
+    Unpriced,
+    Unreadable,
+)
+from vendors.rates import Rates
+
+LOOKUPS_MAX = 3
+
+
+class NoSuchObject(Exception):
+    """The vendor does not know what the call is about; its own answer says so best."""
+
+    def __init__(self, answer: Answer) -> None:
+        super().__init__(answer.status)
+        self.answer = answer
+
+
+def as_refusal(exc: Exception) -> Refusal:
+    """A vendor module's no as one of ours."""
+    if isinstance(exc, Unreadable):
+        return AmountUnreadable(f"{exc.field_name}: {exc.why}", field=exc.field_name)
+    if isinstance(exc, MediaTypeRefused):
+        return MediaTypeUnsupported(str(exc) or None)
+    if isinstance(exc, RuleRefused):
+        return PolicyRefused(exc.why, rule=exc.rule)
+    return EndpointUnpriced(str(exc) or None)
+
+
+def read(journey: Journey, sent: Sent) -> Reading:
+    """The one reading of the request. Raises AmountUnreadable, MediaTypeUnsupported."""
+    try:
+        return journey.vendor.read(journey.operation, sent)
+    except (Unreadable, MediaTypeRefused) as exc:
+        raise as_refusal(exc) from None
+
+
+def refuse_unpriced(journey: Journey) -> None:
+    """Before the body is asked for: an operation nobody prices needs a fixed hold of its key's.
+    Raises EndpointUnpriced."""
+    _fixed_hold(journey)
+
+
+def fixed_hold(terms: Terms, method: str, allow_path: str) -> int | None:
+    """The hold in micros that the key gives an operation nobody can price; None: it gives none."""
+    for allowed, micros in terms.allow_unpriced:
+        if allowed.allows(method, allow_path):
+            return micros
+    return None
+
+
+async def price(journey: Journey, rates: Rates, ledger: Ledger) -> None:
+    """Set the journey's quote. Raises refusals, and NoSuchObject."""
+    if journey.operation.money is not Money.PRICED:
+        journey.quote = Quote(_fixed_hold(journey), "the fixed hold of the key's allow_unpriced")
+    else:
+        journey.known = known_holds(journey, journey.operation.object_id, ledger)
+        journey.quote = await _quote(journey, rates)
+        object_id = journey.quote.object_id
+        if object_id != journey.operation.object_id:
+            journey.known = known_holds(journey, object_id, ledger)
+    _judge(journey)
+
+
+def object_tag(journey: Journey, object_id: str) -> str:
+    """What the ledger calls an object: it belongs to one real account at one vendor."""
+    terms = journey.key.terms
+    return f"{terms.vendor}/{terms.account}/{object_id}"
+
+
+def known_holds(journey: Journey, object_id: str | None, ledger: Ledger) -> list[Hold]:
+    if object_id is None:
+        return []
+    return objects.alive(ledger.tagged(object_tag(journey, object_id)))
+
+
+def _fixed_hold(journey: Journey) -> int:
+    operation = journey.operation
+    micros = fixed_hold(journey.key.terms, operation.method, journey.allow_path)
+    if micros is None:
+        raise EndpointUnpriced(
+            f"{operation.method} {operation.pattern} cannot be priced in advance "
+            f"({operation.note or 'it writes, and no catalogue knows it'}); "
+            "the key's allow_unpriced can give it a fixed hold.",
+            operation=operation.name,
+            setting="allow_unpriced",
+        )
+    return micros
+
+
+async def _quote(journey: Journey, rates: Rates) -> Quote:
+    kept = objects.kept_rate(journey.known)
+    found: list[Answer] = []
+    while True:
+        try:
+            quote = journey.vendor.quote(journey.reading, rates, found, kept)
+        except (Unreadable, MediaTypeRefused, RuleRefused, Unpriced) as exc:
+            raise as_refusal(exc) from None
+        if isinstance(quote, Quote):
+            return quote
+        if len(found) == LOOKUPS_MAX:
+            raise EndpointUnpriced("The price took more lookups than are made.")
+        found.append(await _look_up(journey, quote))
+
+
+async def _look_up(journey: Journey, lookup: Lookup) -> Answer:
+    journey.lookups.append(lookup.target)
+    try:
+        reply = await journey.upstream.get(
+            lookup.target.encode("ascii"), list(journey.account_headers.items())
+        )
+    except (NotSent, OutcomeUnknown) as exc:
+        raise VendorUnreachable(
+            f"The price could not be looked up: {exc}.", stage="lookup"
+        ) from exc
+    if reply.body is None:
+        await reply.close()
+        raise VendorUnreachable("The price could not be looked up: too long.", stage="lookup")
+    answer = Answer(reply.status, dict(reply.headers), reply.body)
+    if answer.status == 404:
+        raise NoSuchObject(answer)
+    if answer.status != 200:
+        raise VendorUnreachable(
+            f"The price could not be looked up: the vendor answered {answer.status}.",
+            stage="lookup",
+            vendor_status=answer.status,
+        )
+    return answer
+
+
+def _judge(journey: Journey) -> None:
+    """The key's rules on amount, currency and fields; in shadow mode they only speak."""
+    for result in judge(journey.key.terms, journey.reading, journey.quote):
+        if result.passed:
+            continue
+        refusal = PolicyRefused(result.detail, rule=result.rule)
+        if journey.key.terms.mode is not Mode.SHADOW:
+            raise refusal
+        journey.would_refuse = journey.would_refuse or refusal

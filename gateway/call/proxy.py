@@ -1,0 +1,258 @@
+"""One vendor call from first byte to settled cost; the heart of the house.
+
+`_carry` is the whole story: admit, read, price, hold, send, settle, answer. Each step is one line there
+and one function in a file named for it; what a step found out stands in the journey. A refusal anywhere
+ends the story, and what the call had taken is given back. A call whose last byte has left runs to its
+end whether its caller still listens or not: nothing here is ever cancelled by a hang-up.
+"""
+
+from __future__ import annotations
+
+import logging
+
+from gateway.call import admission, audit, pricing, retries, settling
+from gateway.call.answers import add_cost, relayed
+from gateway.call.books import Books
+from gateway.call.doors import Doors
+from gateway.call.journey import Journey
+from gateway.call.record import hashed
+from gateway.call.refusals import dress
+from gateway.call.runheaders import NOTHING_SAID, effective_label, read_run_headers
+from gateway.call.sending import Sender
+from gateway.call.upstream import Reply
+from gateway.errors import Internal, Refusal, VendorRedirected
+from gateway.http.message import ClientGone, Request, Response
+from gateway.ids import make_id
+from gateway.vault.terms import Mode
+from vendors.contract import Answer, Money, Sent, Vendor
+
+_log = logging.getLogger("keybrake")
+
+FREE_ANSWER_BYTES_MAX = 65_536
+"""An unmetered answer up to this size goes out in one write; a longer one streams."""
+
+
+class Proxy:
+    """Carries calls. One for the process; what lives during a call stands in its journey."""
+
+    __slots__ = ("_books", "_doors", "_retries", "_sender")
+
+    def __init__(self, doors: Doors) -> None:
+        self._doors = doors
+        self._books = Books(doors.ledger)
+        self._retries = retries.Retries(doors.ledger, doors.loop)
+        self._sender = Sender(doors, self._books)
+
+    async def answer(self, request: Request) -> Response:
+        """The answer to one request that is not for the admin side. Raises ClientGone only."""
+        now_us = self._doors.clock.now_us()
+        call_id = make_id("call_", now_us)
+        vendor: Vendor | None = None
+        try:
+            route = admission.resolve(self._doors.routes, request)
+            vendor = self._doors.vendors[route.vendor or min(route.owners)]
+            key = admission.find_key(request, self._doors.registry, self._doors.guesses, now_us)
+            admission.judge_vendor(route, key)
+        except Refusal as refusal:
+            self._doors.metrics.refused(refusal.code)
+            return dress(refusal, call_id, vendor, None, request.headers)
+        vendor = self._doors.vendors[key.terms.vendor]
+        return await self._journey(Journey(call_id, request, key, vendor, route, now_us))
+
+    async def _journey(self, journey: Journey) -> Response:
+        try:
+            return await self._carry(journey)
+        except Refusal as refusal:
+            return self._refused(journey, refusal)
+        except ClientGone:
+            raise
+        except Exception:
+            _log.exception("call %s failed inside the gateway", journey.call_id)
+            self._books.doubt(journey)
+            return self._refused(journey, Internal())
+        finally:
+            journey.close()
+
+    async def _carry(self, journey: Journey) -> Response:
+        self._admit(journey)
+        await self._read(journey)
+        if not self._metered(journey):
+            return await self._pass(journey)
+        await self._take_turns(journey)
+        try:
+            await pricing.price(journey, self._doors.rates(), self._doors.ledger)
+        except pricing.NoSuchObject as nothing:
+            return self._no_such_object(journey, nothing.answer)
+        await self._hold(journey)
+        reply = await self._sender.send(
+            journey, journey.reading.body, self._doors.settings.server.metered_answer_bytes_max
+        )
+        await self._settle(journey, reply)
+        return self._answer(journey, reply)
+
+    def _admit(self, journey: Journey) -> None:
+        """Decide on the head alone."""
+        doors, key, now_us = self._doors, journey.key, journey.started_us
+        journey.label = key.terms.label
+        journey.record = audit.open_record(journey, NOTHING_SAID)
+        run = read_run_headers(journey.request.headers)
+        if run is not NOTHING_SAID:
+            journey.label = effective_label(journey.label, run.run)
+            journey.record = audit.open_record(journey, run)
+        doors.registry.began(journey)
+        journey.on_close(lambda: doors.registry.ended(journey))
+        if (refusal := doors.registry.no_longer(key, journey.label, now_us)) is not None:
+            raise refusal
+        admission.admit(journey, now_us)
+        journey.record.operation = journey.operation.name
+        journey.upstream = doors.upstreams.account(key.terms.vendor, key.terms.account)
+        key.last_used_us = now_us
+
+    async def _read(self, journey: Journey) -> None:
+        """The one reading of query and body: what is priced is what is sent."""
+        request = journey.request
+        if journey.operation.money is Money.UNPRICED:
+            pricing.refuse_unpriced(journey)
+        content_type = request.headers.get(b"content-type", b"").decode("latin-1")
+        body = b""
+        if request.body.length != 0 and self._must_read(journey, content_type):
+            body = await request.body.read_all(self._doors.settings.server.priced_body_bytes_max)
+        sent = Sent(
+            request.method, journey.path, request.query, content_type, body, request.headers
+        )
+        journey.reading = pricing.read(journey, sent)
+        self._name_retry(journey)
+
+    def _must_read(self, journey: Journey, content_type: str) -> bool:
+        return (
+            journey.operation.money is not Money.FREE
+            or bool(journey.key.terms.params)
+            or journey.vendor.needs_body(journey.operation, content_type)
+        )
+
+    def _name_retry(self, journey: Journey) -> None:
+        """Every money-moving call carries an idempotency key where the vendor has them: the caller's,
+        in a namespace, or one of ours."""
+        header = journey.vendor.idempotency_header
+        if header is None:
+            return
+        value = journey.request.headers.get(header)
+        if value is not None:
+            key = journey.idempotency_key = retries.caller_key(value)
+            journey.vendor_key = retries.vendor_key(journey.key.terms, key)
+            journey.record.idempotency_key = hashed(key, journey.key.terms.key_id)
+        elif journey.operation.money is not Money.FREE:
+            journey.vendor_key = "kb-" + journey.call_id
+
+    def _metered(self, journey: Journey) -> bool:
+        """Does this call count? Reads do not, nor does test-mode money where the key says so."""
+        if journey.operation.money in (Money.FREE, Money.MINTS):
+            return False
+        return journey.key.terms.count_test_mode or journey.upstream.livemode is not False
+
+    async def _take_turns(self, journey: Journey) -> None:
+        """Behind the first call with the same Idempotency-Key, behind an earlier call on the same
+        object, and through the vendor's entrance: all before any money is held."""
+        doors, terms = self._doors, journey.key.terms
+        if journey.idempotency_key is not None:
+            acts_for = repr(sorted(journey.account_headers.items()))
+            retry = retries.bind(terms, journey.idempotency_key, journey.reading, acts_for)
+            journey.retried = await self._retries.begin(retry)
+            journey.retry = retry
+            journey.on_close(lambda: self._retries.end(retry))
+        if (object_id := journey.operation.object_id) is not None:
+            tag = pricing.object_tag(journey, object_id)
+            await doors.turns.take(tag)
+            journey.on_close(lambda: doors.turns.give(tag))
+        turnstile = doors.turnstiles[terms.vendor, terms.account]
+        if not turnstile.try_enter():
+            await turnstile.enter(terms.key_id)
+        journey.on_close(turnstile.leave)
+
+    async def _hold(self, journey: Journey) -> None:
+        """Set the quote aside, durably; a retry continues the hold of its first call instead."""
+        if journey.request.gone():
+            raise ClientGone
+        if journey.retried is not None:
+            journey.record.retry_of = self._books.retry_of(journey.retried)
+            return
+        if journey.key.terms.mode is Mode.SHADOW and journey.would_refuse is None:
+            journey.would_refuse = self._books.would_refuse(journey)
+        await self._books.hold(journey)
+
+    async def _settle(self, journey: Journey, reply: Reply) -> None:
+        """Book what the answer means, before the caller gets its last byte."""
+        record = journey.record
+        record.status = reply.status
+        if _redirects(reply):
+            await reply.close()
+            record.code = VendorRedirected.code
+            self._books.doubt(journey, record.outcome_memo())
+            raise VendorRedirected(in_doubt=True, vendor_status=reply.status)
+        outcome = settling.outcome_of(journey, reply, self._doors.rates())
+        audit.tell_outcome(record, outcome)
+        self._tell_duration(journey)
+        await self._books.settle(journey, outcome, record.outcome_memo())
+
+    async def _pass(self, journey: Journey) -> Response:
+        """A call that costs nothing: no hold, and a body that nobody had to read streams through."""
+        request, reading = journey.request, journey.reading
+        whole = bool(reading.body) or request.body.length == 0
+        reply = await self._sender.send(
+            journey, reading.body if whole else request.body, FREE_ANSWER_BYTES_MAX
+        )
+        journey.record.status = reply.status
+        if _redirects(reply):
+            await reply.close()
+            raise VendorRedirected(in_doubt=False, vendor_status=reply.status)
+        self._tell_duration(journey)
+        return self._answer(journey, reply)
+
+    def _answer(self, journey: Journey, reply: Reply) -> Response:
+        """The vendor's answer as the caller gets it, with the cost in its head; and the audit row."""
+        doors = self._doors
+        headers = relayed(reply.headers, journey.vendor, journey.call_id, journey.idempotency_key)
+        if self._metered(journey):
+            standing = doors.ledger.standing(journey.key.account_id, doors.clock.now_us())
+            add_cost(headers, journey.cost_micros, standing, estimated=journey.estimated)
+        if journey.would_refuse is not None:
+            headers.append((b"keybrake-would-refuse", journey.would_refuse.code.encode("ascii")))
+        self._write_down(journey)
+        if reply.body is not None:
+            return Response(reply.status, headers, reply.body)
+        return Response(reply.status, headers, stream=reply.chunks(), length=reply.length)
+
+    def _no_such_object(self, journey: Journey, answer: Answer) -> Response:
+        """The vendor does not know what the call is about: its own 404, in its own words."""
+        journey.record.status = answer.status
+        headers = relayed(
+            list(answer.headers.items()), journey.vendor, journey.call_id, journey.idempotency_key
+        )
+        self._tell_duration(journey)
+        self._write_down(journey)
+        return Response(answer.status, headers, answer.body)
+
+    def _refused(self, journey: Journey, refusal: Refusal) -> Response:
+        terms, request = journey.key.terms, journey.request
+        response = dress(refusal, journey.call_id, journey.vendor, terms, request.headers)
+        record = journey.record
+        if record.code is None:
+            record.refuse(refusal.code, response.status)
+        self._tell_duration(journey)
+        self._write_down(journey)
+        return response
+
+    def _tell_duration(self, journey: Journey) -> None:
+        now_us = self._doors.clock.now_us()
+        journey.record.duration_ms = (now_us - journey.started_us) // 1000
+
+    def _write_down(self, journey: Journey) -> None:
+        """The call's row in the audit log, and its count in the metrics."""
+        record = journey.record
+        audit.tell_books(journey)
+        self._doors.metrics.called(record)
+        self._doors.history.record(record.row())
+
+
+def _redirects(reply: Reply) -> bool:
+    return 300 <= reply.status < 400 and reply.status != 304

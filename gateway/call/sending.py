@@ -1,0 +1,92 @@
+"""Sending a call to its vendor: the head it gets, the last look before the first byte, and every way in
+which no answer comes back, each with the ending that the call's hold gets for it.
+"""
+
+from __future__ import annotations
+
+from typing import NoReturn
+
+from gateway.call.answers import outgoing
+from gateway.call.books import Books
+from gateway.call.doors import Doors
+from gateway.call.journey import Journey
+from gateway.call.upstream import Aborted, NotSent, Order, OutcomeUnknown, Reply, Watch
+from gateway.errors import (
+    KeyRevoked,
+    Refusal,
+    VendorBrokeOff,
+    VendorTimeout,
+    VendorUnreachable,
+)
+from gateway.http.message import Body
+
+
+class Sender:
+    """The journey's door to the vendors."""
+
+    __slots__ = ("_books", "_doors")
+
+    def __init__(self, doors: Doors, books: Books) -> None:
+        self._doors = doors
+        self._books = books
+
+    async def send(self, journey: Journey, body: bytes | Body, whole_bytes_max: int) -> Reply:
+        """The vendor's answer. Raises refusals, after the hold (if there is one) was booked for them."""
+        order = _order(journey, body, whole_bytes_max)
+        journey.watch = Watch(lambda: self._look_again(journey))
+        try:
+            return await journey.upstream.send(order, journey.watch)
+        except NotSent as exc:
+            self._release(journey, VendorUnreachable(f"{VendorUnreachable.message} ({exc})"))
+        except Aborted as exc:
+            refusal = KeyRevoked(in_doubt=exc.left and bool(journey.made))
+            if exc.left:
+                self._doubt(journey, refusal)
+            self._release(journey, refusal)
+        except OutcomeUnknown as exc:
+            kind = VendorTimeout if exc.timed_out else VendorBrokeOff
+            metered = bool(journey.made) or journey.retried is not None
+            self._doubt(journey, kind(in_doubt=metered, why=exc.why))
+        except Refusal as refusal:
+            self._release(journey, refusal)
+
+    def _look_again(self, journey: Journey) -> None:
+        """Right before the first byte: are key, run and issuer still as they were at admission?"""
+        doors = self._doors
+        now_us = doors.clock.now_us()
+        refusal = doors.registry.no_longer(journey.key, journey.label, now_us)
+        if refusal is not None:
+            raise refusal
+
+    def _release(self, journey: Journey, refusal: Refusal) -> NoReturn:
+        journey.record.refuse(refusal.code, refusal.status)
+        self._books.release(journey, journey.record.outcome_memo())
+        raise refusal
+
+    def _doubt(self, journey: Journey, refusal: Refusal) -> NoReturn:
+        journey.record.refuse(refusal.code, refusal.status)
+        journey.record.decision = "allowed"
+        self._books.doubt(journey, journey.record.outcome_memo())
+        raise refusal
+
+
+def _order(journey: Journey, body: bytes | Body, whole_bytes_max: int) -> Order:
+    reading, request = journey.reading, journey.request
+    target = f"{reading.path}?{reading.query}" if reading.query else reading.path
+    read_whole = isinstance(body, bytes)
+    headers = outgoing(
+        request.headers,
+        journey.vendor,
+        journey.upstream.authorization,
+        reading.content_type.encode("latin-1") if read_whole else None,
+        journey.account_headers,
+        journey.vendor_key,
+    )
+    return Order(
+        request.method.encode("ascii"),
+        target.encode("latin-1"),
+        headers,
+        body,
+        journey.route.product,
+        whole_bytes_max,
+    )
