@@ -1,0 +1,142 @@
+"""What happens, one line per event on stderr: JSON for machines, text for a terminal; secrets in
+neither.
+
+The house logs through the standard library, `logging.getLogger("keybrake")`, with a short event as
+the message and facts as `extra`: `log.warning("vendor unreachable", extra={"vendor": "stripe"})`.
+Here that becomes a line. Whatever a value holds, a line stays a line: control characters are
+escaped.
+
+Redaction is the second net, not the first: nobody should log a secret. Anything that has the form
+of one (vendor keys, vault keys, admin and issuer keys, Authorization values) and every secret that
+was registered by its exact value becomes [secret], in messages, facts and tracebacks alike.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+import sys
+import time
+from collections.abc import Mapping
+from typing import IO, Any, Final
+
+import orjson
+
+NAME: Final = "keybrake"
+HIDDEN: Final = "[secret]"
+
+LEVELS: Final[Mapping[str, int]] = {
+    "debug": logging.DEBUG,
+    "info": logging.INFO,
+    "warning": logging.WARNING,
+    "error": logging.ERROR,
+}
+
+_SECRET_FORMS: Final = re.compile(
+    r"\b[sr]k_(?:live|test|org)_\w{4,}"
+    r"|\bwhsec_\w{4,}"
+    r"|\bvault_key_\w{4,}"
+    r"|\bkb_(?:admin|issuer)_\w{4,}"
+    r"|\b(?:Bearer|Basic)\s+[\w.~+/=-]{8,}",
+    re.IGNORECASE | re.ASCII,
+)
+_STANDARD: Final = frozenset(logging.makeLogRecord({}).__dict__) | {
+    "message",
+    "asctime",
+    "taskName",
+}
+_UNSAFE: Final = {
+    code: f"\\u{code:04x}"
+    for code in (
+        *range(0x20),
+        0x7F,
+        *range(0x80, 0xA0),
+        0x061C,
+        *range(0x200E, 0x2010),
+        *range(0x2028, 0x202F),
+        *range(0x2066, 0x206A),
+    )
+}
+"""Control characters, and those that turn the direction of text: escaped wherever they stand."""
+
+_exact: list[str] = []
+_exact_form: re.Pattern[str] | None = None
+
+
+def register_secret(value: str) -> None:
+    """From now on this exact text shows as [secret], also where JSON escapes it. Short ones are no
+    secrets."""
+    global _exact_form
+    for form in (value, json.dumps(value)[1:-1]):
+        if len(value) >= 8 and form not in _exact:
+            _exact.append(form)
+    if _exact:
+        _exact_form = re.compile(
+            "|".join(re.escape(form) for form in sorted(_exact, key=len, reverse=True))
+        )
+
+
+def redact(text: str) -> str:
+    if _exact_form is not None:
+        text = _exact_form.sub(HIDDEN, text)
+    return _SECRET_FORMS.sub(HIDDEN, text)
+
+
+def facts_of(record: logging.LogRecord) -> dict[str, Any]:
+    """What `extra` gave."""
+    return {name: value for name, value in record.__dict__.items() if name not in _STANDARD}
+
+
+class JsonLines(logging.Formatter):
+    """`{"at": "2026-11-23T02:15:00.123Z", "level": "info", "event": "…", …facts}`."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        line: dict[str, Any] = {
+            "at": _moment(record.created),
+            "level": record.levelname.lower(),
+            "event": record.getMessage(),
+        }
+        line.update((name, value) for name, value in facts_of(record).items() if name not in line)
+        if record.exc_info:
+            line["traceback"] = self.formatException(record.exc_info)
+        written = orjson.dumps(line, default=str, option=orjson.OPT_NON_STR_KEYS).decode()
+        return redact(written.translate(_UNSAFE))
+
+
+class TextLines(logging.Formatter):
+    """`02:15:00 warning  vendor unreachable  vendor=stripe`, a traceback below it, indented."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        moment = time.strftime("%H:%M:%S", time.localtime(record.created))
+        facts = "".join(f"  {name}={value}" for name, value in facts_of(record).items())
+        line = f"{moment} {record.levelname.lower():<8} {record.getMessage()}{facts}".translate(
+            _UNSAFE
+        )
+        if record.exc_info:
+            trace = self.formatException(record.exc_info).splitlines()
+            line += "".join("\n    " + entry.translate(_UNSAFE) for entry in trace)
+        return redact(line)
+
+
+def set_up(level: str, form: str, stream: IO[str] | None = None) -> logging.Logger:
+    """Send the house's events to a stream (stderr). form: json, text, or auto (text on a terminal).
+
+    May be called again: the last call wins. What libraries log reaches the stream from warnings
+    up."""
+    stream = stream or sys.stderr
+    as_text = form == "text" or (form == "auto" and stream.isatty())
+    handler = logging.StreamHandler(stream)
+    handler.setFormatter(TextLines() if as_text else JsonLines())
+    logging.raiseExceptions = False  # a closed stderr must not stop a call
+    root = logging.getLogger()
+    root.handlers = [handler]
+    root.setLevel(logging.WARNING)
+    logger = logging.getLogger(NAME)
+    logger.setLevel(LEVELS[level])
+    return logger
+
+
+def _moment(seconds: float) -> str:
+    whole, milliseconds = divmod(int(seconds * 1000), 1000)
+    return f"{time.strftime('%Y-%m-%dT%H:%M:%S', time.gmtime(whole))}.{milliseconds:03d}Z"
