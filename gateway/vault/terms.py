@@ -21,8 +21,8 @@ class ErrorStyle(Enum):
 
 @dataclass(frozen=True, slots=True)
 class ParamRule:
-    """One rule on a named field: it must equal, be one of, begin with, or be at most. An absent field
-    fails `equals`, `one_of` and `prefix`, and passes `max`."""
+    """One rule on a named field: it must equal, be one of, begin with, or be at most. An absent
+    field fails `equals`, `one_of` and `prefix`, and passes `max`."""
 
     name: str
     equals: str | None = None
@@ -33,7 +33,8 @@ class ParamRule:
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """The record of a vault key. *_micros: micro-USD. *_us: microseconds since 1970-01-01 UTC; None: never."""
+    """The record of a vault key. *_micros: micro-USD. *_us: microseconds since 1970-01-01 UTC;
+    None: never."""
 
     key_id: str
     vendor: str

@@ -1,0 +1,134 @@
+"""Keys and issuers as ledger notes: what is written when they change and read when the gateway
+starts.
+
+| kind         | name                | blob (JSON)                             | lies with     |
+| ------------ | ------------------- | --------------------------------------- | ------------- |
+| `key`        | key id              | terms, account_id, digest (SHA-256), v  | its account   |
+| `issuer`     | issuer id           | the same of an issuer                   | its account   |
+| `ended`      | key id or issuer id | when it was revoked, in microseconds    | shard 0       |
+| `run`, `bar` | see those files     | when                                    | shard 0       |
+| `used`       | `all`               | key id -> when last used, at close      | shard 0       |
+
+One name of one kind always lies in the same shard. No secret is ever in a note.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import fields
+from enum import Enum
+from typing import Any, Final
+
+import orjson
+
+from gateway.vault.allowlist import Allowlist
+from gateway.vault.issuers import Issuer, IssuerTerms, Template
+from gateway.vault.keys import Key
+from gateway.vault.terms import ErrorStyle, Mode, ParamRule, Terms
+from ledger import Note
+
+KEY: Final = "key"
+ISSUER: Final = "issuer"
+ENDED: Final = "ended"
+USED: Final = "used"
+_VERSION: Final = 1
+
+
+def key_note(key: Key) -> Note:
+    return _note(KEY, key.terms.key_id, key.terms, key)
+
+
+def issuer_note(issuer: Issuer) -> Note:
+    return _note(ISSUER, issuer.terms.issuer_id, issuer.terms, issuer)
+
+
+def ended_note(identifier: str, at_us: int) -> Note:
+    return Note(ENDED, identifier, orjson.dumps(at_us))
+
+
+def used_note(last_used_us: dict[str, int]) -> Note:
+    return Note(USED, "all", orjson.dumps(last_used_us))
+
+
+def read_key(note: Note) -> Key:
+    record = _record(note)
+    terms = Terms(**_thawed(record["terms"], _KEY_READERS))
+    return Key(terms, bytes.fromhex(record["digest"]), record["account_id"])
+
+
+def read_issuer(note: Note) -> Issuer:
+    record = _record(note)
+    frozen = record["terms"]
+    template = Template(**_thawed(frozen.pop("template"), _TEMPLATE_READERS))
+    terms = IssuerTerms(template=template, **frozen)
+    return Issuer(terms, bytes.fromhex(record["digest"]), record["account_id"])
+
+
+def read_number(note: Note) -> int:
+    """The moment that an `ended` note carries."""
+    return int(orjson.loads(note.blob or b"0"))
+
+
+def read_used(note: Note) -> dict[str, int]:
+    return dict(orjson.loads(note.blob or b"{}"))
+
+
+def _note(kind: str, name: str, terms: Terms | IssuerTerms, holder: Key | Issuer) -> Note:
+    record = {
+        "v": _VERSION,
+        "account_id": holder.account_id,
+        "digest": holder.digest.hex(),
+        "terms": _frozen(terms),
+    }
+    return Note(kind, name, orjson.dumps(record))
+
+
+def _record(note: Note) -> dict[str, Any]:
+    record: dict[str, Any] = orjson.loads(note.blob or b"{}")
+    if record.get("v") != _VERSION:
+        raise ValueError(f"note {note.kind} {note.name}: version {record.get('v')} is not known")
+    return record
+
+
+def _frozen(value: Any) -> Any:
+    """JSON values for a record and all it holds."""
+    match value:
+        case Allowlist():
+            return list(value.entries)
+        case Enum():
+            return value.value
+        case frozenset():
+            return sorted(value)
+        case tuple():
+            return [_frozen(item) for item in value]
+        case Terms() | IssuerTerms() | Template() | ParamRule():
+            return {f.name: _frozen(getattr(value, f.name)) for f in fields(value)}
+    return value
+
+
+def _thawed(record: dict[str, Any], readers: dict[str, Callable[[Any], Any]]) -> dict[str, Any]:
+    return {
+        name: readers[name](value) if value is not None and name in readers else value
+        for name, value in record.items()
+    }
+
+
+def _param(record: dict[str, Any]) -> ParamRule:
+    return ParamRule(**_thawed(record, {"one_of": tuple}))
+
+
+_KEY_READERS: Final[dict[str, Callable[[Any], Any]]] = {
+    "allowed": Allowlist.parse,
+    "mint_endpoints": Allowlist.parse,
+    "allow_unpriced": lambda pairs: tuple((Allowlist.parse(e), micros) for e, micros in pairs),
+    "currencies": frozenset,
+    "countries": frozenset,
+    "vendor_accounts": frozenset,
+    "params": lambda rules: tuple(map(_param, rules)),
+    "mode": Mode,
+    "error_style": ErrorStyle,
+}
+_TEMPLATE_READERS: Final[dict[str, Callable[[Any], Any]]] = {
+    "vendors": frozenset,
+    "allowed": Allowlist.parse,
+}

@@ -1,0 +1,342 @@
+"""The live state of keys, issuers, runs and bars: who may do what, right now, and after a restart.
+
+All of it is in memory, touched by the event loop alone, and each change is a ledger note on disk
+before it is answered. The order of the two is chosen so that a crash or a full disk errs towards
+"no":
+
+- a new key is durable first and valid then,
+- all else (a revoke, a bar, new terms) is in force at once and answered when it is durable.
+
+A grant waits for the disk, and a revoke may come in the meantime; so `issue` looks again after it
+waited. When a key was last used is written when the gateway closes; after a crash it falls back to
+that.
+"""
+
+from __future__ import annotations
+
+from bisect import insort
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+from gateway.errors import KeyExpired, KeyRevoked, PolicyRefused, Refusal
+from gateway.vault import bars, records, runs
+from gateway.vault.bars import Bar, Bars
+from gateway.vault.books import Books
+from gateway.vault.issuers import Issuer, IssuerTerms, issuer_budget
+from gateway.vault.keys import Flight, Key, budget_of
+from gateway.vault.runs import Runs
+from gateway.vault.secrets import Kind, digest, mint, well_formed
+from gateway.vault.terms import Terms
+from ledger import Note
+
+__all__ = ["Cut", "Flight", "Key", "Registry"]
+
+
+class _Clock(Protocol):
+    def now_us(self) -> int: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """What a revoke did. keys: those it revoked, without those that were already. in_flight: calls
+    that were on their way. aborted: those of them that were ended; in_doubt: those whose last byte
+    had left."""
+
+    keys: tuple[Key, ...]
+    in_flight: int
+    aborted: int
+    in_doubt: int
+
+
+class Registry:
+    """The one door to keys and issuers. Built by `Registry.load`."""
+
+    __slots__ = ("_books", "_by_account", "_by_digest", "_clock", "_ids", "_issuers", "_keys")
+    __slots__ += ("_issuers_by_digest", "bars", "runs")
+
+    def __init__(self, books: Books, clock: _Clock) -> None:
+        self._books = books
+        self._clock = clock
+        self._keys: dict[str, Key] = {}
+        self._ids: list[str] = []
+        self._by_digest: dict[bytes, Key] = {}
+        self._by_account: dict[int, list[Key]] = {}
+        self._issuers: dict[str, Issuer] = {}
+        self._issuers_by_digest: dict[bytes, Issuer] = {}
+        self.runs = Runs()
+        self.bars = Bars()
+
+    @classmethod
+    def load(cls, books: Books, clock: _Clock) -> Registry:
+        """Read everything back. Raises ValueError for a record that this version cannot read."""
+        registry = cls(books, clock)
+        for note in books.notes(records.ISSUER):
+            registry._add_issuer(records.read_issuer(note))
+        for key in sorted(map(records.read_key, books.notes(records.KEY)), key=_key_id):
+            registry._add_key(key)
+        for note in books.notes(records.ENDED):
+            holder = registry._keys.get(note.name) or registry._issuers[note.name]
+            holder.revoked_at_us = records.read_number(note)
+        for note in books.notes(records.USED):
+            for key_id, at_us in records.read_used(note).items():
+                registry._keys[key_id].last_used_us = at_us
+        registry.runs = Runs(books.notes(runs.KIND))
+        registry.bars = Bars(books.notes(bars.KIND))
+        return registry
+
+    async def close(self) -> None:
+        """Write down when keys were last used. The ledger is closed after this."""
+        used = {i: key.last_used_us for i, key in self._keys.items() if key.last_used_us}
+        if used:
+            await self._books.note([records.used_note(used)])
+
+    # Looking up
+
+    def find(self, secret: bytes) -> Key | None:
+        """The key with this secret, revoked and expired ones too."""
+        return self._by_digest.get(digest(secret)) if well_formed(secret, Kind.VAULT) else None
+
+    def find_issuer(self, secret: bytes) -> Issuer | None:
+        if not well_formed(secret, Kind.ISSUER):
+            return None
+        return self._issuers_by_digest.get(digest(secret))
+
+    def key(self, key_id: str) -> Key | None:
+        return self._keys.get(key_id)
+
+    def issuer(self, issuer_id: str) -> Issuer | None:
+        return self._issuers.get(issuer_id)
+
+    def all_keys(self) -> Iterable[Key]:
+        """All keys, newest first."""
+        return (self._keys[key_id] for key_id in reversed(self._ids))
+
+    def issuers(self) -> Sequence[Issuer]:
+        """All issuers, newest first."""
+        return [self._issuers[i] for i in sorted(self._issuers, reverse=True)]
+
+    # The hot path
+
+    def no_longer(self, key: Key, label: str, now_us: int) -> Refusal | None:
+        """Why a call of this key with this effective label may not go on; None: it may."""
+        if key.revoked_at_us is not None:
+            return KeyRevoked()
+        if key.expired(now_us):
+            return KeyExpired()
+        if self.runs and self.runs.revoked(label):
+            return KeyRevoked("The run that this call belongs to was revoked.", label=label)
+        if self.bars and self.bars.stops(key.terms.vendor, key.terms.account):
+            return KeyRevoked("All calls to this vendor or account are stopped.")
+        return None
+
+    def began(self, flight: Flight) -> None:
+        key = flight.key
+        key.in_flight.add(flight)
+        key.last_used_us = self._clock.now_us()
+
+    def ended(self, flight: Flight) -> None:
+        flight.key.in_flight.discard(flight)
+
+    # Granting: durable first, then valid
+
+    async def issue(
+        self, terms: Terms, issuer: Issuer | None = None, notes: Sequence[Note] = ()
+    ) -> tuple[Key, str]:
+        """Make a key; its secret is in nobody's hands but the caller's. An issuer's key with a
+        label used before joins that label's budget. Raises PolicyRefused, RateLimited, and what the
+        books raise."""
+        if issuer is None:
+            return await self._issue(terms, None, notes)
+        async with issuer.making:
+            return await self._issue(terms, issuer, notes)
+
+    async def _issue(
+        self, terms: Terms, issuer: Issuer | None, notes: Sequence[Note]
+    ) -> tuple[Key, str]:
+        if issuer is None:
+            await self.reopen_run(terms.label)
+        self._judge_issue(terms, issuer)
+        secret = mint(Kind.VAULT)
+        key = Key(terms, digest(secret))
+        first = None
+        if issuer is not None:
+            issuer.judge_pace(terms.created_at_us)
+            key.parent_id = issuer.account_id
+            first = issuer.first_budget(terms)
+        if first is not None:
+            key.terms, key.account_id = _joined(terms, first.terms), first.account_id
+            await self._books.note([records.key_note(key), *notes], account_id=key.account_id)
+        else:
+            await self._open(key, notes)
+        self._add_key(key)
+        await self._look_again(key, issuer)
+        return key, secret
+
+    async def _open(self, key: Key, notes: Sequence[Note]) -> None:
+        """The account and the key's record are one entry group; the record carries the account's
+        id."""
+
+        def written(account_id: int) -> Sequence[Note]:
+            key.account_id = account_id
+            return [records.key_note(key), *notes]
+
+        await self._books.open_account(budget_of(key.terms), parent=key.parent_id, notes=written)
+
+    def _judge_issue(self, terms: Terms, issuer: Issuer | None) -> None:
+        if (bar := self.bars.stops(terms.vendor, terms.account)) is not None:
+            raise PolicyRefused(
+                "No key is made for what was revoked, until POST /vault/resume.",
+                rule="barred",
+                barred=bar.shown(),
+            )
+        if self.runs.revoked(terms.label):
+            raise PolicyRefused(
+                "This run was revoked; only the admin key can make a key for it again.",
+                rule="run_revoked",
+                label=terms.label,
+            )
+        if issuer is not None and issuer.revoked_at_us is not None:
+            raise PolicyRefused("This issuer was revoked.", rule="issuer_revoked")
+
+    async def _look_again(self, key: Key, issuer: Issuer | None) -> None:
+        """A revoke that came while the key was being written holds for it as well."""
+        try:
+            self._judge_issue(key.terms, issuer)
+        except PolicyRefused:
+            await self.revoke([key], abort=True)
+            raise
+
+    async def amend(self, key: Key, terms: Terms, notes: Sequence[Note] = ()) -> None:
+        """New terms for a key. Caps and mode are the budget's: its other keys take them on as
+        well."""
+        sharing = self._by_account[key.account_id]
+        news = {other: _joined(other.terms, terms) for other in sharing if other is not key}
+        news = {other: new for other, new in news.items() if new != other.terms} | {key: terms}
+        caps_change = budget_of(terms) != budget_of(key.terms)
+        for other, new in news.items():
+            other.terms = new
+        notes = [*map(records.key_note, news), *notes]
+        if caps_change:
+            await self._books.amend_account(key.account_id, budget_of(terms), notes=notes)
+        else:
+            await self._books.note(notes, account_id=key.account_id)
+
+    async def found_issuer(
+        self, terms: IssuerTerms, notes: Sequence[Note] = ()
+    ) -> tuple[Issuer, str]:
+        secret = mint(Kind.ISSUER)
+        issuer = Issuer(terms, digest(secret))
+
+        def written(account_id: int) -> Sequence[Note]:
+            issuer.account_id = account_id
+            return [records.issuer_note(issuer), *notes]
+
+        await self._books.open_account(issuer_budget(terms), notes=written)
+        self._add_issuer(issuer)
+        return issuer, secret
+
+    async def amend_issuer(
+        self, issuer: Issuer, terms: IssuerTerms, notes: Sequence[Note] = ()
+    ) -> None:
+        issuer.terms = terms
+        await self._books.amend_account(
+            issuer.account_id, issuer_budget(terms), notes=[records.issuer_note(issuer), *notes]
+        )
+
+    async def resume(self, bar: Bar) -> None:
+        """Lift a bar, and the narrower ones it includes. Keys that were revoked stay so."""
+        if notes := self.bars.lift(bar):
+            await self._books.note(notes)
+
+    async def reopen_run(self, label: str) -> None:
+        """Calls with this effective label may go on again. Keys that were revoked stay so."""
+        if notes := self.runs.reopen(label, self._clock.now_us()):
+            await self._books.note(notes)
+
+    # Taking away: in force at once, answered when durable
+
+    async def revoke(self, keys: Sequence[Key], *, abort: bool) -> Cut:
+        return await self._cut(keys, (), [], abort=abort)
+
+    async def revoke_run(self, *, label: str = "", prefix: str = "", abort: bool) -> Cut:
+        """Revoke the keys with the label (or, if prefix is set, with labels that begin so) and
+        every call with such an effective label, whosever key it bears."""
+        now_us = self._clock.now_us()
+        if prefix:
+            notes = self.runs.revoke_prefix(prefix, now_us)
+        else:
+            notes = self.runs.revoke_label(label, now_us)
+        hit: Callable[[str], bool] = (lambda it: it.startswith(prefix)) if prefix else label.__eq__
+        keys = [key for key in self._keys.values() if hit(key.terms.label)]
+        flights = [flight for flight in _flights(self._keys.values()) if hit(flight.label)]
+        return await self._cut(keys, flights, notes, abort=abort)
+
+    async def bar(self, bar: Bar, *, abort: bool) -> Cut:
+        notes = self.bars.put(bar, self._clock.now_us())
+        keys = [k for k in self._keys.values() if bar.stops(k.terms.vendor, k.terms.account)]
+        return await self._cut(keys, (), notes, abort=abort)
+
+    async def revoke_issuer(self, issuer: Issuer, *, keep_keys: bool, abort: bool) -> Cut:
+        if issuer.revoked_at_us is None:
+            issuer.revoked_at_us = self._clock.now_us()
+        note = records.ended_note(issuer.terms.issuer_id, issuer.revoked_at_us)
+        keys = [] if keep_keys else self.keys_of(issuer)
+        return await self._cut(keys, (), [note], abort=abort)
+
+    def keys_of(self, issuer: Issuer) -> list[Key]:
+        issuer_id = issuer.terms.issuer_id
+        return [key for key in self._keys.values() if key.terms.issuer_id == issuer_id]
+
+    async def _cut(
+        self, keys: Sequence[Key], flights: Iterable[Flight], notes: Sequence[Note], *, abort: bool
+    ) -> Cut:
+        """End keys, their calls in flight, and further calls. A key that was revoked before is
+        written again: the write that it was revoked by may still be on its way, and this answer
+        vouches for it too."""
+        now_us = self._clock.now_us()
+        revoked = tuple(key for key in keys if key.revoked_at_us is None)
+        for key in revoked:
+            key.revoked_at_us = now_us
+        hit = _flights(keys).union(flights)
+        in_doubt = sum(not flight.abort() for flight in hit) if abort else 0
+        ended = [records.ended_note(key.terms.key_id, key.revoked_at_us or now_us) for key in keys]
+        if ended or notes:
+            await self._books.note([*notes, *ended])
+        return Cut(revoked, len(hit), len(hit) if abort else 0, in_doubt)
+
+    def _add_key(self, key: Key) -> None:
+        key_id = key.terms.key_id
+        self._keys[key_id] = key
+        insort(self._ids, key_id)
+        self._by_digest[key.digest] = key
+        self._by_account.setdefault(key.account_id, []).append(key)
+        if key.terms.issuer_id is not None:
+            issuer = self._issuers[key.terms.issuer_id]
+            key.parent_id = issuer.account_id
+            issuer.knows(key)
+
+    def _add_issuer(self, issuer: Issuer) -> None:
+        self._issuers[issuer.terms.issuer_id] = issuer
+        self._issuers_by_digest[issuer.digest] = issuer
+
+
+def _key_id(key: Key) -> str:
+    return key.terms.key_id
+
+
+def _flights(keys: Iterable[Key]) -> set[Flight]:
+    return {flight for key in keys for flight in key.in_flight}
+
+
+def _joined(terms: Terms, budget: Terms) -> Terms:
+    """Terms of a key on another key's budget: what belongs to the budget is the other's."""
+    return replace(
+        terms,
+        account=budget.account,
+        daily_cap_micros=budget.daily_cap_micros,
+        total_cap_micros=budget.total_cap_micros,
+        daily_call_cap=budget.daily_call_cap,
+        timezone=budget.timezone,
+        mode=budget.mode,
+    )

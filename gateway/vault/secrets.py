@@ -1,0 +1,77 @@
+"""The three kinds of keys that we mint: their form, their checksum, their hash.
+
+A secret is a prefix, 30 base62 characters of chance (178 bits) and 6 of checksum: the CRC32 of the
+30, in base62. The checksum lets scanners and us tell a real key from a look-alike before anything
+is looked up. Only the SHA-256 of a secret is kept; looking it up by that hash takes the same time
+whatever the guess.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import secrets
+import zlib
+from enum import Enum
+from typing import Final
+from urllib.parse import unquote_to_bytes
+
+_BASE62: Final = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+_CHANCE: Final = 30
+_CHECKSUM: Final = 6
+
+
+class Kind(Enum):
+    """The prefix of each kind of key."""
+
+    VAULT = "vault_key_"
+    ISSUER = "kb_issuer_"
+    ADMIN = "kb_admin_"
+
+
+_FORMS: Final = {
+    kind: re.compile(
+        rb"%b([0-9A-Za-z]{%d})([0-9A-Za-z]{%d})" % (kind.value.encode(), _CHANCE, _CHECKSUM)
+    )
+    for kind in Kind
+}
+
+
+def mint(kind: Kind) -> str:
+    """A new secret, to be shown once."""
+    chance = "".join(secrets.choice(_BASE62) for _ in range(_CHANCE))
+    return kind.value + chance + _checksum(chance.encode()).decode()
+
+
+def digest(secret: str | bytes) -> bytes:
+    """SHA-256: 32 bytes, all that is kept of a secret."""
+    return hashlib.sha256(secret.encode() if isinstance(secret, str) else secret).digest()
+
+
+def well_formed(secret: bytes, kind: Kind) -> bool:
+    """Is this the form of such a key, checksum included? Says nothing about whether it exists."""
+    match = _FORMS[kind].fullmatch(secret)
+    return match is not None and match[2] == _checksum(match[1])
+
+
+def find_in_text(text: bytes) -> bytes | None:
+    """The first well-formed vault key anywhere in a text, plain or percent-encoded; None if there
+    is none. For texts that go to a vendor or a log, where a key has no business."""
+    if b"%" in text:
+        text = unquote_to_bytes(text)
+    start = text.find(b"vault_key_")
+    while start >= 0:
+        match = _FORMS[Kind.VAULT].match(text, start)
+        if match is not None and match[2] == _checksum(match[1]):
+            return match[0]
+        start = text.find(b"vault_key_", start + 1)
+    return None
+
+
+def _checksum(chance: bytes) -> bytes:
+    number = zlib.crc32(chance)
+    digits = []
+    for _ in range(_CHECKSUM):
+        number, digit = divmod(number, 62)
+        digits.append(_BASE62[digit])
+    return "".join(reversed(digits)).encode()
