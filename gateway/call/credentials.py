@@ -1,0 +1,28 @@
+"""The vendors' real keys: loaded once from the settings, worn on every call, shown to nobody.
+
+An account's credential takes three shapes here: the Authorization header that the vendor gets, the
+forms to be scrubbed from what it answers, and `***` for everyone else."""
+
+from __future__ import annotations
+
+from gateway.call.scrub import Scrubber
+from gateway.settings import AccountSettings
+from vendors.contract import Vendor
+
+
+class Credentials:
+    """One account's real key. authorization: the header's whole value. livemode: does it
+    move real money? None if it cannot be told."""
+
+    __slots__ = ("authorization", "livemode", "scrubber")
+
+    def __init__(self, vendor: Vendor, account: AccountSettings) -> None:
+        secret = account.secret.reveal()
+        self.authorization = vendor.authorization(secret)
+        self.livemode = vendor.livemode(secret)
+        self.scrubber = Scrubber(secret)
+
+    def __repr__(self) -> str:
+        return "Credentials(***)"
+
+    __str__ = __repr__

@@ -1,0 +1,141 @@
+"""Takes a vendor's real credential out of what comes back, in any form an echo may have; pure.
+
+A credential may be echoed raw, escaped for JSON or a URL, or in base64 (of itself, or of Basic's
+`user:password`, so at any of three alignments; only the characters that depend on nothing beside it
+are looked for). What is found is overwritten with as many `*`: lengths stay, so a Content-Length
+still holds. A stream holds back only a tail that may be the beginning of a form; whole or streamed
+gives the same bytes."""
+
+from __future__ import annotations
+
+import base64
+import json
+from typing import Final
+from urllib.parse import quote, quote_plus
+
+_CODED_BYTES_MIN: Final = 8
+"""A shorter base64 form would match by chance."""
+
+
+class Scrubber:
+    """Knows one credential's forms. Shows itself as [scrubber]."""
+
+    __slots__ = ("_by_first", "_needles", "_tail_max")
+
+    def __init__(self, secret: str) -> None:
+        self._needles = _minimal(_forms(secret))
+        self._tail_max = max(map(len, self._needles), default=1) - 1
+        self._by_first: dict[int, tuple[bytes, ...]] = {
+            first: tuple(needle for needle in self._needles if needle[0] == first)
+            for first in {needle[0] for needle in self._needles}
+        }
+
+    def __repr__(self) -> str:
+        return "[scrubber]"
+
+    def whole(self, data: bytes) -> bytes:
+        """The same object when there is nothing to take out."""
+        for needle in self._needles:
+            if needle in data:
+                return self._overwritten(data)
+        return data
+
+    def stream(self) -> ScrubbedStream:
+        return ScrubbedStream(self)
+
+    def held_bytes(self, data: bytes) -> int:
+        """How many bytes at the end may be the beginning of a form."""
+        begin = max(0, len(data) - self._tail_max)
+        tail = bytes(data[begin:])
+        for at, first in enumerate(tail):
+            for needle in self._by_first.get(first, ()):
+                if needle.startswith(tail[at:]):
+                    return len(tail) - at
+        return 0
+
+    def _overwritten(self, data: bytes) -> bytes:
+        """Every occurrence of every form, overlapping ones too: found first, then overwritten."""
+        clean = bytearray(data)
+        for needle in self._needles:
+            at = data.find(needle)
+            while at >= 0:
+                clean[at : at + len(needle)] = b"*" * len(needle)
+                at = data.find(needle, at + 1)
+        return bytes(clean)
+
+
+class ScrubbedStream:
+    """One body in pieces, of any size. A held tail is kept twice: as it came, to be matched with
+    what follows, and as it will go, since a form that was found may reach into it."""
+
+    __slots__ = ("_clean", "_held", "_scrubber")
+
+    def __init__(self, scrubber: Scrubber) -> None:
+        self._scrubber = scrubber
+        self._held = b""
+        self._clean = b""
+
+    def feed(self, piece: bytes) -> bytes:
+        """What can be let go; the piece itself, uncopied, in the usual case."""
+        data = self._held + piece if self._held else piece
+        clean = self._carried_over(self._scrubber.whole(data))
+        held = self._scrubber.held_bytes(data)
+        if not held:
+            self._held = self._clean = b""
+            return clean
+        self._held, self._clean = bytes(data[-held:]), bytes(clean[-held:])
+        return clean[:-held]
+
+    def finish(self) -> bytes:
+        """What was held back, and turned out to be no form."""
+        last, self._held, self._clean = self._clean, b"", b""
+        return last
+
+    def _carried_over(self, clean: bytes) -> bytes:
+        if self._clean == self._held:
+            return clean
+        known = len(self._held)
+        pairs = zip(self._held, self._clean, clean, strict=False)
+        return bytes(new if came == went else went for came, went, new in pairs) + clean[known:]
+
+
+def _forms(secret: str) -> set[bytes]:
+    raw = secret.encode()
+    coded = {core for core in _base64_cores(raw) if len(core) >= _CODED_BYTES_MIN}
+    coded |= {core.translate(bytes.maketrans(b"+/", b"-_")) for core in coded}
+    plain = coded | {raw}
+    return {form for text in plain for form in _escaped(text.decode())} - {b""}
+
+
+def _base64_cores(raw: bytes) -> list[bytes]:
+    """The characters of base64(x + raw + y) that are the same for all x, y; for len(x) % 3 = 0, 1,
+    2."""
+    cores = []
+    for before in range(3):
+        coded = base64.b64encode(bytes(before) + raw)
+        first = -(-before * 8 // 6)  # characters touched by x
+        last = (before + len(raw)) * 8 // 6  # and by y or padding
+        cores.append(coded[first:last])
+    return cores
+
+
+def _escaped(text: str) -> set[bytes]:
+    as_json = {json.dumps(text)[1:-1], json.dumps(text, ensure_ascii=False)[1:-1]}
+    as_json |= {form.replace("/", "\\/") for form in as_json}
+    in_url = {quote(text, safe=""), quote(text), quote_plus(text)}
+    in_url |= {_lower_escapes(form) for form in in_url}
+    return {form.encode() for form in {text} | as_json | in_url}
+
+
+def _lower_escapes(text: str) -> str:
+    head, *rest = text.split("%")
+    return "%".join([head, *(part[:2].lower() + part[2:] for part in rest)])
+
+
+def _minimal(forms: set[bytes]) -> tuple[bytes, ...]:
+    """Without the forms that contain another one. Sorted, so that every run is alike."""
+    kept: list[bytes] = []
+    for form in sorted(forms, key=lambda form: (len(form), form)):
+        if not any(shorter in form for shorter in kept):
+            kept.append(form)
+    return tuple(kept)

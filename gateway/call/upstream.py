@@ -1,0 +1,347 @@
+"""The way to the vendors: for each account, kept-alive connections on a stack, and `send`.
+
+A pool here is a list per origin: the warmest connection on top, checkout and return are pop and
+append (httpcore's own pool looks at every connection on each arrival and departure; at 32 callers
+that was twenty times a call's CPU). Every exchange in flight is in one set; one timer for all
+accounts sweeps it for deadlines, and the stacks for connections that sat idle too long. A
+connection is either in an exchange or on a stack, never both, never neither: `_back` is the only
+way between them."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Final
+from urllib.parse import urlsplit
+
+import httpcore
+
+from gateway.call.credentials import Credentials
+from gateway.call.exchange import Exchange, Limits
+from gateway.call.order import Aborted, NotSent, Order, OutcomeUnknown, Reply, Watch
+from gateway.call.stream import VendorBackend, VendorConnection, VendorStream, tls_context
+from gateway.settings import MIB, AccountSettings, VendorSettings
+from vendors import VENDORS
+from vendors.contract import Vendor
+
+__all__ = [
+    "Aborted",
+    "NotSent",
+    "Order",
+    "OutcomeUnknown",
+    "Reply",
+    "Upstream",
+    "Upstreams",
+    "Watch",
+]
+
+SWEEP_S: Final = 0.25
+"""How late a deadline may be noticed."""
+_PORTS: Final = {"http": 80, "https": 443}
+_LOOKUP: Final = ((b"accept", b"application/json"), (b"user-agent", b"keybrake"))
+_NONE: Final[Mapping[bytes, bytes]] = {}
+
+
+class Upstreams:
+    """All accounts of all vendors that the settings name. known: the vendors' modules, by name."""
+
+    __slots__ = ("_accounts", "_loop", "_timer")
+
+    def __init__(
+        self,
+        vendors: Mapping[str, VendorSettings],
+        loop: asyncio.AbstractEventLoop,
+        known: Mapping[str, Vendor] = VENDORS,
+    ) -> None:
+        self._loop = loop
+        self._accounts = {
+            (settings.name, account.name): Upstream(settings, account, known[settings.name], loop)
+            for settings in vendors.values()
+            for account in settings.accounts.values()
+        }
+        self._timer = loop.call_later(SWEEP_S, self._tick)
+
+    def account(self, vendor: str, account: str) -> Upstream:
+        """Raises KeyError for one that the settings do not name."""
+        return self._accounts[vendor, account]
+
+    def sweep(self, now_s: float) -> None:
+        """End what is over its deadline. now_s: loop time."""
+        for upstream in self._accounts.values():
+            upstream.sweep(now_s)
+
+    async def close(self) -> None:
+        """Close every connection; an exchange in flight ends as NotSent or OutcomeUnknown."""
+        self._timer.cancel()
+        for upstream in self._accounts.values():
+            upstream.close()
+        await asyncio.sleep(0)  # the loop tells each socket that it is gone
+
+    def _tick(self) -> None:
+        self._timer = self._loop.call_later(SWEEP_S, self._tick)
+        self.sweep(self._loop.time())
+
+
+@dataclass(slots=True)
+class Counts:
+    """Of one account, since the start."""
+
+    opened: int = 0
+    reused: int = 0
+    closed_stale: int = 0
+    """Idle connections that the vendor ended, spoiled or let grow old."""
+
+
+class Upstream:
+    """One vendor account: its credentials, its origins, its exchanges in flight."""
+
+    __slots__ = (
+        "_backend",
+        "_closed",
+        "_credentials",
+        "_flying",
+        "_limits",
+        "_loop",
+        "_open",
+        "_origins",
+        "_settings",
+        "counts",
+    )
+
+    def __init__(
+        self,
+        settings: VendorSettings,
+        account: AccountSettings,
+        vendor: Vendor,
+        loop: asyncio.AbstractEventLoop,
+    ) -> None:
+        self._settings = settings
+        self._credentials = Credentials(vendor, account)
+        self._origins = {
+            name: _origin(url, settings.ca_file) for name, url in _hosts(settings, vendor).items()
+        }
+        self._limits = Limits(
+            first_byte_s=settings.first_byte_timeout_s,
+            idle_s=settings.first_byte_timeout_s,
+            total_s=settings.total_timeout_s,
+        )
+        self._backend = VendorBackend()
+        self._loop = loop
+        self._flying: set[Exchange] = set()
+        self._open = 0
+        self._closed = False
+        self.counts = Counts()
+
+    @property
+    def in_flight(self) -> int:
+        return len(self._flying)
+
+    @property
+    def connections(self) -> int:
+        """Open or being opened, in an exchange or idle."""
+        return self._open
+
+    @property
+    def idle(self) -> int:
+        return sum(len(origin.idle) for origin in self._origins.values())
+
+    @property
+    def authorization(self) -> bytes:
+        """The Authorization header's value that the vendor gets."""
+        return self._credentials.authorization
+
+    @property
+    def livemode(self) -> bool | None:
+        """Do the account's calls move real money? None if its key does not tell."""
+        return self._credentials.livemode
+
+    async def send(self, order: Order, watch: Watch) -> Reply:
+        """One request out, at most once, one answer back.
+
+        Raises NotSent (no connection, or the last byte was never written: it did not run),
+        OutcomeUnknown (the last byte was written), Aborted; what `watch.gate` raises (nothing was
+        sent); and, before `watch.left`, what reading a streaming body raises (it did not run
+        either)."""
+        body = order.body
+        if not isinstance(body, bytes) and body.length == 0:
+            body = order.body = b""
+        first = body if isinstance(body, bytes) else await body.read()
+        origin = self._origin(order.product)
+        exchange = self._begin(order, watch)
+        try:
+            exchange.take(self._checkout(origin) or await self._connect(origin, watch))
+            if watch.aborted:
+                raise Aborted(left=False)
+            watch.gate()
+            return await exchange.run(origin.host, origin.prefix, first)
+        except BaseException:
+            exchange.end()
+            raise
+
+    async def get(self, target: str, headers: Mapping[bytes, bytes] = _NONE) -> Reply:
+        """A lookup: GET with the account's own authorization. headers: those that choose the
+        account it is about; nothing else of any caller's. Raises NotSent, OutcomeUnknown. A body
+        beyond 1 MiB is left unread: `body` is None then."""
+        lines = [(b"authorization", self.authorization), *_LOOKUP, *headers.items()]
+        order = Order(b"GET", target.encode("ascii"), lines, b"", whole_bytes_max=MIB)
+        reply = await self.send(order, Watch())
+        await reply.close()
+        return reply
+
+    def sweep(self, now_s: float) -> None:
+        """End the exchanges that are over their deadline, and what is idle and no longer of use."""
+        for exchange in tuple(self._flying):
+            if exchange.deadline_s < now_s:
+                exchange.expire()
+        for origin in self._origins.values():
+            stale = [one for one in origin.idle if not self._is_fresh(one, now_s)]
+            for connection in stale:
+                origin.idle.remove(connection)
+                self._discard(connection)
+
+    def close(self) -> None:
+        """Nothing goes out from here on; what is under way ends."""
+        self._closed = True
+        for exchange in tuple(self._flying):
+            exchange.shut()
+        for origin in self._origins.values():
+            while origin.idle:
+                self._close(origin.idle.pop())
+
+    # An exchange's place and connection.
+
+    def _origin(self, product: str) -> Origin:
+        origin = self._origins.get(product)
+        if origin is None:
+            raise NotSent(f"no host is known for {product}")
+        return origin
+
+    def _begin(self, order: Order, watch: Watch) -> Exchange:
+        """Take a place in flight. Raises NotSent if there is none: callers queue before their
+        hold."""
+        if self._closed:
+            raise NotSent("the gateway is closing")
+        if len(self._flying) >= self._settings.connections_max:
+            raise NotSent("busy")
+        scrubber = self._credentials.scrubber
+        exchange = Exchange(order, watch, self._limits, scrubber, self._loop, self._back)
+        self._flying.add(exchange)
+        return exchange
+
+    def _back(
+        self, exchange: Exchange, connection: VendorConnection | None, reusable: bool
+    ) -> None:
+        """An exchange is over: its place is free, its connection on the stack again or closed."""
+        self._flying.discard(exchange)
+        if connection is None:
+            return
+        if reusable and not self._closed:
+            connection.idle_since_s = self._loop.time()
+            connection.stack.append(connection)
+        else:
+            self._close(connection)
+
+    def _checkout(self, origin: Origin) -> VendorConnection | None:
+        """The warmest connection that is still good. Nothing was sent on it yet, so trying the next
+        one is no second request."""
+        now_s = self._loop.time()
+        while origin.idle:
+            connection = origin.idle.pop()
+            if self._is_fresh(connection, now_s) and connection.socket.quiet():
+                self.counts.reused += 1
+                return connection
+            self._discard(connection)
+        return None
+
+    def _is_fresh(self, connection: VendorConnection, now_s: float) -> bool:
+        age_s = now_s - connection.idle_since_s
+        return connection.socket.untouched and age_s <= self._settings.connection_idle_s
+
+    def _discard(self, connection: VendorConnection) -> None:
+        self.counts.closed_stale += 1
+        self._close(connection)
+
+    def _close(self, connection: VendorConnection) -> None:
+        self._open -= 1
+        connection.socket.abort()
+
+    # Connecting.
+
+    async def _connect(self, origin: Origin, watch: Watch) -> VendorConnection:
+        """A new connection. `watch.abort` ends the attempt. Raises NotSent, Aborted."""
+        self._make_room()
+        self._open += 1
+        try:
+            async with asyncio.timeout(self._settings.connect_timeout_s) as limit:
+                watch.on_abort = partial(limit.reschedule, 0.0)
+                stream = await self._reach(origin)
+        except BaseException as exc:
+            self._open -= 1
+            if watch.aborted and isinstance(exc, TimeoutError):
+                raise Aborted(left=False) from exc
+            if isinstance(exc, (TimeoutError, httpcore.ConnectError)):
+                raise NotSent(f"no connection to {origin.name}: {exc or 'timed out'}") from exc
+            raise
+        finally:
+            watch.on_abort = None
+        self.counts.opened += 1
+        return VendorConnection(origin.httpcore, stream, origin.idle)
+
+    async def _reach(self, origin: Origin) -> VendorStream:
+        stream = await self._backend.connect_tcp(origin.name, origin.port)
+        if origin.tls is not None:
+            await stream.start_tls(origin.tls, origin.name)
+        return stream
+
+    def _make_room(self) -> None:
+        """Idle connections of every origin count too: the coldest one gives way."""
+        if self._open >= self._settings.connections_max:
+            stacks = [origin.idle for origin in self._origins.values() if origin.idle]
+            coldest = min(stacks, key=lambda stack: stack[0].idle_since_s)
+            self._close(coldest.pop(0))
+
+
+@dataclass(slots=True)
+class Origin:
+    """Where requests go: never anything but what the settings say.
+
+    name: host for DNS and certificate. host: the Host header. prefix: goes before every target."""
+
+    name: str
+    port: int
+    host: bytes
+    prefix: bytes
+    tls: ssl.SSLContext | None
+    httpcore: httpcore.Origin
+    idle: list[VendorConnection] = field(default_factory=list)
+
+
+def _hosts(settings: VendorSettings, vendor: Vendor) -> dict[str, str]:
+    """Base URLs by product, '' the main one. Where a test or a proxy stands in for the vendor, its
+    other hosts are paths of that stand-in."""
+    base_url = settings.base_url.rstrip("/")
+    at_vendor = base_url == vendor.base_url.rstrip("/")
+    products = {
+        name: url if at_vendor else f"{base_url}/{name}" for name, url in vendor.products.items()
+    }
+    return {"": base_url} | products | dict(settings.hosts)
+
+
+def _origin(base_url: str, ca_file: str) -> Origin:
+    """base_url: `https://host[:port][/prefix]`, as the settings were checked to be."""
+    parts = urlsplit(base_url)
+    name = parts.hostname or ""
+    port = parts.port or _PORTS[parts.scheme]
+    shown = f"[{name}]" if ":" in name else name
+    host = shown if port == _PORTS[parts.scheme] else f"{shown}:{port}"
+    return Origin(
+        name=name,
+        port=port,
+        host=host.encode("ascii"),
+        prefix=parts.path.rstrip("/").encode("ascii"),
+        tls=tls_context(ca_file) if parts.scheme == "https" else None,
+        httpcore=httpcore.Origin(parts.scheme.encode(), name.encode("ascii"), port),
+    )
