@@ -1,7 +1,6 @@
 """One client socket: bytes become requests, one at a time and in order.
 
-A raw head passes the gate (`headgate`), and then h11 reads it too: two readers that must agree.
-Each message has a fresh h11 reader, so nothing of one request can colour the next; bodies are
+A raw head passes the gate (`headgate`), and h11 has to agree with it (`secondreader`); bodies are
 framed by `bodygate`, which is stricter than h11 and copies nothing. Bytes behind a message's end
 wait here until its answer is out.
 
@@ -17,10 +16,8 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Mapping
-from enum import Enum
+from enum import IntEnum
 from typing import Final, cast
-
-import h11
 
 from gateway.errors import Internal, Refusal, RequestMalformed, RequestTimeout
 from gateway.http.answers import CONTINUE
@@ -42,15 +39,21 @@ destroy the answer on its way; Node retries on ECONNRESET."""
 _NO_BODY: Final = NoBody()
 
 
-class Phase(Enum):
-    """What a socket is doing."""
+class Phase(IntEnum):
+    """What a socket is doing. Integers, since they are looked up for every request."""
 
-    IDLE = "between two requests, not a byte of the next"
-    HEAD = "part of a head is here"
-    CALL = "a handler runs or its answer is being written"
-    REST = "answered; the small rest of a body is being discarded"
-    LINGER = "the last answer is out; what still comes is discarded"
-    CLOSED = "closed, perhaps with bytes to flush"
+    IDLE = 0
+    """Between two requests, not a byte of the next."""
+    HEAD = 1
+    """Part of a head is here."""
+    CALL = 2
+    """A handler runs, or its answer is being written."""
+    REST = 3
+    """Answered; the small rest of a body is being discarded."""
+    LINGER = 4
+    """The last answer is out; what still comes is discarded."""
+    CLOSED = 5
+    """Closed, perhaps with bytes to flush."""
 
 
 AFTER: Final[Mapping[Phase, frozenset[Phase]]] = {
@@ -69,7 +72,6 @@ class Connection(asyncio.Protocol):
     __slots__ = (
         "_body",
         "_eof",
-        "_expects",
         "_gate",
         "_keep",
         "_linger_left",
@@ -116,7 +118,7 @@ class Connection(asyncio.Protocol):
             self._take_body(self._gate, data)
         elif self.phase is Phase.IDLE or self.phase is Phase.HEAD:
             self._run(self._next_request(self._pending + data if self._pending else data))
-        elif self.phase is Phase.CALL and self._keep:
+        elif self.phase is Phase.CALL:
             self._pending += data
             if len(self._pending) > self._service.settings.head_bytes_max:
                 self._pause()
@@ -175,7 +177,6 @@ class Connection(asyncio.Protocol):
     # -- the body's side -----------------------------------------------------------------------
 
     def invite(self) -> None:
-        self._expects = False
         if not self._transport.is_closing():
             self._transport.write(CONTINUE)
 
@@ -213,23 +214,15 @@ class Connection(asyncio.Protocol):
             self.read_by_s = self.loop.time() + self._service.settings.head_timeout_s
 
     def _read_head(self, raw: bytes) -> Head:
-        """The gate's reading, if h11 reads the same. Raises Refusals."""
+        """Raises RequestMalformed, HeadTooLarge."""
         head = read_head(raw, self._service.settings)
-        reader = h11.Connection(h11.SERVER, len(raw))
-        reader.receive_data(raw)
-        try:
-            event = reader.next_event()
-        except h11.RemoteProtocolError as exc:
-            raise RequestMalformed(f"{exc}.") from exc
-        if type(event) is not h11.Request or event.target != head.target.encode():
-            raise RequestMalformed
+        self._service.second_reader.confirm(raw, head)
         return head
 
     def _begin(self, head: Head, rest: bytes) -> Request:
         self._enter(Phase.CALL)
         self.read_by_s = NEVER_S
         self._keep = head.keep_alive
-        self._expects = head.expects
         self._pending = b""
         if head.length == 0:
             self._pending = rest
@@ -280,8 +273,6 @@ class Connection(asyncio.Protocol):
         self._keep = False
         if self._body is not None:
             self._body.fail(refusal)
-        if self.phase is Phase.REST:
-            self._linger()
 
     def _gone(self) -> bool:
         return self._eof or self._lost or self._transport.is_closing()
@@ -341,7 +332,7 @@ class Connection(asyncio.Protocol):
         """After an answer: the request that waits behind it, if there is one."""
         if self._transport.is_closing():
             return None
-        if not (self._keep and self._rest_is_small()):
+        if self._service.draining or not (self._keep and self._rest_is_small()):
             self._part()
             return None
         if self._gate is not None:

@@ -52,7 +52,8 @@ class Outflow:
 
     def resume(self) -> None:
         self._paused = False
-        self.write_by_s = NEVER_S
+        if not self._transport.is_closing():  # otherwise the rest has to leave in time, too
+            self.write_by_s = NEVER_S
         self.wake()
 
     def wake(self) -> None:

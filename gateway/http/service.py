@@ -15,6 +15,7 @@ from typing import Protocol
 from gateway.errors import Refusal
 from gateway.http.answers import DateLine
 from gateway.http.message import Request, Response
+from gateway.http.secondreader import SecondReader
 from gateway.settings import ServerSettings
 
 Handler = Callable[[Request], Awaitable[Response]]
@@ -51,6 +52,7 @@ class Service:
         "handler",
         "loop",
         "render",
+        "second_reader",
         "settings",
         "sources",
     )
@@ -64,6 +66,7 @@ class Service:
         self.connections: set[Live] = set()
         self.sources: Counter[str] = Counter()
         self.date = DateLine()
+        self.second_reader = SecondReader()
         self.draining = False
         self.emptied = asyncio.Event()
         self.emptied.set()
