@@ -108,6 +108,7 @@ class Connection(asyncio.Protocol):
         "_busy",
         "_chunks",
         "_closing",
+        "_ended",
         "_head",
         "_open",
         "_parser",
@@ -130,6 +131,7 @@ class Connection(asyncio.Protocol):
         self._busy = False
         self._paused = False
         self._closing = False
+        self._ended = False
         self._zeros = 0
 
     # What the event loop calls.
@@ -149,7 +151,7 @@ class Connection(asyncio.Protocol):
 
     def eof_received(self) -> bool:
         """A client may close its sending side and still read: stay open while an answer is due."""
-        self._closing = True
+        self._ended = True
         return self._busy
 
     def pause_writing(self) -> None:
@@ -175,6 +177,8 @@ class Connection(asyncio.Protocol):
                 event = self._parser.next_event()
                 if event is h11.NEED_DATA:
                     self._welcome_body()
+                    if self._ended:
+                        self.hang_up()
                     return
                 self._take(event)
         except h11.RemoteProtocolError:

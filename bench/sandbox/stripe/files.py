@@ -99,7 +99,7 @@ def create(world: World, upload: UploadSink) -> Obj:
         raise errors.missing("purpose")
     if "filename" not in upload.values:
         raise errors.missing("file")
-    name = upload.values["filename"]
+    name = upload.values["filename"].rpartition("/")[2]
     file_id = new_id("file")
     return world.put(
         {
