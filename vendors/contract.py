@@ -1,10 +1,10 @@
-"""The promise every vendor module keeps, in plain values: what is sent goes in, what it costs comes out.
+"""The promise every vendor module keeps, in plain values: what is sent goes in, what it costs comes
+out.
 
-A vendor module decides and never waits. The gateway hands it one request (`Sent`), gets back the one
-reading of it (`Reading`: exactly what will be forwarded), asks for a `Quote` (the most the call can
-cost; it may first ask for a `Lookup`, a GET made with the real key), and after the vendor's answer
-asks what it did cost (`Outcome`). Money is an int of micro-USD; quotes round up.
-"""
+A vendor module decides and never waits. The gateway hands it one request (`Sent`), gets back the
+one reading of it (`Reading`: exactly what will be forwarded), asks for a `Quote` (the most the call
+can cost; it may first ask for a `Lookup`, a GET made with the real key), and after the vendor's
+answer asks what it did cost (`Outcome`). Money is an int of micro-USD; quotes round up."""
 
 from __future__ import annotations
 
@@ -24,16 +24,18 @@ class Money(Enum):
     PRICED = "priced"
     """`quote` finds the most it can cost."""
     UNPRICED = "unpriced"
-    """Moves or commits money, or may, and no bound is known: refused unless the key gives it a hold."""
+    """Moves or commits money, or may, and no bound is known: refused unless the key gives it a
+    hold."""
     MINTS = "mints"
     """Hands out a credential or a way around the gateway: refused unless the key names it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """One row of a vendor's catalogue. name: the vendor's own operation id, '' for an unlisted read.
-    pattern: the path template (`/v1/charges/{charge}/capture`), the path itself for an unlisted one.
-    note: why it is classed so, for people. object_id: the id of the object that the path names, if any."""
+    """One row of a vendor's catalogue. name: the vendor's own operation id, '' for an unlisted
+    read. pattern: the path template (`/v1/charges/{charge}/capture`), the path itself for an
+    unlisted one. note: why it is classed so, for people. object_id: the id of the object that the
+    path names, if any."""
 
     name: str
     method: str
@@ -46,7 +48,8 @@ class Operation:
 @dataclass(frozen=True, slots=True)
 class Sent:
     """A request as it came in, its path already canonical. query: without '?', '' if none.
-    content_type: the header's whole value, '' if none. body: all of it. headers: lower-case names."""
+    content_type: the header's whole value, '' if none. body: all of it. headers: lower-case
+    names."""
 
     method: str
     path: str
@@ -60,8 +63,8 @@ class Sent:
 class Reading:
     """The one reading of a request: what is priced is what is forwarded.
 
-    query, content_type, body: to be sent in this form, byte for byte. fields: every parameter under its
-    canonical name (`items[0][price]`), for the rules on named fields."""
+    query, content_type, body: to be sent in this form, byte for byte. fields: every parameter under
+    its canonical name (`items[0][price]`), for the rules on named fields."""
 
     operation: Operation
     path: str
@@ -73,7 +76,8 @@ class Reading:
 
 @dataclass(frozen=True, slots=True)
 class Lookup:
-    """The price is at the vendor: GET this target (path and query) with the real key, then ask again."""
+    """The price is at the vendor: GET this target (path and query) with the real key, then ask
+    again."""
 
     target: str
     why: str
@@ -83,12 +87,12 @@ class Lookup:
 class Quote:
     """The most a call can cost.
 
-    amount_micros: for a call that belongs to an object (object_id set): the most that object can have
-    cost *in total* afterwards, what is already held or settled for it included; otherwise the most
-    this call can cost. before_micros: what the object had cost before this call, as a lookup showed it;
-    taken off when the object is one that we do not know. how: one sentence for people. units: what
-    counts against a cap on calls.
-    amount_minor, currency, rate: the figure before conversion, kept for settling at the same rate."""
+    amount_micros: for a call that belongs to an object (object_id set): the most that object can
+    have cost *in total* afterwards, what is already held or settled for it included; otherwise the
+    most this call can cost. before_micros: what the object had cost before this call, as a lookup
+    showed it; taken off when the object is one that we do not know. how: one sentence for people.
+    units: what counts against a cap on calls. amount_minor, currency, rate: the figure before
+    conversion, kept for settling at the same rate."""
 
     amount_micros: int
     how: str
@@ -122,7 +126,8 @@ class End(Enum):
 
 @dataclass(frozen=True, slots=True)
 class GivesBack:
-    """A refund that succeeded: of which objects (`pi_…`, `ch_…`), under which id of its own, how much."""
+    """A refund that succeeded: of which objects (`pi_…`, `ch_…`), under which id of its own, how
+    much."""
 
     objects: tuple[str, ...]
     refund_id: str
@@ -131,9 +136,10 @@ class GivesBack:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What an answer means for the books. settled_micros and standing_micros speak for the whole object
-    when object_id is set, otherwise for this call. why: for people, set whenever end is IN_DOUBT.
-    label: the object's id for the audit log, also where nothing is remembered under it."""
+    """What an answer means for the books. settled_micros and standing_micros speak for the whole
+    object when object_id is set, otherwise for this call. why: for people, set whenever end is
+    IN_DOUBT. label: the object's id for the audit log, also where nothing is remembered under
+    it."""
 
     end: End
     settled_micros: int = 0
@@ -157,7 +163,8 @@ class Unreadable(Exception):
 
 
 class MediaTypeRefused(Exception):
-    """The body's media type, charset or encoding is not one that can be priced as the vendor reads it."""
+    """The body's media type, charset or encoding is not one that can be priced as the vendor reads
+    it."""
 
 
 class Unpriced(Exception):
@@ -217,22 +224,26 @@ class Vendor(Protocol):
         """The Authorization header's value that the vendor gets."""
 
     def operation(self, method: str, path: str, product: str) -> Operation:
-        """The catalogue's row for a canonical path; product '' is the main API host. Never fails: an
-        unlisted read is FREE, an unlisted write UNPRICED."""
+        """The catalogue's row for a canonical path; product '' is the main API host. Never fails:
+        an unlisted read is FREE, an unlisted write UNPRICED."""
 
     def needs_body(self, operation: Operation, content_type: str) -> bool:
-        """Must the body be read whole before sending (to be priced or turned into another encoding)?
-        If not, it streams through untouched and `read` is called with an empty body."""
+        """Must the body be read whole before sending (to be priced or turned into another
+        encoding)? If not, it streams through untouched and `read` is called with an empty body."""
 
     def read(self, operation: Operation, sent: Sent) -> Reading:
         """Raises Unreadable, MediaTypeRefused."""
 
-    def quote(self, reading: Reading, rates: Rates, found: Sequence[Answer], kept: Rate | None) -> Quote | Lookup:
-        """For PRICED operations. found: answers (status 200) to the lookups asked for so far, in order.
-        kept: the rate that the object's earlier hold was made at. Raises Unreadable, Unpriced, RuleRefused."""
+    def quote(
+        self, reading: Reading, rates: Rates, found: Sequence[Answer], kept: Rate | None
+    ) -> Quote | Lookup:
+        """For PRICED operations. found: answers (status 200) to the lookups asked for so far, in
+        order. kept: the rate that the object's earlier hold was made at. Raises Unreadable,
+        Unpriced, RuleRefused."""
 
     def settle(self, reading: Reading, quote: Quote, answer: Answer) -> Outcome:
-        """What the answer means for the hold. Never raises: what cannot be read is IN_DOUBT, with a why."""
+        """What the answer means for the hold. Never raises: what cannot be read is IN_DOUBT, with a
+        why."""
 
     def cancellation(self, object_id: str) -> str | None:
         """The path to POST to so that an open object is cancelled; None if it cannot be."""
@@ -241,7 +252,10 @@ class Vendor(Protocol):
         """The largest amount that the answer of an unpriced operation shows; 0 if it shows none."""
 
     def is_sdk(self, headers: Mapping[bytes, bytes]) -> bool:
-        """Is the caller one of the vendor's official SDKs (which want the vendor's own error shape)?"""
+        """Is the caller one of the vendor's official SDKs (which want the vendor's own error
+        shape)?"""
 
-    def refusal(self, status: int, code: str, message: str, facts: Mapping[str, Any]) -> dict[str, Any]:
+    def refusal(
+        self, status: int, code: str, message: str, facts: Mapping[str, Any]
+    ) -> dict[str, Any]:
         """A refusal of ours in the vendor's own error shape, with our code inside."""
