@@ -1,0 +1,199 @@
+"""Where rows go that stand before the last checkpoint: archive files beside the journal, which
+still verify.
+
+`ledger-0.db` has `ledger-0.archive-000001.db`, `…-000002.db` and so on, each a run of rows that
+continues the one before. Rows move in slices between commits, so that no hold waits for more than a
+slice:
+
+    1. copied, slice by slice, into `….part`, each slice synced
+    2. the part is synced, renamed to its name, and the directory is synced
+    3. deleted from the journal, slice by slice; the number and mac of the last deleted row go into
+       the journal's meta in the same transaction
+
+After a crash in 1 the part is thrown away and begun again; after 2 the rows stand in both and
+`Archiver` goes on with 3. No room on the disk ends the attempt; the next checkpoint begins it anew.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+from ledger.chain import Row
+from ledger.store import StoreBroken, StoreFull, ours
+
+SLICE_ROWS: Final = 256
+_NAME: Final = re.compile(r".*\.archive-([0-9]{6})\.db")
+_SELECT: Final = "SELECT seq, entries, body, mac FROM journal WHERE seq > ? ORDER BY seq"
+
+
+class Archiver:
+    """One journal's archives. Shares the journal's connection, and its thread."""
+
+    __slots__ = ("_conn", "_delete_to", "_part", "_path", "_upto")
+
+    def __init__(self, path: Path, conn: sqlite3.Connection) -> None:
+        self._path = path
+        self._conn = conn
+        self._part: Part | None = None
+        self._upto = self._delete_to = 0
+        for left_over in path.parent.glob(f"{path.stem}.archive-*.part*"):
+            left_over.unlink()
+        archives = archives_of(path)
+        if archives:
+            self._delete_to = last_seq(archives[-1])
+        self.begin()
+
+    def begin(self) -> None:
+        """There is a new checkpoint: what stands before it may go."""
+        [upto] = self._conn.execute("SELECT max(seq) FROM journal WHERE entries = 0").fetchone()
+        self._upto = (upto or 1) - 1
+
+    def step(self) -> bool:
+        """One slice. Is there more to do?"""
+        try:
+            with ours():
+                if self._delete_to:
+                    return self._delete()
+                return self._copy() if self._upto else False
+        except StoreFull:
+            self.abandon()
+            return False
+
+    def abandon(self) -> None:
+        """Throw away what is half copied."""
+        self._upto = 0
+        if self._part is not None:
+            self._part.discard()
+            self._part = None
+
+    def _copy(self) -> bool:
+        after = self._part.last_seq if self._part is not None else 0
+        found = self._conn.execute(
+            "SELECT seq, entries, body, mac FROM journal WHERE seq > ? AND seq <= ? "
+            "ORDER BY seq LIMIT ?",
+            (after, self._upto, SLICE_ROWS),
+        ).fetchall()
+        if self._part is None:
+            if not found:
+                self._upto = 0
+                return False
+            self._part = Part(_next_path(self._path))
+        if found:
+            self._part.append(found)
+            return True
+        self._delete_to = self._part.last_seq
+        self._part.publish()
+        self._part = None
+        return True
+
+    def _delete(self) -> bool:
+        found = self._conn.execute(
+            "SELECT seq, mac FROM journal WHERE seq <= ? ORDER BY seq LIMIT ?",
+            (self._delete_to, SLICE_ROWS),
+        ).fetchall()
+        if not found:
+            self._delete_to = 0
+            return True
+        seq, mac = found[-1]
+        self._conn.execute("BEGIN IMMEDIATE")
+        try:
+            self._conn.execute("DELETE FROM journal WHERE seq <= ?", (seq,))
+            self._conn.executemany(
+                "UPDATE meta SET value = ? WHERE name = ?",
+                [(str(seq), "anchor_seq"), (mac.hex(), "anchor_mac")],
+            )
+            self._conn.execute("COMMIT")
+        except BaseException:
+            with contextlib.suppress(sqlite3.Error):
+                self._conn.execute("ROLLBACK")
+            raise
+        return True
+
+
+class Part:
+    """An archive in the making. It has no rollback journal: a part that breaks off is thrown
+    away."""
+
+    __slots__ = ("_conn", "_path", "_to", "last_seq")
+
+    def __init__(self, to: Path) -> None:
+        self._to = to
+        self._path = to.with_name(to.name + ".part")
+        self.last_seq = 0
+        os.close(os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
+        self._conn = sqlite3.connect(self._path, isolation_level=None, check_same_thread=False)
+        self._conn.execute("PRAGMA journal_mode = OFF")
+        self._conn.execute(
+            "CREATE TABLE journal (seq INTEGER PRIMARY KEY, entries INTEGER NOT NULL, "
+            "body BLOB NOT NULL, mac BLOB NOT NULL) STRICT"
+        )
+
+    def append(self, rows: list[tuple[int, int, bytes, bytes]]) -> None:
+        self._conn.execute("BEGIN")
+        self._conn.executemany("INSERT INTO journal VALUES (?, ?, ?, ?)", rows)
+        self._conn.execute("COMMIT")
+        _sync(self._path)
+        self.last_seq = rows[-1][0]
+
+    def publish(self) -> None:
+        """On disk, under its name, before a row is deleted from the journal."""
+        self._conn.close()
+        _sync(self._path)
+        self._path.rename(self._to)
+        _sync(self._to.parent)
+
+    def discard(self) -> None:
+        self._conn.close()
+        self._path.unlink(missing_ok=True)
+
+
+def archives_of(path: Path) -> list[Path]:
+    """A journal's archives, oldest first. Raises StoreBroken if one is missing in between."""
+    found = sorted(
+        p for p in path.parent.glob(f"{path.stem}.archive-*.db") if _NAME.fullmatch(p.name)
+    )
+    for number, archive in enumerate(found, 1):
+        if _number(archive) != number:
+            raise StoreBroken(f"archive {number:06d} of {path.name} is missing")
+    return found
+
+
+def rows_of(archive: Path, after_seq: int = 0) -> Iterator[Row]:
+    """In order. Raises StoreBroken."""
+    with ours(), contextlib.closing(_open(archive)) as conn:
+        for row in conn.execute(_SELECT, (after_seq,)):
+            yield Row(*row)
+
+
+def last_seq(archive: Path) -> int:
+    with ours(), contextlib.closing(_open(archive)) as conn:
+        [seq] = conn.execute("SELECT max(seq) FROM journal").fetchone()
+    return int(seq or 0)
+
+
+def _open(archive: Path) -> sqlite3.Connection:
+    return sqlite3.connect(f"{archive.absolute().as_uri()}?mode=ro&immutable=1", uri=True)
+
+
+def _next_path(path: Path) -> Path:
+    number = 1 + len(archives_of(path))
+    return path.with_name(f"{path.stem}.archive-{number:06d}.db")
+
+
+def _number(archive: Path) -> int:
+    found = _NAME.fullmatch(archive.name)
+    return int(found[1]) if found is not None else 0
+
+
+def _sync(path: Path) -> None:
+    fd = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)

@@ -1,0 +1,318 @@
+"""The ledger: every shard behind one door. What the rest of the house holds.
+
+An account's id carries the number of its shard, and so does a hold's, so everything about one key
+is in one place, and its issuer's budget too. All methods run on the event loop; "durable" means
+that the journal's batch is on disk.
+
+    ledger = await Ledger.open(settings, clock, on_death=…)
+    account = await ledger.open_account(BudgetTerms(daily_micros=500_000_000))
+    hold = await ledger.hold(account, 12_000_000)                    # durable, or CapExceeded
+    ledger.book([Ending(hold.hold_id, HoldState.SETTLED, 12_000_000)], now_us=…)
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Protocol
+
+from ledger.account import Standing
+from ledger.entries import (
+    SHARD_SHIFT,
+    BudgetTerms,
+    Ending,
+    Entry,
+    HoldState,
+    Note,
+    RetryKey,
+    Shed,
+)
+from ledger.errors import CannotRecord, CapExceeded, ImpossibleEntry
+from ledger.hold import Hold, Retried
+from ledger.journal import TICK_S, Verdict, no_from
+from ledger.layout import Layout, open_layout
+from ledger.settings import Clock, LedgerSettings
+from ledger.shard import Shard, recover
+
+
+class Ticket(Protocol):
+    """What was booked is applied and queued."""
+
+    async def durable(self) -> None:
+        """Wait until it is on disk. Raises JournalFull (it stays queued), JournalUnavailable."""
+
+
+class Ledger:
+    """Made by `open`."""
+
+    def __init__(
+        self,
+        layout: Layout,
+        shards: Sequence[Shard],
+        settings: LedgerSettings,
+        clock: Clock,
+        loop: asyncio.AbstractEventLoop,
+    ) -> None:
+        self._layout = layout
+        self._by_number: dict[int, Shard] = {shard.number: shard for shard in shards}
+        self._clock = clock
+        self._retry_memory_us = settings.retry_memory_h * 3_600_000_000
+        self._loop = loop
+        self._ticking = loop.call_later(TICK_S, self._tick)
+
+    @classmethod
+    async def open(
+        cls, settings: LedgerSettings, clock: Clock, *, on_death: Callable[[str], None]
+    ) -> Ledger:
+        """Lock, open, verify the tail, replay, and book holds that were open as in doubt. on_death:
+        called once, with why, when a journal can no longer be trusted; the process should end.
+        Raises LedgerRefused."""
+        loop = asyncio.get_running_loop()
+        layout = open_layout(settings)
+        try:
+            shards = _recover(layout, settings, clock, loop, _once(on_death))
+        except BaseException:
+            layout.close()
+            raise
+        ledger = cls(layout, shards, settings, clock, loop)
+        try:
+            for batch in [shard.doubt_open_holds() for shard in shards]:
+                await batch.durable()
+        except CannotRecord:
+            await ledger.close()
+            raise
+        return ledger
+
+    async def close(self) -> None:
+        """Write the books whole and let go of the files."""
+        self._ticking.cancel()
+        for shard in self._by_number.values():
+            await shard.close()
+        self._layout.lock.release()
+
+    # -- accounts and notes --------------------------------------------------------------------
+
+    async def open_account(
+        self, terms: BudgetTerms, *, parent: int | None = None, notes: Sequence[Note] = ()
+    ) -> int:
+        """A new budget; a child lives in its parent's shard. Durable, together with its notes.
+        Raises ImpossibleEntry for a zone or parent that does not exist, CannotRecord."""
+        shard = self._emptiest() if parent is None else self._shard(parent)
+        account_id, batch = shard.open_account(terms, parent, notes)
+        await batch.durable()
+        return account_id
+
+    async def amend_account(
+        self, account_id: int, terms: BudgetTerms, *, notes: Sequence[Note] = ()
+    ) -> None:
+        """Other caps; the zone stays. Durable."""
+        await self._shard(account_id).amend_account(account_id, terms, notes).durable()
+
+    async def top_up(
+        self,
+        account_id: int,
+        amount_micros: int,
+        *,
+        day: int,
+        until_us: int | None,
+        notes: Sequence[Note] = (),
+    ) -> None:
+        """Raise the daily cap for one day, or until a moment of it. Durable."""
+        shard = self._shard(account_id)
+        await shard.top_up(account_id, amount_micros, day, until_us, notes).durable()
+
+    async def note(self, notes: Sequence[Note], *, account_id: int | None = None) -> None:
+        """Keep records of the caller's, durably, in the account's shard or the first one. On a full
+        disk they are applied and keep their place in the queue even where this raises
+        JournalFull."""
+        shard = self._first() if account_id is None else self._shard(account_id)
+        await shard.note(notes).durable()
+
+    def notes(self, kind: str) -> Iterator[Note]:
+        for shard in self._by_number.values():
+            yield from shard.state.all_notes(kind)
+
+    # -- holds ---------------------------------------------------------------------------------
+
+    async def hold(
+        self,
+        account_id: int,
+        amount_micros: int,
+        *,
+        units: int = 1,
+        memo: bytes = b"",
+        call_id: str = "",
+        tag: str = "",
+        remark: str = "",
+        retry: RetryKey | None = None,
+        with_parent: bool = True,
+        restorable: bool = False,
+    ) -> Hold:
+        """Set money aside: check and apply without an await, then wait for the disk. Raises
+        CapExceeded, JournalFull, JournalUnavailable: in all three nothing is held. If the caller is
+        cancelled while it waits, the hold is released."""
+        shard = self._shard(account_id)
+        hold, batch = shard.hold(
+            account_id,
+            amount_micros,
+            units,
+            memo,
+            call_id,
+            tag,
+            remark,
+            retry,
+            with_parent,
+            restorable,
+        )
+        try:
+            verdict = await batch.done
+        except asyncio.CancelledError:
+            shard.forsake(hold, batch)
+            raise
+        if verdict is not Verdict.DURABLE:
+            raise no_from(verdict)
+        return hold
+
+    def check(self, account_id: int, amount_micros: int, units: int = 1) -> CapExceeded | None:
+        """The same check, changing nothing; an account that only reports is told of its caps
+        here."""
+        shard = self._shard(account_id)
+        return shard.exceeded(account_id, amount_micros, units, with_parent=True, all_caps=True)
+
+    def book(self, endings: Sequence[Ending | Shed], *, now_us: int) -> Ticket:
+        """Apply how holds go on, all or none, and queue it in order. All holds of a group live in
+        one shard. Raises ImpossibleEntry, and then nothing has changed."""
+        if not endings:
+            return self._first().journal.latest()
+        shard = self._shard(endings[0].hold_id)
+        return shard.book(endings, now_us)
+
+    def restore(self, hold_id: int, amount_micros: int, refund_id: str) -> Ticket:
+        """A refund gives back to the cap of the hold's own account: once per refund id, and at most
+        what the hold settled at. A negative amount undoes what that refund gave. Raises
+        ImpossibleEntry."""
+        return self._shard(hold_id).restore(hold_id, amount_micros, refund_id)
+
+    # -- looking -------------------------------------------------------------------------------
+
+    def find(self, hold_id: int) -> Hold | None:
+        """A hold that is not final, or a settled restorable one of the day."""
+        shard = self._by_number.get(hold_id >> SHARD_SHIFT)
+        return None if shard is None else shard.state.holds.get(hold_id)
+
+    def tagged(self, tag: str) -> tuple[Hold, ...]:
+        """The same, of one object, oldest first."""
+        found = [hold for shard in self._by_number.values() for hold in shard.state.tagged(tag)]
+        return tuple(sorted(found, key=lambda hold: (hold.at_us, hold.hold_id)))
+
+    def retried(self, key: bytes) -> Retried | None:
+        """What became of the call made under this key, in any shard; None once it was released, or
+        is older than the retry memory."""
+        since_us = self._clock.now_us() - self._retry_memory_us
+        for shard in self._by_number.values():
+            found = shard.state.retried(key)
+            if found is not None and found.at_us > since_us:
+                return found
+        return None
+
+    def open_holds(self, *states: HoldState) -> Iterator[Hold]:
+        """Holds in one of these states; all that are not final if none is named."""
+        for shard in self._by_number.values():
+            for hold in tuple(shard.state.holds.values()):
+                if hold.state in states if states else not hold.final:
+                    yield hold
+
+    def standing(self, account_id: int, now_us: int) -> Standing:
+        return self._shard(account_id).state.account(account_id).standing(now_us)
+
+    @property
+    def shards(self) -> tuple[int, ...]:
+        """Their numbers."""
+        return tuple(self._by_number)
+
+    def read_entries(self, shard: int, after_seq: int = 0) -> Iterator[tuple[int, list[Entry]]]:
+        """Every row of a shard's journal after one, archives included: its number and its entries.
+        Reads what is on disk."""
+        return self._by_number[shard].read_entries(after_seq)
+
+    @property
+    def trouble(self) -> str | None:
+        """None, or why holds are refused: 'disk full', 'stalled' or 'dead'."""
+        for shard in self._by_number.values():
+            if shard.journal.trouble is not None:
+                return shard.journal.trouble
+        return None
+
+    def last_journaled_us(self) -> int:
+        return max(shard.state.at_us for shard in self._by_number.values())
+
+    def metrics(self) -> Mapping[str, float]:
+        """Counters over all shards since the start, and gauges."""
+        sums: dict[str, float] = {"queued": 0, "holds": 0, "accounts": 0}
+        for shard in self._by_number.values():
+            sums["queued"] += shard.journal.queued
+            sums["holds"] += len(shard.state.holds)
+            sums["accounts"] += len(shard.state.accounts)
+            for name, value in shard.journal.counters.items():
+                highest = name.endswith("_max")
+                sums[name] = max(sums.get(name, 0), value) if highest else sums.get(name, 0) + value
+        return sums
+
+    # -- inside --------------------------------------------------------------------------------
+
+    def _tick(self) -> None:
+        now_s = self._loop.time()
+        for shard in self._by_number.values():
+            shard.tick(now_s)
+        self._ticking = self._loop.call_later(TICK_S, self._tick)
+
+    def _shard(self, any_id: int) -> Shard:
+        """The shard that an account's or a hold's id names."""
+        try:
+            return self._by_number[any_id >> SHARD_SHIFT]
+        except KeyError:
+            raise ImpossibleEntry(f"there is no shard for {any_id}") from None
+
+    def _first(self) -> Shard:
+        return next(iter(self._by_number.values()))
+
+    def _emptiest(self) -> Shard:
+        return min(self._by_number.values(), key=lambda shard: len(shard.state.accounts))
+
+
+def _recover(
+    layout: Layout,
+    settings: LedgerSettings,
+    clock: Clock,
+    loop: asyncio.AbstractEventLoop,
+    on_death: Callable[[str], None],
+) -> list[Shard]:
+    """All books first, then the clock, then the threads. Raises LedgerRefused."""
+    gc_was_on = gc.isenabled()
+    gc.disable()  # a replay makes a great many objects and no garbage
+    try:
+        states = [recover(store, layout.key) for store in layout.stores]
+    finally:
+        if gc_was_on:
+            gc.enable()
+    clock.begin_at_us(max(state.at_us for state, _ in states))
+    shards = []
+    for store, (state, replayed) in zip(layout.stores, states, strict=True):
+        store.keep_reserve()
+        shard = Shard(store, state, settings, clock, loop, on_death)
+        shard.journal.entries_since_checkpoint = replayed
+        shards.append(shard)
+    return shards
+
+
+def _once(on_death: Callable[[str], None]) -> Callable[[str], None]:
+    told = False
+
+    def tell(why: str) -> None:
+        nonlocal told
+        if not told:
+            told = True
+            on_death(why)
+
+    return tell

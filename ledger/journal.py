@@ -1,0 +1,376 @@
+"""The journal as the loop sees it: entries go in at once and in order, and whoever must, waits for
+the disk.
+
+Group commit: entries gather in a batch; one batch is on its way to the disk, and the next leaves
+the moment that one is back. So batches grow with the load by themselves, with no timer. Entries
+that nobody waits for leave with the next batch that somebody does wait for, or a few milliseconds
+later.
+
+How it fails:
+
+    disk full  the batch was undone. Its holds, and those gathered since, are taken back; everything
+               else stays queued, in order. The reserve is given up and the batch is tried again,
+               then on every tick. While this lasts, holds are refused at once. It is over when
+               the queue is on disk and the reserve is back.
+    stalled    a commit takes long: holds are refused until it is back; after longer, it is dead.
+    dead       anything else. Nothing is written any more, everybody who waits is told, and
+               `on_death` is called, once. What the disk holds is found out by a replay.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Sequence
+from enum import Enum
+from typing import Any, Final
+
+from ledger import codec
+from ledger.entries import Ended, Parted, Restored
+from ledger.errors import CannotRecord, JournalFull, JournalUnavailable
+from ledger.hold import Hold
+from ledger.settings import LedgerSettings
+from ledger.store import Store, StoreFull
+from ledger.writer import Writer
+
+LINGER_S: Final = 0.01
+"""How long an entry that nobody waits for may wait for company. It is lost only to a crash in that
+time, and then its hold counts in full: the safe side."""
+TICK_S: Final = 0.5
+
+
+class Verdict(Enum):
+    """What became of a batch."""
+
+    DURABLE = "durable"
+    FULL = "disk full"
+    DEAD = "dead"
+
+
+class Durability(asyncio.Future[Verdict]):
+    """Shared by all who wait for one batch; so nobody may cancel it. A task that is cancelled while
+    it waits learns so when the verdict is there."""
+
+    def cancel(self, msg: Any | None = None) -> bool:
+        return False
+
+
+class Batch:
+    """Entries that become durable together. holds: those among them that would be taken back.
+    heir: after a FULL, the batch that what was kept went into."""
+
+    __slots__ = ("_journal", "checkpoint", "done", "heir", "holds", "parts", "urgent")
+
+    def __init__(self, journal: Journal, loop: asyncio.AbstractEventLoop) -> None:
+        self._journal = journal
+        self.parts: list[bytes] = []
+        self.holds: list[tuple[int, Hold]] = []
+        self.done = Durability(loop=loop)
+        self.heir: Batch | None = None
+        self.urgent = False
+        self.checkpoint = False
+
+    async def durable(self) -> None:
+        """Wait until what was booked is on disk. Raises JournalFull if there is no room even with
+        the reserve (it stays applied, and queued), and JournalUnavailable."""
+        batch: Batch | None = self
+        verdict = Verdict.FULL
+        for _ in range(2):
+            if batch is not None:
+                self._journal.hurry(batch)
+                verdict = await batch.done
+                batch = batch.heir
+        if verdict is not Verdict.DURABLE:
+            raise no_from(verdict)
+
+    def write(self, store: Store) -> None:
+        """On the journal's thread."""
+        if self.checkpoint:
+            store.append(0, self.parts[0])
+        else:
+            store.append(len(self.parts), codec.body_of(self.parts))
+
+
+def no_from(verdict: Verdict) -> CannotRecord:
+    """A verdict as an exception."""
+    if verdict is Verdict.FULL:
+        return JournalFull("no room on the ledger's disk")
+    return JournalUnavailable("the ledger's journal does not answer")
+
+
+class Journal:
+    """take_back: undoes holds, the last ones made. on_death: told why, once."""
+
+    def __init__(
+        self,
+        store: Store,
+        settings: LedgerSettings,
+        loop: asyncio.AbstractEventLoop,
+        *,
+        name: str,
+        take_back: Callable[[Sequence[Hold]], None],
+        on_death: Callable[[str], None],
+    ) -> None:
+        self._loop = loop
+        self._settings = settings
+        self._take_back = take_back
+        self._on_death = on_death
+        self._queue: deque[Batch] = deque((Batch(self, loop),))
+        self._in_flight: Batch | None = None
+        self._nothing = Batch(self, loop)
+        self._nothing.done.set_result(Verdict.DURABLE)
+        self._sending = False
+        self._lingering = False
+        self._full = self._awaits_tick = self._reserve_given_up = False
+        self._stalled_s = 0.0
+        self._sent_s = self._ticked_s = loop.time()
+        self._dead: str | None = None
+        self.entries_since_checkpoint = 0
+        self.counters = {
+            "batches": 0,
+            "entries": 0,
+            "batch_entries_max": 0,
+            "commit_seconds": 0.0,
+            "commit_seconds_max": 0.0,
+            "full": 0,
+        }
+        self._writer = Writer(store, loop, self._thread_failed, name=name)
+
+    # -- what others ask -----------------------------------------------------------------------
+
+    @property
+    def trouble(self) -> str | None:
+        """Why holds are refused: 'dead', 'stalled', 'disk full'; None if they are not."""
+        if self._dead is not None:
+            return "dead"
+        if self._stalled_s >= self._settings.stall_refuse_s:
+            return "stalled"
+        return "disk full" if self._full else None
+
+    def must_take(self) -> None:
+        """Raises JournalFull or JournalUnavailable if nothing new is admitted now."""
+        trouble = self.trouble
+        if trouble is not None:
+            raise no_from(Verdict.FULL if trouble == "disk full" else Verdict.DEAD)
+
+    @property
+    def queued(self) -> int:
+        return sum(len(batch.parts) for batch in self._queue)
+
+    def hold(self, part: bytes, hold: Hold) -> Batch:
+        """Journal a hold; its maker waits for `batch.done`."""
+        batch = self._queue[-1]
+        batch.holds.append((len(batch.parts), hold))
+        batch.parts.append(part)
+        batch.urgent = True
+        if not self._sending and self._in_flight is None:
+            self._send_soon()
+        return batch
+
+    def append(self, parts: Sequence[bytes]) -> Batch:
+        """Journal entries, all in one batch, that are to stay whatever happens."""
+        batch = self._queue[-1]
+        batch.parts += parts
+        if self._in_flight is None and not self._sending and not self._lingering and parts:
+            self._linger()
+        return batch
+
+    def latest(self) -> Batch:
+        """The last batch that has entries: once it is durable, so is all that was booked so far."""
+        for batch in reversed(self._queue):
+            if batch.parts:
+                return batch
+        return self._in_flight or self._nothing
+
+    def checkpoint(self, body: bytes) -> Batch:
+        """Journal the books as they are now, in a row of their own."""
+        batch = self._queue[-1]
+        if batch.parts:
+            batch = Batch(self, self._loop)
+            self._queue.append(batch)
+        batch.parts.append(body)
+        batch.checkpoint = batch.urgent = True
+        self._queue.append(Batch(self, self._loop))
+        self.entries_since_checkpoint = 0
+        self._send_soon()
+        return batch
+
+    def hurry(self, batch: Batch) -> None:
+        """Somebody waits for this batch."""
+        batch.urgent = True
+        if self._in_flight is None and not self._sending:
+            self._send_soon()
+
+    def tick(self, now_s: float) -> None:
+        """Every TICK_S, with the loop's time: look whether the disk is slow, and try again where it
+        was full."""
+        # A loop that was itself held up must not blame the disk for all of that time.
+        passed_s = min(now_s - self._ticked_s, 2 * TICK_S)
+        self._ticked_s = now_s
+        if self._dead is not None:
+            return
+        if not self._writer.alive:
+            self._die("its thread has ended")
+        elif self._in_flight is not None and self._sent_s <= now_s - passed_s:
+            self._stalled_s += passed_s
+            if self._stalled_s >= self._settings.stall_exit_s:
+                self._die(f"a commit takes longer than {self._settings.stall_exit_s} s")
+        elif self._full:
+            self._awaits_tick = False
+            self._recover()
+
+    async def close(self) -> None:
+        """Flush what is queued, if that is possible, and let the file go."""
+        if self._dead is not None:
+            return
+        await self._flushed(self.latest())
+        closed = self._loop.create_future()
+        self._writer.do(lambda store: store.close(), closed.set_result)
+        self._writer.stop()
+        self._dead = "closed"
+        await closed
+
+    async def _flushed(self, batch: Batch) -> None:
+        try:
+            await batch.durable()
+        except CannotRecord:
+            return
+
+    # -- sending -------------------------------------------------------------------------------
+
+    def _send_soon(self) -> None:
+        """At the end of this turn of the loop, together with what else it brings."""
+        self._sending = True
+        self._loop.call_soon(self._send)
+
+    def _linger(self) -> None:
+        self._lingering = True
+        self._loop.call_later(LINGER_S, self._lingered)
+
+    def _lingered(self) -> None:
+        self._lingering = False
+        self._send()
+
+    def _send(self) -> None:
+        self._sending = False
+        batch = self._queue[0]
+        if self._in_flight is not None or self._awaits_tick or self._dead is not None:
+            return
+        if not batch.parts:
+            return
+        self._queue.popleft()
+        if not self._queue:
+            self._queue.append(Batch(self, self._loop))
+        self._in_flight = batch
+        self._sent_s = self._loop.time()
+        self._writer.do(batch.write, self._back)
+
+    def _back(self, failure: BaseException | None) -> None:
+        batch = self._in_flight
+        self._in_flight = None
+        self._stalled_s = 0.0
+        if batch is None or self._dead is not None:
+            return
+        if failure is None:
+            self._durable(batch)
+        elif isinstance(failure, StoreFull):
+            self._no_room(batch)
+        else:
+            batch.done.set_result(Verdict.DEAD)
+            self._die(f"{type(failure).__name__}: {failure}")
+
+    def _durable(self, batch: Batch) -> None:
+        batch.done.set_result(Verdict.DURABLE)
+        counters, took_s = self.counters, self._loop.time() - self._sent_s
+        counters["batches"] += 1
+        counters["commit_seconds"] += took_s
+        if took_s > counters["commit_seconds_max"]:
+            counters["commit_seconds_max"] = took_s
+        if not batch.checkpoint:
+            entries = len(batch.parts)
+            self.entries_since_checkpoint += entries
+            counters["entries"] += entries
+            if entries > counters["batch_entries_max"]:
+                counters["batch_entries_max"] = entries
+        if self._full:
+            self._recover()
+        elif self._queue[0].urgent:
+            self._send()
+        elif self._queue[0].parts and not self._lingering:
+            self._linger()
+
+    # -- no room -------------------------------------------------------------------------------
+
+    def _no_room(self, batch: Batch) -> None:
+        self._full = True
+        self.counters["full"] += 1
+        undone = [batch, *self._queue]
+        kept = Batch(self, self._loop)
+        kept.parts = _kept(undone)
+        self._queue = deque((kept,))
+        self._take_back([hold for each in undone for _, hold in each.holds])
+        for each in undone:
+            each.heir = kept
+            each.done.set_result(Verdict.FULL)
+        self._awaits_tick = True
+        if kept.parts and not self._reserve_given_up:
+            self._reserve_given_up = True
+            self._writer.do(lambda store: store.free_reserve(), self._made_room)
+
+    def _made_room(self, failure: BaseException | None) -> None:
+        if failure is not None:
+            self._thread_failed(failure)
+        else:
+            self._awaits_tick = False
+            self._send()
+
+    def _recover(self) -> None:
+        """Write on; once nothing is queued, reserve room again."""
+        if self._queue[0].parts:
+            self._send()
+        elif self._in_flight is None:
+            self._writer.do(lambda store: store.keep_reserve(), self._reserved)
+
+    def _reserved(self, failure: BaseException | None) -> None:
+        if isinstance(failure, StoreFull):
+            self._awaits_tick = False
+        elif failure is not None:
+            self._thread_failed(failure)
+        elif not self._queue[0].parts:
+            self._full = self._reserve_given_up = self._awaits_tick = False
+        else:
+            self._send()
+
+    # -- the end -------------------------------------------------------------------------------
+
+    def _thread_failed(self, failure: BaseException | None) -> None:
+        self._die(f"{type(failure).__name__}: {failure}")
+
+    def _die(self, why: str) -> None:
+        if self._dead is not None:
+            return
+        self._dead = why
+        waiting = [*self._queue] if self._in_flight is None else [self._in_flight, *self._queue]
+        for batch in waiting:
+            if not batch.done.done():
+                batch.done.set_result(Verdict.DEAD)
+        self._on_death(why)
+
+
+def _kept(batches: Sequence[Batch]) -> list[bytes]:
+    """What stays of batches that were undone: all but holds, checkpoints, and what only such a
+    hold's maker could have added about it."""
+    parts: list[bytes] = []
+    gone = {hold.hold_id for batch in batches for _, hold in batch.holds}
+    for batch in batches:
+        if not batch.checkpoint:
+            at = {index for index, _ in batch.holds}
+            parts += [part for index, part in enumerate(batch.parts) if index not in at]
+    if not gone:
+        return parts
+    entries = codec.decode(codec.body_of(parts))
+    return [p for p, entry in zip(parts, entries, strict=True) if not _about(entry, gone)]
+
+
+def _about(entry: object, hold_ids: set[int]) -> bool:
+    return isinstance(entry, Ended | Parted | Restored) and entry.hold_id in hold_ids

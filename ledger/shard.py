@@ -1,0 +1,288 @@
+"""One shard: its books and its journal, kept in step.
+
+Whatever happens is checked against the books, encoded, applied and handed to the journal without an
+await in between: that is the lock, and it makes the order applied the order journaled.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterator, Sequence
+from typing import Final
+
+from ledger import codec, snapshot
+from ledger.archive import archives_of, rows_of
+from ledger.chain import BrokenChain
+from ledger.entries import (
+    Amended,
+    BudgetTerms,
+    Ended,
+    Ending,
+    Entry,
+    Held,
+    HoldState,
+    Note,
+    Noted,
+    Opened,
+    Parted,
+    RetryKey,
+    Shed,
+    ToppedUp,
+)
+from ledger.errors import CapExceeded, ImpossibleEntry, LedgerRefused
+from ledger.hold import Hold
+from ledger.journal import Batch, Journal, Verdict
+from ledger.settings import Clock, LedgerSettings
+from ledger.state import State
+from ledger.store import SqliteStore, StoreBroken
+
+CHECKPOINT_US: Final = 86_400_000_000
+"""The books are written whole at least once a day, so that what is over is forgotten."""
+
+
+class Shard:
+    """settings: the ledger's. on_death: told why, once."""
+
+    def __init__(
+        self,
+        store: SqliteStore,
+        state: State,
+        settings: LedgerSettings,
+        clock: Clock,
+        loop: asyncio.AbstractEventLoop,
+        on_death: Callable[[str], None],
+    ) -> None:
+        self.number = store.meta.shard
+        self.path = store.path
+        self.state = state
+        self._store = store
+        self._clock = clock
+        self._checkpoint_entries = settings.checkpoint_entries
+        self._retry_memory_us = settings.retry_memory_h * 3_600_000_000
+        self._checkpoint_due_us = state.at_us + CHECKPOINT_US
+        self.journal = Journal(
+            store,
+            settings,
+            loop,
+            name=f"ledger-{self.number}",
+            take_back=state.take_back,
+            on_death=lambda why: on_death(f"ledger shard {self.number} ({self.path.name}): {why}"),
+        )
+
+    # -- accounts and notes --------------------------------------------------------------------
+
+    def open_account(
+        self, terms: BudgetTerms, parent_id: int | None, notes: Sequence[Note]
+    ) -> tuple[int, Batch]:
+        self.journal.must_take()
+        account_id, now_us = self.state.last_account + 1, self._clock.now_us()
+        return account_id, self._book([Opened(account_id, parent_id, terms, now_us)], notes)
+
+    def amend_account(self, account_id: int, terms: BudgetTerms, notes: Sequence[Note]) -> Batch:
+        self.journal.must_take()
+        return self._book([Amended(account_id, terms, self._clock.now_us())], notes)
+
+    def top_up(
+        self,
+        account_id: int,
+        amount_micros: int,
+        day: int,
+        until_us: int | None,
+        notes: Sequence[Note],
+    ) -> Batch:
+        self.journal.must_take()
+        now_us = self._clock.now_us()
+        return self._book([ToppedUp(account_id, amount_micros, day, until_us, now_us)], notes)
+
+    def note(self, notes: Sequence[Note]) -> Batch:
+        """Also when the disk is full: a revoke takes its place in the queue."""
+        return self._book([], notes)
+
+    # -- holds ---------------------------------------------------------------------------------
+
+    def exceeded(
+        self, account_id: int, amount_micros: int, units: int, *, with_parent: bool, all_caps: bool
+    ) -> CapExceeded | None:
+        """Which cap a hold would pass. all_caps: the account's own also where they only report."""
+        now_us = self._clock.now_us()
+        account = self.state.account(account_id)
+        if account.terms.enforce or all_caps:
+            limit = account.exceeded(amount_micros, units, now_us)
+            if limit is not None:
+                return CapExceeded(limit, account_id, account.standing(now_us))
+        if with_parent and account.parent_id is not None:
+            parent = self.state.accounts[account.parent_id]
+            limit = parent.exceeded(amount_micros, units, now_us)
+            if limit is not None:
+                return CapExceeded(limit, parent.account_id, parent.standing(now_us))
+        return None
+
+    def hold(
+        self,
+        account_id: int,
+        amount_micros: int,
+        units: int,
+        memo: bytes,
+        call_id: str,
+        tag: str,
+        remark: str,
+        retry: RetryKey | None,
+        with_parent: bool,
+        restorable: bool,
+    ) -> tuple[Hold, Batch]:
+        """Check and apply; it counts from here on. Raises CapExceeded, CannotRecord,
+        ImpossibleEntry."""
+        self.journal.must_take()
+        if amount_micros < 0 or units < 0:
+            raise ImpossibleEntry("a hold cannot be negative")
+        no = self.exceeded(
+            account_id, amount_micros, units, with_parent=with_parent, all_caps=False
+        )
+        if no is not None:
+            raise no
+        state, now_us = self.state, self._clock.now_us()
+        account = state.accounts[account_id]
+        parent_id = account.parent_id if with_parent else None
+        held = Held(
+            state.last_hold + 1,
+            account_id,
+            parent_id,
+            account.calendar.day_at(now_us),
+            None if parent_id is None else state.accounts[parent_id].calendar.day_at(now_us),
+            now_us,
+            amount_micros,
+            units,
+            restorable,
+            call_id,
+            tag,
+            remark,
+            memo,
+            retry,
+        )
+        part = codec.encode(held)
+        hold = state.apply_held(held)
+        return hold, self.journal.hold(part, hold)
+
+    def forsake(self, hold: Hold, batch: Batch) -> None:
+        """Whoever asked for this hold is gone, so the call never left: it goes back."""
+        if batch.done.result() is Verdict.DURABLE and hold.state is HoldState.OPEN:
+            self.book([Ending(hold.hold_id, HoldState.RELEASED)], self._clock.now_us())
+
+    def book(self, endings: Sequence[Ending | Shed], now_us: int) -> Batch:
+        entries = [_fact(ending, now_us) for ending in endings]
+        parts = [codec.encode(entry) for entry in entries]
+        if len(entries) > 1:
+            self.state.must_allow(entries)
+        for entry in entries:
+            self.state.apply(entry)
+        return self.journal.append(parts)
+
+    def restore(self, hold_id: int, amount_micros: int, refund_id: str) -> Batch:
+        now_us = self._clock.now_us()
+        entry = self.state.restoring(hold_id, amount_micros, refund_id, now_us)
+        if entry is None:
+            return self.journal.latest()
+        return self._book([entry], ())
+
+    def _book(self, entries: list[Entry], notes: Sequence[Note]) -> Batch:
+        """One group: the first entry is the one that may be impossible, notes never are."""
+        now_us = self._clock.now_us()
+        entries += [Noted(note.kind, note.name, note.blob, now_us) for note in notes]
+        parts = [codec.encode(entry) for entry in entries]
+        for entry in entries:
+            self.state.apply(entry)
+        return self.journal.append(parts)
+
+    # -- the turn of time ----------------------------------------------------------------------
+
+    def doubt_open_holds(self) -> Batch:
+        """After a replay nobody knows what became of a call that was in flight."""
+        holds = [h for h in self.state.holds.values() if h.state is HoldState.OPEN]
+        endings = [Ending(hold.hold_id, HoldState.IN_DOUBT) for hold in holds]
+        self.book(endings, self._clock.now_us())
+        return self.journal.latest()
+
+    def tick(self, now_s: float) -> None:
+        self.journal.tick(now_s)
+        entries = self.journal.entries_since_checkpoint
+        is_late = self._clock.now_us() >= self._checkpoint_due_us
+        if entries >= self._checkpoint_entries or (entries and is_late):
+            self.checkpoint()
+
+    def checkpoint(self) -> None:
+        """Write the books whole, unless the journal is in trouble; then it is done later."""
+        if self.journal.trouble is None:
+            now_us = self._clock.now_us()
+            self.state.forget(now_us, self._retry_memory_us)
+            self.state.at_us = max(self.state.at_us, now_us)
+            body = codec.encode_checkpoint(now_us, self._retry_memory_us, snapshot.dump(self.state))
+            self.journal.checkpoint(body)
+            self._checkpoint_due_us = now_us + CHECKPOINT_US
+
+    async def close(self) -> None:
+        if self.journal.entries_since_checkpoint or self.journal.queued:
+            self.checkpoint()
+        await self.journal.close()
+
+    # -- reading back --------------------------------------------------------------------------
+
+    def read_entries(self, after_seq: int) -> Iterator[tuple[int, list[Entry]]]:
+        """Every row after one, with its entries: from the archives, then from the journal."""
+        for archive in archives_of(self.path):
+            for row in rows_of(archive, after_seq):
+                after_seq = row.seq
+                if row.entries:
+                    yield row.seq, codec.decode(row.body)
+        for row in self._store.rows(after_seq):
+            if row.entries:
+                yield row.seq, codec.decode(row.body)
+
+
+def recover(store: SqliteStore, key: bytes) -> tuple[State, int]:
+    """The books as the journal tells them, from its last checkpoint on, and how many entries came
+    after that. Raises LedgerRefused for a row that is torn, altered or impossible."""
+    try:
+        return _replay(store, key)
+    except (StoreBroken, BrokenChain, codec.Unreadable, ImpossibleEntry) as exc:
+        raise LedgerRefused(
+            f"{store.path}: {exc}. Nothing was changed; see 'keybrake ledger verify'"
+        ) from exc
+
+
+def _replay(store: SqliteStore, key: bytes) -> tuple[State, int]:
+    state, replayed = State(store.meta.shard), 0
+    start = store.last_checkpoint()
+    chain = store.chain_before(key, start or 1)
+    for row in store.rows(chain.seq):
+        chain.follow(row)
+        if row.entries:
+            entries = codec.decode(row.body)
+            for entry in entries:
+                state.apply(entry)
+            replayed += len(entries)
+        else:
+            state, replayed = load_checkpoint(store.meta.shard, row.body), 0
+    return state, replayed
+
+
+def load_checkpoint(shard: int, body: bytes) -> State:
+    """Raises codec.Unreadable."""
+    at_us, _, books = codec.decode_checkpoint(body)
+    try:
+        return snapshot.load(shard, at_us, books)
+    except (KeyError, ValueError, TypeError) as exc:
+        raise codec.Unreadable(f"a checkpoint that cannot be read: {exc!r}") from exc
+
+
+def _fact(ending: Ending | Shed, now_us: int) -> Ended | Parted:
+    if isinstance(ending, Shed):
+        return Parted(ending.hold_id, now_us)
+    return Ended(
+        ending.hold_id,
+        ending.state,
+        ending.settled_micros,
+        ending.standing_micros,
+        now_us,
+        ending.tag,
+        ending.memo,
+    )

@@ -1,0 +1,125 @@
+"""Is every row of the ledger as it was written, and do the books follow from them? Reads only.
+
+Walks each shard from its first row, archives first, and checks that no row is missing, that every
+link of the chain holds, that every entry is possible, and that each checkpoint says exactly what a
+replay gives. Needs the ledger to itself: it is refused while a gateway has it open.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from ledger import codec, snapshot
+from ledger.archive import archives_of, rows_of
+from ledger.chain import BrokenChain, Chain, Row
+from ledger.errors import ImpossibleEntry
+from ledger.layout import open_layout
+from ledger.settings import LedgerSettings
+from ledger.shard import load_checkpoint
+from ledger.state import State
+from ledger.store import SqliteStore, StoreBroken
+
+
+@dataclass(frozen=True, slots=True)
+class ShardReport:
+    """One shard. head_seq, head_mac: the last row that holds; noted elsewhere, they show later
+    whether rows were cut off the end. error: the first thing that is wrong, and where; None if
+    nothing is."""
+
+    shard: int
+    path: str
+    archives: int
+    rows: int
+    entries: int
+    checkpoints: int
+    head_seq: int
+    head_mac: str
+    error: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    shards: tuple[ShardReport, ...]
+
+    @property
+    def ok(self) -> bool:
+        return self.first_error is None
+
+    @property
+    def first_error(self) -> str | None:
+        return next((f"{s.path}: {s.error}" for s in self.shards if s.error is not None), None)
+
+
+def verify(settings: LedgerSettings) -> Report:
+    """Raises LedgerRefused if the ledger is in use, or cannot be opened at all."""
+    layout = open_layout(settings, read_only=True)
+    try:
+        return Report(tuple(_Walk(store, layout.key).walk() for store in layout.stores))
+    finally:
+        layout.close()
+
+
+class _Walk:
+    """Through one shard."""
+
+    def __init__(self, store: SqliteStore, key: bytes) -> None:
+        self._store = store
+        self._place: Path = store.path
+        self._chain = Chain.genesis(key, store.meta.shard, store.meta.uuid)
+        self._state = State(store.meta.shard)
+        self._archives = self._rows = self._entries = self._checkpoints = 0
+
+    def walk(self) -> ShardReport:
+        error = None
+        try:
+            integrity = self._store.integrity()
+            if integrity != "ok":
+                raise StoreBroken(integrity)
+            for row in self._all_rows():
+                self._step(row)
+        except (StoreBroken, BrokenChain, codec.Unreadable, ImpossibleEntry) as exc:
+            error = f"{exc} (in {self._place.name}, after row {self._chain.seq})"
+        return ShardReport(
+            self._store.meta.shard,
+            str(self._store.path),
+            self._archives,
+            self._rows,
+            self._entries,
+            self._checkpoints,
+            self._chain.seq,
+            self._chain.mac.hex(),
+            error,
+        )
+
+    def _all_rows(self) -> Iterator[Row]:
+        """Rows that stand in an archive and still in the journal are read once."""
+        for archive in archives_of(self._store.path):
+            self._archives += 1
+            self._place = archive
+            yield from rows_of(archive)
+        self._place = self._store.path
+        yield from self._store.rows(self._chain.seq)
+
+    def _step(self, row: Row) -> None:
+        self._chain.follow(row)
+        self._rows += 1
+        if not row.entries:
+            self._compare(row.body)
+            self._checkpoints += 1
+            return
+        entries = codec.decode(row.body)
+        if len(entries) != row.entries:
+            raise BrokenChain(f"row {row.seq} says {row.entries} entries and has {len(entries)}")
+        for entry in entries:
+            self._state.apply(entry)
+        self._entries += row.entries
+
+    def _compare(self, body: bytes) -> None:
+        at_us, retry_memory_us, _ = codec.decode_checkpoint(body)
+        self._state.forget(at_us, retry_memory_us)
+        replayed = codec.encode_checkpoint(at_us, retry_memory_us, snapshot.dump(self._state))
+        if replayed != body:
+            raise BrokenChain(f"the checkpoint at row {self._chain.seq} is not what a replay gives")
+        self._state = load_checkpoint(self._store.meta.shard, body)
