@@ -1,0 +1,114 @@
+"""Our own stand-ins for vendors without credentials: child processes that end with us.
+
+A stand-in is `python -m bench.sandbox stripe`, never imported here: the gateway speaks to it over a
+socket, as to any vendor. It says where it listens in one line of JSON on stdout, and ends when its
+stdin does, so that even a gateway that was killed leaves none behind. They are up before the event
+loop begins.
+"""
+
+from __future__ import annotations
+
+import select
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
+from typing import Final
+
+import orjson
+
+from gateway.run.config import product_hosts
+from gateway.settings import Settings, VendorSettings
+from vendors import VENDORS
+from vendors.contract import Vendor
+
+READY_TIMEOUT_S: Final = 15.0
+"""From starting a stand-in to its line. Importing takes 0.3 s; a loaded machine takes more."""
+STOP_TIMEOUT_S: Final = 5.0
+
+
+class SandboxFailed(Exception):
+    """A stand-in did not start. One line."""
+
+
+def command(vendor: str, *more: str) -> list[str]:
+    """What starts a stand-in."""
+    return [sys.executable, "-m", "bench.sandbox", vendor, *more]
+
+
+@contextmanager
+def sandboxes(settings: Settings, known: Mapping[str, Vendor] = VENDORS) -> Iterator[Settings]:
+    """A stand-in for each vendor without credentials, and the settings that lead there; at the end
+    all of them are stopped. Raises SandboxFailed, and then none is left running."""
+    vendors: dict[str, VendorSettings] = dict(settings.vendors)
+    with ExitStack() as running:
+        for name, vendor in settings.vendors.items():
+            if vendor.sandbox:
+                keys = sorted({account.secret.reveal() for account in vendor.accounts.values()})
+                base_url = running.enter_context(sandbox(name, keys))
+                vendors[name] = pointed_at(vendor, known[name], base_url)
+        yield replace(settings, vendors=vendors)
+
+
+@contextmanager
+def sandbox(vendor: str, secrets: Sequence[str]) -> Iterator[str]:
+    """One stand-in; gives its base URL. secrets: the credentials it accepts. Raises
+    SandboxFailed."""
+    keys = [word for secret in secrets for word in ("--secret", secret)]
+    with subprocess.Popen(
+        command(vendor, "--listen", "127.0.0.1:0", "--exit-with-parent", *keys),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        start_new_session=True,  # Ctrl-C is for the gateway, which still has calls to finish
+    ) as process:
+        try:
+            yield _address(vendor, process)
+        finally:
+            _stop(process)
+
+
+def pointed_at(vendor: VendorSettings, known: Vendor, base_url: str) -> VendorSettings:
+    """The same vendor at another address, all its hosts with it: nothing may still lead to the real
+    one."""
+    return replace(vendor, base_url=base_url, hosts=product_hosts(known, base_url))
+
+
+def read_ready_line(pipe: int, timeout_s: float) -> bytes:
+    """What a child says when it is up: one line from a pipe; what came until then if the pipe ends.
+    Raises TimeoutError."""
+    line, deadline_s = b"", time.monotonic() + timeout_s
+    with open(pipe, "rb", buffering=0, closefd=False) as source:
+        while not line.endswith(b"\n"):
+            ready, _, _ = select.select([source], [], [], max(0.0, deadline_s - time.monotonic()))
+            if not ready:
+                raise TimeoutError
+            piece = source.read(4_096)
+            if not piece:
+                break
+            line += piece
+    return line
+
+
+def _address(vendor: str, process: subprocess.Popen[bytes]) -> str:
+    assert process.stdout is not None
+    try:
+        line = read_ready_line(process.stdout.fileno(), READY_TIMEOUT_S)
+        return f"http://{orjson.loads(line)['address']}"
+    except TimeoutError:
+        why = "said nothing in time"
+    except (orjson.JSONDecodeError, KeyError, TypeError):
+        why = "ended without saying where it listens"
+    raise SandboxFailed(f"the {vendor} sandbox did not start: it {why}")
+
+
+def _stop(process: subprocess.Popen[bytes]) -> None:
+    """Close its stdin and wait; kill it if it does not end by itself."""
+    assert process.stdin is not None
+    process.stdin.close()
+    try:
+        process.wait(STOP_TIMEOUT_S)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
