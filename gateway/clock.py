@@ -1,8 +1,9 @@
-"""What time it is: budget time for the books, loop time for deadlines, and a hand-wound clock for tests.
+"""What time it is: budget time for the books, loop time for deadlines, and a hand-wound clock for
+tests.
 
-Budget time is the wall clock at start plus CLOCK_BOOTTIME since, so that a step of the wall clock moves no
-budget to another day. At start it begins no earlier than the last journaled moment (`begin_at_us`).
-"""
+Budget time is the wall clock at start plus CLOCK_BOOTTIME since, so that a step of the wall clock
+moves no budget to another day. At start it begins no earlier than the last journaled moment
+(`begin_at_us`)."""
 
 from __future__ import annotations
 
@@ -33,7 +34,8 @@ class SystemClock:
         return time.monotonic()
 
     def begin_at_us(self, last_journaled_us: int) -> int:
-        """Never earlier than what the books have seen. Returns by how much the clock was moved on."""
+        """Never earlier than what the books have seen. Returns by how much the clock was moved
+        on."""
         behind = max(0, last_journaled_us - self.now_us())
         self._base_us += behind
         return behind

@@ -1,8 +1,9 @@
-"""Every way in which the gateway says no: a class with a code, a status and facts that are safe to show.
+"""Every way in which the gateway says no: a class with a code, a status and facts that are safe to
+show.
 
-A refusal is raised where it is decided and dressed where it leaves (`gateway/call/refusals.py` for callers,
-`gateway/admin/problems.py` for the admin side). `retry` tells an SDK whether asking again can help.
-"""
+A refusal is raised where it is decided and dressed where it leaves (`gateway/call/refusals.py` for
+callers, `gateway/admin/problems.py` for the admin side). `retry` tells an SDK whether asking again
+can help."""
 
 from __future__ import annotations
 
@@ -31,7 +32,9 @@ class Internal(Refusal):
 
 class KeyMissing(Refusal):
     status, code = 401, "key_missing"
-    message = "Send a vault key: 'Authorization: Bearer vault_key_…', or as the user name of HTTP Basic."
+    message = (
+        "Send a vault key: 'Authorization: Bearer vault_key_…', or as the user name of HTTP Basic."
+    )
 
 
 class KeyUnknown(Refusal):
@@ -164,7 +167,8 @@ class RateLimited(Refusal):
 
 
 class VendorUnreachable(Refusal):
-    """Nothing was sent, nothing is counted. Facts: `stage` lookup when it was a lookup that failed."""
+    """Nothing was sent, nothing is counted. Facts: `stage` lookup when it was a lookup that
+    failed."""
 
     status, code = 502, "vendor_unreachable"
     message = "The vendor could not be reached. Nothing was sent, nothing is counted."
@@ -172,12 +176,18 @@ class VendorUnreachable(Refusal):
 
 class VendorRedirected(Refusal):
     status, code = 502, "vendor_redirected"
-    message = "The vendor answered with a redirect, which is never followed. A metered call counts in full."
+    message = (
+        "The vendor answered with a redirect, which is never followed. "
+        "A metered call counts in full."
+    )
 
 
 class VendorBrokeOff(Refusal):
     status, code = 502, "vendor_broke_off"
-    message = "The vendor's answer broke off. What the call may have cost counts in full until it is known."
+    message = (
+        "The vendor's answer broke off. "
+        "What the call may have cost counts in full until it is known."
+    )
 
 
 class LedgerUnavailable(Refusal):
@@ -192,7 +202,10 @@ class Draining(Refusal):
 
 class VendorTimeout(Refusal):
     status, code = 504, "vendor_timeout"
-    message = "The vendor did not answer in time. What the call may have cost counts in full until it is known."
+    message = (
+        "The vendor did not answer in time. "
+        "What the call may have cost counts in full until it is known."
+    )
 
 
 class AdminRefusal(Refusal):
@@ -235,4 +248,7 @@ class IdempotencyAnswerLost(AdminRefusal):
     """Facts carry the `id` of what the first request made."""
 
     status, code = 409, "idempotency_answer_lost"
-    message = "The first request with this Idempotency-Key went through before a restart; its answer, with the secret, is gone."
+    message = (
+        "The first request with this Idempotency-Key went through before a restart; "
+        "its answer, with the secret, is gone."
+    )

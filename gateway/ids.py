@@ -1,4 +1,5 @@
-"""Ids that sort by time: a prefix, 48 bits of milliseconds, 80 bits of chance, in Crockford's base32."""
+"""Ids that sort by time: a prefix, 48 bits of milliseconds, 80 bits of chance, in Crockford's
+base32."""
 
 from __future__ import annotations
 

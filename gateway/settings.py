@@ -34,9 +34,11 @@ class ServerSettings:
     listen: str = "127.0.0.1:8080"
     """host:port of the callers' side; port 0 lets the system pick."""
     public_url: str = ""
-    """How callers reach this instance; given out as base_url. Default: http:// and the listen address."""
+    """How callers reach this instance; given out as base_url. Default: http:// and the listen
+    address."""
     admin_listen: str = ""
-    """A listener of its own for /vault, /dashboard and /metrics; empty: they share the callers' one."""
+    """A listener of its own for /vault, /dashboard and /metrics; empty: they share the callers'
+    one."""
     connections_max: int = 10_000
     """Open client connections in total; beyond it a new one gets 503 and is closed."""
     connections_per_source_max: int = 4_096
@@ -64,7 +66,8 @@ class ServerSettings:
     drain_timeout_s: float = 30.0
     """How long calls in flight may take after SIGTERM."""
     buffer_bytes_max: int = 262_144
-    """High-water mark of each direction of each connection: where flow control pauses the sender."""
+    """High-water mark of each direction of each connection: where flow control pauses the
+    sender."""
     guesses_per_minute: int = 20
     """Unknown keys from one address before 429. A valid key is never refused for its address."""
     host_routes: Mapping[str, str] = field(default_factory=dict)
@@ -133,7 +136,8 @@ class VendorSettings:
     total_timeout_s: float = 60.0
     """The whole exchange of a call that does not stream; Stripe's SDKs give up at 80 s."""
     calls_per_second_max: int = 0
-    """The vendor's own limit; calls wait up to queue_wait_s before their hold. 0: not ours to keep."""
+    """The vendor's own limit; calls wait up to queue_wait_s before their hold. 0: not ours to
+    keep."""
     queue_wait_s: float = 2.0
 
 
@@ -154,4 +158,5 @@ class Settings:
     admin_key: Secret | None = None
     """From KEYBRAKE_ADMIN_KEY or KEYBRAKE_ADMIN_KEY_FILE; None: one is made at first start."""
     origins: Mapping[str, str] = field(default_factory=dict)
-    """Dotted name of each setting that is not a default -> where it came from (`gateway.toml:12`)."""
+    """Dotted name of each setting that is not a default -> where it came from
+    (`gateway.toml:12`)."""

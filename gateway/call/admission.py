@@ -1,10 +1,10 @@
-"""May this key make this call now? Decided on the request's head alone, in the order of DESIGN's promises.
+"""May this key make this call now? Decided on the request's head alone, in the order of DESIGN's
+promises.
 
-Who calls (the vault key, found by its hash), is it alive, is this its vendor, is the canonical path on its
-list, does a header act for an account it may not touch. What is refused here has cost nothing, and a
-client that waits for `100 Continue` keeps its body. Rate and concurrency are the key's own rules and are
-judged last, so that a refused call uses neither up.
-"""
+Who calls (the vault key, found by its hash), is it alive, is this its vendor, is the canonical path
+on its list, does a header act for an account it may not touch. What is refused here has cost
+nothing, and a client that waits for `100 Continue` keeps its body. Rate and concurrency are the
+key's own rules and are judged last, so that a refused call uses neither up."""
 
 from __future__ import annotations
 
@@ -35,8 +35,8 @@ _OUR_KEY = b"vault_key_"
 
 
 def find_key(request: Request, registry: Registry, guesses: Guesses, now_us: int) -> Key:
-    """The key that the request bears. Raises KeyMissing, KeyUnknown, RequestMalformed, and RateLimited for
-    unknown keys of an address that has guessed too often."""
+    """The key that the request bears. Raises KeyMissing, KeyUnknown, RequestMalformed, and
+    RateLimited for unknown keys of an address that has guessed too often."""
     if _OUR_KEY in (query := request.query.encode("latin-1")) and find_in_text(query):
         raise RequestMalformed("A vault key stands in the query; send it in Authorization only.")
     header = request.headers.get(b"authorization")
@@ -49,8 +49,9 @@ def find_key(request: Request, registry: Registry, guesses: Guesses, now_us: int
 
 
 def bearers(header: bytes) -> tuple[bytes, ...]:
-    """The secrets that an Authorization header can mean: `Bearer KEY`, `Basic base64(user:password)`
-    (Stripe puts the key in the user name, Twilio in the password), or `Basic KEY` raw."""
+    """The secrets that an Authorization header can mean: `Bearer KEY`, `Basic
+    base64(user:password)` (Stripe puts the key in the user name, Twilio in the password), or `Basic
+    KEY` raw."""
     scheme, _, value = header.partition(b" ")
     scheme = scheme.lower()
     if scheme == b"bearer":
@@ -67,7 +68,8 @@ def bearers(header: bytes) -> tuple[bytes, ...]:
 
 
 def admit(journey: Journey, now_us: int) -> None:
-    """Fill in what the head alone tells. Raises every refusal that it can earn; the key is alive."""
+    """Fill in what the head alone tells. Raises every refusal that it can earn; the key is
+    alive."""
     request, route, terms = journey.request, journey.route, journey.key.terms
     path = canonical(route.raw_path)
     journey.path = path

@@ -1,8 +1,7 @@
 """What goes to the vendor and what comes back: header lists by allowlist, and the cost in the head.
 
-Nothing of the caller's head is copied but what the vendor module names; nothing of the vendor's head is
-relayed but what it names. The caller's Idempotency-Key is given back as it was sent.
-"""
+Nothing of the caller's head is copied but what the vendor module names; nothing of the vendor's
+head is relayed but what it names. The caller's Idempotency-Key is given back as it was sent."""
 
 from __future__ import annotations
 
@@ -25,8 +24,8 @@ def outgoing(
     account_headers: Mapping[bytes, bytes],
     idempotency_key: str | None,
 ) -> Headers:
-    """The head that the vendor gets, but for Host and framing. content_type: of the body as it is sent,
-    None to pass on the caller's."""
+    """The head that the vendor gets, but for Host and framing. content_type: of the body as it is
+    sent, None to pass on the caller's."""
     allowed = vendor.request_headers
     out: Headers = [(b"authorization", authorization)]
     for name, value in headers.items():
@@ -41,9 +40,7 @@ def outgoing(
     return out
 
 
-def relayed(
-    headers: Headers, vendor: Vendor, call_id: str, idempotency_key: str | None
-) -> Headers:
+def relayed(headers: Headers, vendor: Vendor, call_id: str, idempotency_key: str | None) -> Headers:
     """The vendor's headers that the caller may see. idempotency_key: the caller's own, or None."""
     allowed = vendor.answer_headers
     key_header = vendor.idempotency_header
@@ -61,6 +58,8 @@ def add_cost(headers: Headers, cost_micros: int, standing: Standing, *, estimate
     """What the call counts for, and how the key's day stands now."""
     headers.append((b"keybrake-cost-usd", show_usd(cost_micros).encode("ascii")))
     headers.append((b"keybrake-spent-usd", show_usd(standing.spent_micros).encode("ascii")))
-    headers.append((b"keybrake-remaining-usd", show_usd(standing.remaining_micros).encode("ascii")))
+    headers.append(
+        (b"keybrake-remaining-usd", show_usd(standing.remaining_micros or 0).encode("ascii"))
+    )
     if estimated:
         headers.append((b"keybrake-cost-estimated", b"true"))

@@ -1,18 +1,21 @@
 """What a call does in the ledger: hold before it leaves, and one ending for every way it can end.
 
 The only file of the journey that moves money. A hold is durable when `hold` returns. An ending is
-applied at once and queued for the journal; one above the hold (drift, declared by the vendor) is waited
-for, so that it is on disk before the caller hears of it.
-"""
+applied at once and queued for the journal; one above the hold (drift, declared by the vendor) is
+waited for, so that it is on disk before the caller hears of it."""
 
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 from gateway.call import objects
 from gateway.call.journey import Journey
+from gateway.call.meters import Meters
 from gateway.call.pricing import known_holds, object_tag
+from gateway.clock import Clock, rfc3339
 from gateway.errors import (
     CallCountExceeded,
     DailyCapExceeded,
@@ -30,9 +33,11 @@ from ledger import (
     JournalUnavailable,
     Ledger,
     Limit,
+    Shed,
+    Ticket,
 )
+from ledger.history import History
 from vendors.contract import End, Outcome
-from gateway.clock import rfc3339
 from vendors.money import show_usd
 
 _log = logging.getLogger("keybrake")
@@ -47,10 +52,13 @@ _STATES = {
 class Books:
     """The journey's door to the ledger."""
 
-    __slots__ = ("_ledger",)
+    __slots__ = ("_clock", "_history", "_ledger", "_meters")
 
-    def __init__(self, ledger: Ledger) -> None:
+    def __init__(self, ledger: Ledger, history: History, clock: Clock, meters: Meters) -> None:
         self._ledger = ledger
+        self._history = history
+        self._clock = clock
+        self._meters = meters
 
     async def hold(self, journey: Journey) -> None:
         """Set the quote aside, durably. Raises the spend refusals, and LedgerUnavailable."""
@@ -111,7 +119,7 @@ class Books:
             if hold.state is HoldState.OPEN
         ]
         if endings:
-            self._ledger.book(endings)
+            self._ledger.book(endings, now_us=self._clock.now_us())
 
     def would_refuse(self, journey: Journey) -> SpendRefusal | None:
         """What a key in shadow mode is spared."""
@@ -147,20 +155,23 @@ class Books:
             ending = Ending(
                 hold.hold_id, state, outcome.settled_micros, outcome.standing_micros, memo, tag
             )
-            ticket = self._ledger.book((ending,))
+            ticket = self._ledger.book((ending,), now_us=self._clock.now_us())
             journey.cost_micros = total
         else:
             before = sum(objects.counted(hold) for hold in known)
             spread = objects.spread(outcome, known, made, key.account_id, key.parent_id, memo)
             drift = spread.drift_micros
-            ticket = self._ledger.book(spread.first)
+            ticket = self._book(spread.first)
             if spread.then:
                 await ticket.durable()
-                self._ledger.book(spread.then)
-            after = sum(objects.counted(h) for h in (*known, *made) if h.account_id == key.account_id)
+                self._book(spread.then)
+            after = sum(
+                objects.counted(h) for h in (*known, *made) if h.account_id == key.account_id
+            )
             journey.cost_micros = max(0, after - before)
         if drift > 0:
             await ticket.durable()
+            self._meters.drift_micros.value += drift
             _log.warning(
                 "drift: %s cost %s more than its hold of %s",
                 journey.call_id,
@@ -171,9 +182,9 @@ class Books:
     def _settle_retry(
         self, journey: Journey, hold: Hold | None, outcome: Outcome, memo: bytes
     ) -> None:
-        """A retry ends the hold of its first call, if that is still open to evidence. What was settled
-        stays settled; any refusal leaves a call in doubt in doubt."""
-        undecided = outcome.end in (End.IN_DOUBT, End.RELEASED) or journey.record.status >= 400
+        """A retry ends the hold of its first call, if that is still open to evidence. What was
+        settled stays settled; any refusal leaves a call in doubt in doubt."""
+        undecided = outcome.end in (End.IN_DOUBT, End.RELEASED) or (journey.record.status or 0) >= 400
         if hold is None or undecided or hold.state is not HoldState.IN_DOUBT:
             return
         tag = object_tag(journey, outcome.object_id) if outcome.object_id else ""
@@ -184,10 +195,17 @@ class Books:
         ]
         base = objects.base_micros(journey.quote, [hold] if hold.tag else [])
         ending = objects.replay_ending(objects.since_known(outcome, base), others, hold, memo)
-        self._ledger.book((replace(ending, tag=tag),))
+        self._book((replace(ending, tag=tag),))
+
+    def _book(self, endings: Sequence[Ending | Shed]) -> Ticket:
+        """For holds of earlier calls too: their rows in the audit log follow."""
+        ticket = self._ledger.book(endings, now_us=self._clock.now_us())
+        self._history.follow(endings)
+        return ticket
 
     def _restore(self, journey: Journey, outcome: Outcome) -> None:
-        """A refund of the key's own charge, made today, gives its cap back once, where the key says so."""
+        """A refund of the key's own charge, made today, gives its cap back once, where the key says
+        so."""
         back = outcome.gives_back
         if back is None or not journey.key.terms.refunds_restore_cap or not journey.made:
             return
@@ -197,9 +215,9 @@ class Books:
                 if hold.account_id == journey.key.account_id and hold.day == today:
                     room = hold.settled_micros - hold.restored_micros
                     if hold.state is HoldState.SETTLED and room > 0:
-                        self._ledger.restore(
-                            hold.hold_id, min(room, back.amount_micros), back.refund_id
-                        )
+                        gives = min(room, back.amount_micros)
+                        self._ledger.restore(hold.hold_id, gives, back.refund_id)
+                        self._history.give_back(hold.hold_id, back.refund_id, gives)
                         return
 
 
@@ -228,7 +246,7 @@ def spend_refusal(exc: CapExceeded, own_account_id: int) -> SpendRefusal:
             resets_at=None,
             blocked_by=blocked_by,
         )
-    facts: dict[str, object] = {
+    facts: dict[str, Any] = {
         "cap_usd": show_usd(standing.cap_micros or 0),
         "spent_usd": show_usd(standing.spent_micros),
         "held_usd": show_usd(standing.held_micros),

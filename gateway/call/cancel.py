@@ -1,9 +1,9 @@
 """Cancelling what a revoked key left standing: the only writes that the gateway makes unasked.
 
-A revoke with `cancel_open_intents` hands its keys over; each intent that they left open is cancelled with
-the real key, in its turn, and booked from the vendor's own answer. Nothing is held for it, since a cancel
-costs nothing; when no answer comes the intent simply stays standing, and counts.
-"""
+A revoke with `cancel_open_intents` hands its keys over; each intent that they left open is
+cancelled with the real key, in its turn, and booked from the vendor's own answer. Nothing is held
+for it, since a cancel costs nothing; when no answer comes the intent simply stays standing, and
+counts."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from gateway.ids import make_id
 from gateway.settings import MIB
 from gateway.vault.registry import Key
 from ledger import Ending, Hold, HoldState
-from vendors.contract import Answer, End, Quote, Sent
+from vendors.contract import Answer, End, Outcome, Quote, Sent
 
 _log = logging.getLogger("keybrake")
 
@@ -32,8 +32,8 @@ class Canceller:
         self._doors = doors
 
     async def cancel_open(self, keys: Iterable[Key]) -> list[dict[str, str]]:
-        """One line per intent: `{"object_id", "status"}`, where status is what the vendor says of it now,
-        or why that is not known."""
+        """One line per intent: `{"object_id", "status"}`, where status is what the vendor says of
+        it now, or why that is not known."""
         by_account = {key.account_id: key for key in keys}
         tags = {
             hold.tag: by_account[hold.account_id]
@@ -61,7 +61,9 @@ class Canceller:
         vendor = doors.vendors[terms.vendor]
         now_us = doors.clock.now_us()
         call_id = make_id("call_", now_us)
-        reading = vendor.read(vendor.operation("POST", target, ""), Sent("POST", target, "", "", b""))
+        reading = vendor.read(
+            vendor.operation("POST", target, ""), Sent("POST", target, "", "", b"")
+        )
         known = objects.alive(doors.ledger.tagged(tag))
         quote = vendor.quote(reading, doors.rates(), (), objects.kept_rate(known))
         assert isinstance(quote, Quote), "a cancel needs no lookup"
@@ -78,18 +80,29 @@ class Canceller:
         if outcome.end is not End.IN_DOUBT:
             self._book(known, key, objects.since_known(outcome, objects.base_micros(quote, known)))
         record = CallRecord(
-            call_id, now_us, terms.key_id, terms.label, terms.label, terms.vendor, terms.account,
-            "POST", target, reading.operation.name, reason="the key was revoked",
-            status=reply.status, object_id=outcome.object_id,
+            call_id,
+            now_us,
+            terms.key_id,
+            terms.label,
+            terms.label,
+            terms.vendor,
+            terms.account,
+            "POST",
+            target,
+            reading.operation.name,
+            reason="the key was revoked",
+            status=reply.status,
+            object_id=outcome.object_id,
             duration_ms=(doors.clock.now_us() - now_us) // 1000,
         )
         doors.history.record(record.row())
         return outcome.end.value if reply.status >= 300 else "canceled"
 
-    def _book(self, known: list[Hold], key: Key, outcome: objects.Outcome) -> None:
+    def _book(self, known: list[Hold], key: Key, outcome: Outcome) -> None:
         if outcome.object_id is None:
             return
         spread = objects.spread(outcome, known, [], key.account_id, key.parent_id, b"")
         endings = [ending for ending in spread.first if isinstance(ending, Ending)]
         if endings:
-            self._doors.ledger.book(endings)
+            self._doors.ledger.book(endings, now_us=self._doors.clock.now_us())
+            self._doors.history.follow(endings)

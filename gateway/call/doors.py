@@ -12,10 +12,11 @@ from gateway.call.turns import Turns
 from gateway.call.turnstile import Turnstile
 from gateway.call.upstream import Upstreams
 from gateway.clock import Clock
-from gateway.run.metrics import Metrics
+from gateway.call.meters import Meters
 from gateway.settings import Settings
 from gateway.vault.registry import Registry
-from ledger import History, Ledger
+from ledger import Ledger
+from ledger.history import History
 from vendors.contract import Vendor
 from vendors.rates import Rates
 
@@ -36,5 +37,5 @@ class Doors:
     turns: Turns
     turnstiles: Mapping[tuple[str, str], Turnstile]
     guesses: Guesses
-    metrics: Metrics
+    meters: Meters
     rates: Callable[[], Rates]

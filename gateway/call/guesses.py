@@ -1,4 +1,5 @@
-"""Guessing keys is slow: so many unknown keys a minute from one address, then 429 for further unknown ones.
+"""Guessing keys is slow: so many unknown keys a minute from one address, then 429 for further
+unknown ones.
 
 A valid key is never refused for its address, since Make and load balancers share theirs. Memory is
 bounded: addresses are forgotten with their minute.

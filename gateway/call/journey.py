@@ -1,10 +1,9 @@
 """One vendor call on its way: what has been found out so far, and the grip that a revoke has on it.
 
-A journey begins when its key is known, is filled in by the steps of `proxy.py` in order, and is closed
-once: what it took (a place at the vendor's entrance, its turn on an object, its Idempotency-Key) is given
-back then, in reverse order, whatever happened. An attribute without a default is set by the step that its
-comment names; no step reads it earlier.
-"""
+A journey begins when its key is known, is filled in by the steps of `proxy.py` in order, and is
+closed once: what it took (a place at the vendor's entrance, its turn on an object, its
+Idempotency-Key) is given back then, in reverse order, whatever happened. An attribute without a
+default is set by the step that its comment names; no step reads it earlier."""
 
 from __future__ import annotations
 
@@ -56,7 +55,9 @@ class Journey:
 
     label: str  # admit: the effective label, what a run revoke acts on
     path: str  # admit: canonical, as the vendor gets it
-    allow_path: str  # admit: as allowlists see it (another host of the vendor's begins with its name)
+    allow_path: (
+        str  # admit: as allowlists see it (another host of the vendor's begins with its name)
+    )
     operation: Operation  # admit
     account_headers: dict[bytes, bytes]  # admit: those that act for another account, allowed
     record: CallRecord  # admit

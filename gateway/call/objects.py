@@ -1,14 +1,16 @@
-"""Objects remember: how the holds of one payment intent or charge come to what the vendor says of it.
+"""Objects remember: how the holds of one payment intent or charge come to what the vendor says of
+it.
 
-An object (a payment intent, an uncaptured charge) counts once, on the day it was made, until the vendor
-says it is through. Several calls may add to it, on several days and under several keys, so it has a list
-of holds, oldest first. A hold has two legs: the key's own budget and, for an issued key, its issuer's.
+An object (a payment intent, an uncaptured charge) counts once, on the day it was made, until the
+vendor says it is through. Several calls may add to it, on several days and under several keys, so
+it has a list of holds, oldest first. A hold has two legs: the key's own budget and, for an issued
+key, its issuer's.
 
-- `need` answers before a call: how much must be held on top of what is held already. When another key
-  takes the object over, its own budget must carry all of it, while a shared issuer counts it once: then
-  part of the new hold has an own leg only.
-- `spread` answers after the vendor's answer: it pours the object's settled and standing money into its
-  holds in order, and frees the legs of a key that no longer carries it.
+- `need` answers before a call: how much must be held on top of what is held already. When another
+  key takes the object over, its own budget must carry all of it, while a shared issuer counts it
+  once: then part of the new hold has an own leg only.
+- `spread` answers after the vendor's answer: it pours the object's settled and standing money into
+  its holds in order, and frees the legs of a key that no longer carries it.
 
 Pure: holds and numbers in, ledger endings out. Amounts are micro-USD.
 """
@@ -36,8 +38,9 @@ class Need:
 
 @dataclass(frozen=True, slots=True)
 class Spread:
-    """first: one group of entries, to be booked (and durable, if `then` is not empty) before `then`,
-    which frees holds that live in other shards. drift_micros: what went above everything held."""
+    """first: one group of entries, to be booked (and durable, if `then` is not empty) before
+    `then`, which frees holds that live in other shards. drift_micros: what went above everything
+    held."""
 
     first: tuple[Ending | Shed, ...]
     then: tuple[Ending, ...]
@@ -50,7 +53,8 @@ def counted(hold: Hold) -> int:
 
 
 def remark(rate: Rate | None, base_micros: int) -> str:
-    """What a hold remembers of its object: the rate it was made at, and what the object had cost before."""
+    """What a hold remembers of its object: the rate it was made at, and what the object had cost
+    before."""
     return f"{rate or ''}|{base_micros}"
 
 
@@ -66,7 +70,8 @@ def alive(known: Iterable[Hold]) -> list[Hold]:
 
 
 def base_micros(quote: Quote, known: Sequence[Hold]) -> int:
-    """What the object cost before we knew it: as the first hold remembers, else as a lookup showed."""
+    """What the object cost before we knew it: as the first hold remembers, else as a lookup
+    showed."""
     if known:
         return int(known[0].remark.partition("|")[2] or 0)
     return quote.before_micros
@@ -122,8 +127,8 @@ def spread(
 
 
 def replay_ending(outcome: Outcome, others: Sequence[Hold], own: Hold, memo: bytes) -> Ending:
-    """A stored answer tells of a moment that has passed: it ends the hold it belongs to and leaves the
-    object's other holds as later answers left them."""
+    """A stored answer tells of a moment that has passed: it ends the hold it belongs to and leaves
+    the object's other holds as later answers left them."""
     covered = sum(counted(h) for h in others)
     rest = max(0, outcome.settled_micros + outcome.standing_micros - covered)
     settled = min(rest, outcome.settled_micros)
@@ -135,7 +140,8 @@ def _own(hold: Hold, account_id: int) -> bool:
 
 
 def _pour(outcome: Outcome, holds: Sequence[Hold]) -> tuple[list[tuple[Hold, int, int]], int]:
-    """Settled money first, then standing, into holds in order; what does not fit goes to the last."""
+    """Settled money first, then standing, into holds in order; what does not fit goes to the
+    last."""
     settled, standing = outcome.settled_micros, outcome.standing_micros
     poured = []
     for hold in holds:

@@ -1,8 +1,9 @@
-"""What a call can cost at most: the vendor module's quote, its lookups, and the key's rules on money.
+"""What a call can cost at most: the vendor module's quote, its lookups, and the key's rules on
+money.
 
-A quote may ask for lookups first: GETs made with the real key, after admission, with no header of the
-caller's. An operation that nobody can price passes only under a fixed hold that the key gives it.
-"""
+A quote may ask for lookups first: GETs made with the real key, after admission, with no header of
+the caller's. An operation that nobody can price passes only under a fixed hold that the key gives
+it."""
 
 from __future__ import annotations
 
@@ -135,9 +136,7 @@ async def _quote(journey: Journey, rates: Rates) -> Quote:
 async def _look_up(journey: Journey, lookup: Lookup) -> Answer:
     journey.lookups.append(lookup.target)
     try:
-        reply = await journey.upstream.get(
-            lookup.target.encode("ascii"), list(journey.account_headers.items())
-        )
+        reply = await journey.upstream.get(lookup.target, journey.account_headers)
     except (NotSent, OutcomeUnknown) as exc:
         raise VendorUnreachable(
             f"The price could not be looked up: {exc}.", stage="lookup"

@@ -1,10 +1,10 @@
 """One vendor call from first byte to settled cost; the heart of the house.
 
-`_carry` is the whole story: admit, read, price, hold, send, settle, answer. Each step is one line there
-and one function in a file named for it; what a step found out stands in the journey. A refusal anywhere
-ends the story, and what the call had taken is given back. A call whose last byte has left runs to its
-end whether its caller still listens or not: nothing here is ever cancelled by a hang-up.
-"""
+`_carry` is the whole story: admit, read, price, hold, send, settle, answer. Each step is one line
+there and one function in a file named for it; what a step found out stands in the journey. A
+refusal anywhere ends the story, and what the call had taken is given back. A call whose last byte
+has left runs to its end whether its caller still listens or not: nothing here is ever cancelled by
+a hang-up."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class Proxy:
 
     def __init__(self, doors: Doors) -> None:
         self._doors = doors
-        self._books = Books(doors.ledger)
+        self._books = Books(doors.ledger, doors.history, doors.clock, doors.meters)
         self._retries = retries.Retries(doors.ledger, doors.loop)
         self._sender = Sender(doors, self._books)
 
@@ -54,7 +54,7 @@ class Proxy:
             key = admission.find_key(request, self._doors.registry, self._doors.guesses, now_us)
             admission.judge_vendor(route, key)
         except Refusal as refusal:
-            self._doors.metrics.refused(refusal.code)
+            self._doors.meters.refused(refusal.code)
             return dress(refusal, call_id, vendor, None, request.headers)
         vendor = self._doors.vendors[key.terms.vendor]
         return await self._journey(Journey(call_id, request, key, vendor, route, now_us))
@@ -131,8 +131,8 @@ class Proxy:
         )
 
     def _name_retry(self, journey: Journey) -> None:
-        """Every money-moving call carries an idempotency key where the vendor has them: the caller's,
-        in a namespace, or one of ours."""
+        """Every money-moving call carries an idempotency key where the vendor has them: the
+        caller's, in a namespace, or one of ours."""
         header = journey.vendor.idempotency_header
         if header is None:
             return
@@ -174,7 +174,8 @@ class Proxy:
         if journey.request.gone():
             raise ClientGone
         if journey.retried is not None:
-            journey.record.retry_of = self._books.retry_of(journey.retried)
+            hold = journey.retried.hold
+            journey.record.retry_of = hold.memo_ref if hold is not None else None
             return
         if journey.key.terms.mode is Mode.SHADOW and journey.would_refuse is None:
             journey.would_refuse = self._books.would_refuse(journey)
@@ -195,7 +196,8 @@ class Proxy:
         await self._books.settle(journey, outcome, record.outcome_memo())
 
     async def _pass(self, journey: Journey) -> Response:
-        """A call that costs nothing: no hold, and a body that nobody had to read streams through."""
+        """A call that costs nothing: no hold, and a body that nobody had to read streams
+        through."""
         request, reading = journey.request, journey.reading
         whole = bool(reading.body) or request.body.length == 0
         reply = await self._sender.send(
@@ -209,7 +211,8 @@ class Proxy:
         return self._answer(journey, reply)
 
     def _answer(self, journey: Journey, reply: Reply) -> Response:
-        """The vendor's answer as the caller gets it, with the cost in its head; and the audit row."""
+        """The vendor's answer as the caller gets it, with the cost in its head; and the audit
+        row."""
         doors = self._doors
         headers = relayed(reply.headers, journey.vendor, journey.call_id, journey.idempotency_key)
         if self._metered(journey):
@@ -250,7 +253,7 @@ class Proxy:
         """The call's row in the audit log, and its count in the metrics."""
         record = journey.record
         audit.tell_books(journey)
-        self._doors.metrics.called(record)
+        self._doors.meters.ended(record)
         self._doors.history.record(record.row())
 
 

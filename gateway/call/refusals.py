@@ -1,9 +1,9 @@
-"""How a no leaves the house: flat JSON for Make and curl, the vendor's own error shape for its SDKs.
+"""How a no leaves the house: flat JSON for Make and curl, the vendor's own error shape for its
+SDKs.
 
-Official SDKs break on a string in `error`, so a caller that is one gets the vendor's shape with our code
-inside. A key's `error_style` and `block_status` decide where they are set; a Stripe SDK always gets 429
-for a cap, since 402 reads as a declined card.
-"""
+Official SDKs break on a string in `error`, so a caller that is one gets the vendor's shape with our
+code inside. A key's `error_style` and `block_status` decide where they are set; a Stripe SDK always
+gets 429 for a cap, since 402 reads as a declined card."""
 
 from __future__ import annotations
 
@@ -45,7 +45,9 @@ def dress(
 def plain(refusal: Refusal) -> Response:
     """For a request that never became a call: its framing, its route or its key was at fault."""
     body = {"error": refusal.code, "message": refusal.text, "call_id": None, **refusal.facts}
-    return Response(refusal.status, _headers(refusal, "", None), orjson.dumps(body), close=refusal.close)
+    return Response(
+        refusal.status, _headers(refusal, "", None), orjson.dumps(body), close=refusal.close
+    )
 
 
 def _status(refusal: Refusal, terms: Terms | None, sdk: bool) -> int:

@@ -1,10 +1,9 @@
 """A retry is not a second charge: which hold a call with an Idempotency-Key continues.
 
-The caller's key is bound to what it asked for, in a namespace: the issuer and account for issued keys (a
-re-run under a fresh key is the same call), else the key itself, or a scope that joins keys. The ledger
-remembers the binding with the hold; this file decides what a second request with the same key may do, and
-keeps a second one waiting while the first is on its way.
-"""
+The caller's key is bound to what it asked for, in a namespace: the issuer and account for issued
+keys (a re-run under a fresh key is the same call), else the key itself, or a scope that joins keys.
+The ledger remembers the binding with the hold; this file decides what a second request with the
+same key may do, and keeps a second one waiting while the first is on its way."""
 
 from __future__ import annotations
 
@@ -79,7 +78,8 @@ class Retries:
 
 def _namespace(terms: Terms) -> str:
     if terms.idempotency_scope:
-        return f"scope\0{terms.vendor}\0{terms.account}\0{terms.issuer_id or ''}\0{terms.idempotency_scope}"
+        account = f"{terms.vendor}\0{terms.account}\0{terms.issuer_id or ''}"
+        return f"scope\0{account}\0{terms.idempotency_scope}"
     if terms.issuer_id is not None:
         return f"issuer\0{terms.issuer_id}\0{terms.vendor}\0{terms.account}"
     return f"key\0{terms.key_id}"

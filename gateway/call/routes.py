@@ -1,8 +1,9 @@
-"""Where a request goes: to the admin side, to a vendor by prefix or host, or to whatever vendor the key names.
+"""Where a request goes: to the admin side, to a vendor by prefix or host, or to whatever vendor the
+key names.
 
-A table of first path segments, built once. `/stripe/v1/…` goes to Stripe, `/stripe/files/v1/…` to another
-host of Stripe's, an exact host name from the settings to its vendor, and a bare `/v1/…` (some SDKs cannot
-hold a base path) to the vendor of the key. Our own roots win over all of these.
+A table of first path segments, built once. `/stripe/v1/…` goes to Stripe, `/stripe/files/v1/…` to
+another host of Stripe's, an exact host name from the settings to its vendor, and a bare `/v1/…`
+(some SDKs cannot hold a base path) to the vendor of the key. Our own roots win over all of these.
 """
 
 from __future__ import annotations

@@ -1,6 +1,5 @@
-"""Sending a call to its vendor: the head it gets, the last look before the first byte, and every way in
-which no answer comes back, each with the ending that the call's hold gets for it.
-"""
+"""Sending a call to its vendor: the head it gets, the last look before the first byte, and every
+way in which no answer comes back, each with the ending that the call's hold gets for it."""
 
 from __future__ import annotations
 
@@ -31,7 +30,8 @@ class Sender:
         self._books = books
 
     async def send(self, journey: Journey, body: bytes | Body, whole_bytes_max: int) -> Reply:
-        """The vendor's answer. Raises refusals, after the hold (if there is one) was booked for them."""
+        """The vendor's answer. Raises refusals, after the hold (if there is one) was booked for
+        them."""
         order = _order(journey, body, whole_bytes_max)
         journey.watch = Watch(lambda: self._look_again(journey))
         try:

@@ -1,8 +1,8 @@
-"""What an answer means for the call's hold: the vendor module's reading of it, and the cases it cannot know.
+"""What an answer means for the call's hold: the vendor module's reading of it, and the cases it
+cannot know.
 
-Pure. A metered answer that was too long to be read whole settles at the quote; an operation that nobody
-prices is booked at the greater of its fixed hold and what its answer shows.
-"""
+Pure. A metered answer that was too long to be read whole settles at the quote; an operation that
+nobody prices is booked at the greater of its fixed hold and what its answer shows."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""Calls on one object go one after the other: the second looks at the object only when the first is booked.
+"""Calls on one object go one after the other: the second looks at the object only when the first is
+booked.
 
-Stripe itself refuses to work on one intent twice at once. Here it also keeps the books right: answers
-about an object are booked in the order in which the vendor gave them.
-"""
+Stripe itself refuses to work on one intent twice at once. Here it also keeps the books right:
+answers about an object are booked in the order in which the vendor gave them."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""Waiting for a vendor's own limits, before any money is held: so many calls at once, so many a second.
+"""Waiting for a vendor's own limits, before any money is held: so many calls at once, so many a
+second.
 
-Fair by key: each key has a line of its own, and the lines are served in turn, so that one busy key does
-not starve the others. A call that waits longer than `queue_wait_s` is told `rate_limited`.
-"""
+Fair by key: each key has a line of its own, and the lines are served in turn, so that one busy key
+does not starve the others. A call that waits longer than `queue_wait_s` is told `rate_limited`."""
 
 from __future__ import annotations
 
@@ -16,7 +16,17 @@ from gateway.settings import VendorSettings
 class Turnstile:
     """One vendor account's entrance. `enter` before the hold, `leave` when the call is over."""
 
-    __slots__ = ("_allowance", "_inside", "_lines", "_loop", "_places", "_rate", "_seen_s", "_timer", "_wait_s")
+    __slots__ = (
+        "_allowance",
+        "_inside",
+        "_lines",
+        "_loop",
+        "_places",
+        "_rate",
+        "_seen_s",
+        "_timer",
+        "_wait_s",
+    )
 
     def __init__(self, settings: VendorSettings, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
@@ -97,5 +107,7 @@ class Turnstile:
 def _give_up(turn: asyncio.Future[None]) -> None:
     if not turn.done():
         turn.set_exception(
-            RateLimited("The vendor's own limit is used up; waited for a free place.", retry_after_s=1)
+            RateLimited(
+                "The vendor's own limit is used up; waited for a free place.", retry_after_s=1
+            )
         )

@@ -1,22 +1,241 @@
 """The one place that constructs: builds the house from settings, opens the door, and closes it
 again.
 
-Order on the way up: books first (nothing may be answered before they are replayed), then the audit
-log, keys, vendors, and last the listeners. On the way down the reverse: no new calls, calls in
-flight to their end, then the books. A dead journal ends the process at once: what it held in memory
-cannot be trusted.
-"""
+On the way up the books come first (nothing may be answered before they are replayed), then the
+audit log, keys, vendors, and last the listeners. On the way down the reverse: no new calls, calls
+in flight to their end, then the books. A dead journal ends the process at once: what it held in
+memory cannot be trusted."""
 
 from __future__ import annotations
 
+import asyncio
+import gc
 import logging
+import os
+import resource
+import signal
+from collections.abc import Callable
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
 from typing import Final
+
+import orjson
+import uvloop
+
+from gateway.admin.api import AdminApi
+from gateway.call import refusals
+from gateway.call.cancel import Canceller
+from gateway.call.doors import Doors
+from gateway.call.guesses import Guesses
+from gateway.call.proxy import Proxy
+from gateway.call.routes import Routes
+from gateway.call.turns import Turns
+from gateway.call.turnstile import Turnstile
+from gateway.call.upstream import Upstreams
+from gateway.clock import SystemClock
+from gateway.errors import RouteUnknown
+from gateway.http.message import Request, Response
+from gateway.http.server import ListenFailed, Server
+from gateway.metrics import Metrics
+from gateway.run.adminkey import AdminKey, admin_key
+from gateway.settings import Settings
+from gateway.tasks import spawn
+from gateway.vault.registry import Registry
+from ledger import Ledger, LedgerRefused
+from ledger.history import History
+from vendors import VENDORS
+from vendors.rates import Rates, RatesMistake
 
 _log = logging.getLogger("keybrake")
 
 TICK_S: Final = 1.0
-"""How often the books are looked after: retries on a full disk, stalls, steps of the wall clock."""
+"""How often the books are looked after: a full disk, stalls, steps of the wall clock."""
+GC_THRESHOLD: Final = 50_000
+"""Young objects between two collections: a call's own garbage is freed by reference counts."""
 
 
 class StartRefused(Exception):
     """One line: why this process cannot start. Nothing was touched."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """What is known once the door is open. admin_key: the secret, if it was made just now."""
+
+    address: str
+    admin_address: str
+    admin_key: str | None
+
+
+def run(settings: Settings, ready: Callable[[Ready], None]) -> int:
+    """Serve until SIGTERM or SIGINT. Returns the exit code. Raises StartRefused."""
+    _raise_descriptor_limit()
+    return uvloop.run(serve(settings, ready))
+
+
+async def serve(settings: Settings, ready: Callable[[Ready], None]) -> int:
+    """Raises StartRefused."""
+    stop = asyncio.Event()
+    deaths: list[str] = []
+
+    def die(why: str) -> None:
+        _log.critical("the ledger can no longer be trusted: %s", why)
+        deaths.append(why)
+        stop.set()
+
+    async with AsyncExitStack() as down:
+        house = await _build(settings, down, die)
+        _open_door(house, ready)
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, stop.set)
+        gc.collect()
+        gc.freeze()
+        gc.set_threshold(GC_THRESHOLD, 50, 50)
+        await stop.wait()
+        if deaths:
+            os._exit(1)  # no tidy end: every step of one would trust the dead journal
+        await _drain(house)
+    return 0
+
+
+@dataclass(slots=True)
+class House:
+    """What `serve` holds on to while the door is open."""
+
+    settings: Settings
+    doors: Doors
+    admin: AdminApi
+    admin_key: AdminKey
+    servers: list[Server]
+
+
+async def _build(settings: Settings, down: AsyncExitStack, die: Callable[[str], None]) -> House:
+    loop = asyncio.get_running_loop()
+    clock = SystemClock()
+    rates = _rates(settings)
+    try:
+        ledger = await Ledger.open(settings.ledger, clock, on_death=die)
+    except LedgerRefused as exc:
+        raise StartRefused(str(exc)) from exc
+    down.push_async_callback(ledger.close)
+    history = await History.open(settings.ledger.audit)
+    down.push_async_callback(history.close)
+    await history.catch_up(ledger)
+    registry = Registry.load(ledger, clock)
+    down.push_async_callback(registry.close)
+    metrics = Metrics()
+    upstreams = Upstreams(settings.vendors, VENDORS, loop)
+    down.push_async_callback(upstreams.close)
+    doors = Doors(
+        settings=settings,
+        loop=loop,
+        clock=clock,
+        vendors={name: VENDORS[name] for name in settings.vendors},
+        routes=_routes(settings),
+        registry=registry,
+        ledger=ledger,
+        history=history,
+        upstreams=upstreams,
+        turns=Turns(loop),
+        turnstiles={
+            (vendor.name, account): Turnstile(vendor, loop)
+            for vendor in settings.vendors.values()
+            for account in vendor.accounts
+        },
+        guesses=Guesses(settings.server.guesses_per_minute),
+        metrics=metrics,
+        rates=lambda: rates.at(clock.now_us()),
+    )
+    key = await admin_key(settings, ledger)
+    admin = AdminApi(doors, key.digest, Canceller(doors))
+    ticking = spawn(_tick(doors), name="tick")
+    down.callback(ticking.cancel)
+    return House(settings, doors, admin, key, [])
+
+
+def _open_door(house: House, ready: Callable[[Ready], None]) -> None:
+    proxy, admin, routes = Proxy(house.doors), house.admin, house.doors.routes
+    shared = not house.settings.server.admin_listen
+
+    async def answer(request: Request) -> Response:
+        if not routes.is_ours(request.path):
+            return await proxy.answer(request)
+        if shared or request.path in ("/healthz", "/readyz"):
+            return await admin.answer(request)
+        return refusals.plain(RouteUnknown())
+
+    server = house.settings.server
+    house.servers.append(Server(answer, refusals.plain, server))
+    if server.admin_listen:
+        house.servers.append(
+            Server(admin.answer, refusals.plain, server, listen=server.admin_listen)
+        )
+    try:
+        for listener in house.servers:
+            listener.start()
+    except ListenFailed as exc:
+        raise StartRefused(str(exc)) from exc
+    first, last = (_shown(listener.address) for listener in (house.servers[0], house.servers[-1]))
+    house.admin.opened(first)
+    ready(Ready(first, last, house.admin_key.fresh))
+    _tell_parent(first, last)
+
+
+async def _drain(house: House) -> None:
+    """No new calls; those in flight run to their end, as long as the settings give them."""
+    house.admin.draining = True
+    timeout_s = house.settings.server.drain_timeout_s
+    _log.info("draining: waiting up to %s s for calls in flight", f"{timeout_s:g}")
+    for listener in house.servers:
+        if not await listener.drain(timeout_s):
+            _log.warning("calls were still in flight after %s s", f"{timeout_s:g}")
+        await listener.close()
+
+
+async def _tick(doors: Doors) -> None:
+    """Look after the books once a second; a step of the wall clock is logged and not followed."""
+    clock, step_us = doors.clock, 0
+    while True:
+        await asyncio.sleep(TICK_S)
+        doors.ledger.tick()
+        if isinstance(clock, SystemClock) and abs(clock.wall_step_us() - step_us) > 1_000_000:
+            step_us = clock.wall_step_us()
+            _log.warning("the wall clock is %.1f s off budget time; not followed", step_us / 1e6)
+
+
+def _rates(settings: Settings) -> Rates:
+    money = settings.money
+    try:
+        return Rates.load(money.rates_file, money.rates_margin_percent, money.rates_age_max_days)
+    except RatesMistake as exc:
+        raise StartRefused(str(exc)) from exc
+
+
+def _routes(settings: Settings) -> Routes:
+    products = {
+        name: frozenset(vendor.hosts) | frozenset(VENDORS[name].products)
+        for name, vendor in settings.vendors.items()
+    }
+    vendors = {name: VENDORS[name] for name in settings.vendors}
+    return Routes(vendors, products, settings.server.host_routes)
+
+
+def _shown(address: tuple[str, int]) -> str:
+    host, port = address
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def _tell_parent(address: str, admin_address: str) -> None:
+    """A parent that asked is told when we are ready: one JSON line on the file descriptor it
+    named."""
+    number = os.environ.get("KEYBRAKE_READY_FD")
+    if number is not None:
+        line = {"ready": True, "address": address, "admin_address": admin_address}
+        with os.fdopen(int(number), "wb") as pipe:
+            pipe.write(orjson.dumps(line) + b"\n")
+
+
+def _raise_descriptor_limit() -> None:
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))

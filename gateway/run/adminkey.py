@@ -1,0 +1,35 @@
+"""The admin key: the operator's, from the environment or a file, or one made at first start.
+
+A made one is shown once and kept as a hash in the books, so that it works after a restart. One that
+the operator sets wins over it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from gateway.settings import Settings
+from gateway.vault.secrets import Kind, digest, mint
+from ledger import Ledger, Note
+
+_KIND = "admin"
+
+
+@dataclass(frozen=True, slots=True)
+class AdminKey:
+    """digest: SHA-256. fresh: the secret, if it was made just now; nobody sees it again."""
+
+    digest: bytes
+    fresh: str | None = None
+
+
+async def admin_key(settings: Settings, ledger: Ledger) -> AdminKey:
+    """The key in force. Durable before it is shown."""
+    if settings.admin_key is not None:
+        return AdminKey(digest(settings.admin_key.reveal()))
+    for note in ledger.notes(_KIND):
+        if note.name == "key" and note.blob is not None:
+            return AdminKey(note.blob)
+    secret = mint(Kind.ADMIN)
+    await ledger.note([Note(_KIND, "key", digest(secret))])
+    return AdminKey(digest(secret), secret)
