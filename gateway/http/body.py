@@ -92,8 +92,8 @@ class ClientBody:
     async def read_all(self, bytes_max: int) -> bytes:
         if self.length is not None and self.length > bytes_max:
             raise BodyTooLarge(f"A body that is read whole may have {bytes_max} bytes.")
-        if self.ended and len(self._pieces) == 1:
-            return self._take()
+        if self.ended and self.length is not None and len(self._pieces) == 1:
+            return self._take()  # the usual small form, which came with its head
         pieces: list[bytes] = []
         size = 0
         while piece := await self._next(self._settings.body_timeout_s):

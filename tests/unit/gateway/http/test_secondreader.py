@@ -1,0 +1,66 @@
+"""h11 must agree, once for each shape of head."""
+
+from __future__ import annotations
+
+import h11
+import pytest
+
+from gateway.errors import RequestMalformed
+from gateway.http import secondreader
+from gateway.http.headgate import read_head
+from gateway.http.secondreader import SecondReader
+from gateway.settings import ServerSettings
+
+
+def raw(key: bytes = b"a", extra: bytes = b"") -> bytes:
+    return b"GET /v1?q HTTP/1.1\r\nHost: x\r\nKey: %s\r\n%s\r\n" % (key, extra)
+
+
+def test_a_shape_is_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[object] = []
+    real = h11.Connection
+
+    def counted(role: type[h11.SERVER], bytes_max: int) -> h11.Connection:
+        made.append(role)
+        return real(role, bytes_max)
+
+    monkeypatch.setattr(h11, "Connection", counted)
+    reader = SecondReader()
+    for head in (raw(), raw(b"b"), raw(b"c", b"More: 1\r\n"), raw(b"d", b"more: 2\r\n")):
+        reader.confirm(head, read_head(head, ServerSettings()))
+    assert len(made) == 2
+
+
+def test_shapes_are_forgotten_rather_than_hoarded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(secondreader, "SHAPES_MAX", 2)
+    reader = SecondReader()
+    for number in range(5):
+        head = raw(extra=b"N%d: 1\r\n" % number)
+        reader.confirm(head, read_head(head, ServerSettings()))
+        assert len(reader._agreed) <= 2
+
+
+def test_repeated_lists_are_agreed_on() -> None:
+    head = raw(extra=b"Accept: a\r\nAccept: b\r\n")
+    SecondReader().confirm(head, read_head(head, ServerSettings()))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"target": "/other"},
+        {"method": "POST"},
+        {"is_http_11": False},
+        {"headers": {b"host": b"x"}},
+    ],
+)
+def test_a_gate_that_read_something_else_is_not_believed(change: dict[str, object]) -> None:
+    head = read_head(raw(), ServerSettings())._replace(**change)  # type: ignore[arg-type]
+    with pytest.raises(RequestMalformed):
+        SecondReader().confirm(raw(), head)
+
+
+def test_what_h11_refuses_is_refused() -> None:
+    head = read_head(raw(), ServerSettings())
+    with pytest.raises(RequestMalformed):
+        SecondReader().confirm(raw(extra=b"Content-Length: x\r\n"), head)

@@ -1,0 +1,286 @@
+"""Listening, limits, drain and close."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import socket
+from dataclasses import replace
+
+import pytest
+
+from gateway.http import server as server_module
+from gateway.http.message import Request, Response
+from gateway.http.server import ListenFailed, Server
+from gateway.settings import ServerSettings
+
+GET = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
+
+
+class Gate:
+    """A handler that waits to be let on."""
+
+    def __init__(self) -> None:
+        self.started = asyncio.Event()
+        self.go_on = asyncio.Event()
+
+    async def __call__(self, request: Request) -> Response:
+        self.started.set()
+        await self.go_on.wait()
+        return Response(200, [], b"done")
+
+
+async def test_a_port_in_use_is_one_line(house) -> None:
+    host, port = house.serve().address
+    with pytest.raises(ListenFailed) as caught:
+        house.serve(listen=f"{host}:{port}")
+    assert str(caught.value) == f"cannot listen on {host}:{port}: Address already in use"
+
+
+@pytest.mark.parametrize("listen", ["127.0.0.1", "127.0.0.1:http", "127.0.0.1:70000", "x.invalid:1"])
+async def test_an_address_that_is_none(house, listen: str) -> None:
+    with pytest.raises(ListenFailed, match="cannot listen on"):
+        house.serve(listen=listen)
+
+
+async def test_ipv6_and_every_address(house) -> None:
+    for listen in ("[::1]:0", ":0"):
+        server = house.serve(listen=listen)
+        assert server.address[1] > 0
+        client = await house.connect(server)
+        assert (await client.ask(GET)).status == 200
+
+
+async def test_two_listeners_share_a_handler(house) -> None:
+    async def answer(request: Request) -> Response:
+        return Response(200, [], b"same")
+
+    for server in (house.serve(answer), house.serve(answer)):
+        client = await house.connect(server)
+        assert (await client.ask(GET)).body == b"same"
+
+
+async def test_256_at_once_are_all_answered(house) -> None:
+    server = house.serve()
+    clients = await asyncio.gather(*(house.connect(server) for _ in range(256)))
+    replies = await asyncio.gather(*(client.ask(GET) for client in clients))
+    assert {reply.status for reply in replies} == {200}
+    assert server.connections == 256
+
+
+@pytest.mark.parametrize("limit", ["connections_max", "connections_per_source_max"])
+async def test_beyond_the_limits_is_503_and_a_close(house, limit: str) -> None:
+    server = house.serve(**{limit: 1})
+    first = await house.connect(server)
+    assert (await first.ask(GET)).status == 200
+    second = await house.connect(server)
+    reply = await second.ask(GET)
+    assert (reply.status, reply.headers["connection"]) == (503, "close")
+    assert await second.at_end()
+    await first.close()
+    await second.close()
+    while server.connections:
+        await asyncio.sleep(0)
+    assert (await (await house.connect(server)).ask(GET)).status == 200
+
+
+async def test_far_beyond_the_limits_is_just_a_close(
+    house, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(server_module, "SHED_AT_ONCE_MAX", 0)
+    server = house.serve(connections_max=1)
+    first = await house.connect(server)
+    assert (await first.ask(GET)).status == 200
+    second = await house.connect(server)
+    assert await second.at_end()
+
+
+async def test_near_the_end_of_descriptors_is_503(house, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(server_module.resource, "getrlimit", lambda kind: (1, 1))
+    monkeypatch.setattr(server_module, "FDS_SHARE", 0.0)
+    client = await house.meet()
+    assert await client.at_end()
+    monkeypatch.setattr(server_module.resource, "getrlimit", lambda kind: (100_000, 100_000))
+    client = await house.meet()
+    assert (await client.ask(GET)).status == 503
+
+
+class Exhausted:
+    """A listening socket whose accept fails as it is told to."""
+
+    def __init__(self, real: socket.socket, *failures: int) -> None:
+        self._real = real
+        self._failures = list(failures)
+
+    def accept(self) -> tuple[socket.socket, tuple[str, int]]:
+        if self._failures:
+            raise OSError(self._failures.pop(0), "accept failed")
+        return self._real.accept()
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._real, name)
+
+
+@pytest.mark.parametrize(
+    "failures", [(errno.EMFILE,), (errno.ECONNABORTED, errno.EPERM), (errno.ENFILE, errno.ENOMEM)]
+)
+async def test_accepting_goes_on_after_failures(
+    house, monkeypatch: pytest.MonkeyPatch, failures: tuple[int, ...]
+) -> None:
+    monkeypatch.setattr(server_module, "ACCEPT_PAUSE_S", 0.005)
+    server = house.serve()
+    server._listener = Exhausted(server._listener, *failures)
+    client = await house.connect(server)
+    assert (await client.ask(GET)).status == 200
+
+
+async def test_closing_while_accepting_is_paused(house) -> None:
+    accepted = asyncio.Event()
+    server = house.serve()
+    server._listener = Exhausted(server._listener, errno.EMFILE)
+    real_pause = server._service.loop.call_later
+
+    client = await house.connect(server)
+    while server._resume_timer is None:
+        await asyncio.sleep(0)
+    assert real_pause is not None
+    await server.close()
+    assert server._resume_timer is None
+    accepted.set()
+    with pytest.raises(ConnectionResetError):
+        await client.ask(GET)
+
+
+async def test_a_wake_accepts_no_more_than_its_share(
+    house, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(server_module, "ACCEPTS_PER_WAKE", 2)
+    server = house.serve()
+    clients = await asyncio.gather(*(house.connect(server) for _ in range(9)))
+    for client in clients:
+        assert (await client.ask(GET)).status == 200
+
+
+async def test_a_socket_that_cannot_be_taken_is_let_go(
+    house, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server = house.serve()
+
+    class Loop:
+        async def connect_accepted_socket(self, factory: object, sock: socket.socket) -> None:
+            raise OSError(errno.ENOTCONN, "gone")
+
+    monkeypatch.setattr(server._service, "loop", Loop())
+    ours, theirs = socket.socketpair()
+    server._service.admit("peer")
+    await server._connect(ours, "peer", "")
+    assert server.connections == 0
+    assert ours.fileno() == -1
+    theirs.close()
+    monkeypatch.undo()
+
+
+async def test_drain_closes_the_idle_and_lets_the_busy_finish(house) -> None:
+    gate = Gate()
+    server = house.serve(gate)
+    idle, busy, half = [await house.connect(server) for _ in range(3)]
+    busy.send(GET)
+    half.send(GET[:-2])
+    await gate.started.wait()
+    drained = asyncio.ensure_future(server.drain(5.0))
+    assert await idle.at_end()
+    assert not drained.done()
+    with pytest.raises(OSError):
+        await house.connect(server)
+    half.send(b"\r\n")
+    gate.go_on.set()
+    for client in (busy, half):
+        reply = await client.reply()
+        assert (reply.body, reply.headers["connection"]) == (b"done", "close")
+        assert await client.at_end()
+    assert await drained
+
+
+async def test_a_drain_that_takes_too_long_says_so(house) -> None:
+    gate = Gate()
+    server = house.serve(gate)
+    client = await house.connect(server)
+    client.send(GET)
+    await gate.started.wait()
+    assert not await server.drain(0.01)
+    gate.go_on.set()
+    assert (await client.reply()).status == 200
+    assert await server.drain(1.0)
+
+
+async def test_drain_waits_for_handlers_whose_client_is_gone(house) -> None:
+    gate = Gate()
+    server = house.serve(gate)
+    client = await house.connect(server)
+    client.send(GET)
+    await gate.started.wait()
+    client.writer.transport.abort()
+    drained = asyncio.ensure_future(server.drain(5.0))
+    await asyncio.sleep(0)
+    assert not drained.done()
+    gate.go_on.set()
+    assert await drained
+
+
+async def test_a_stream_that_ends_during_a_drain_is_the_last_answer(house) -> None:
+    go_on = asyncio.Event()
+
+    async def stream(request: Request) -> Response:
+        async def pieces():
+            yield b"a"
+            await go_on.wait()
+            yield b"b"
+
+        return Response(200, [], stream=pieces(), length=2)
+
+    server = house.serve(stream)
+    client = await house.connect(server)
+    client.send(GET)
+    await client.head()
+    drained = asyncio.ensure_future(server.drain(5.0))
+    await asyncio.sleep(0)
+    go_on.set()
+    assert await client.reader.read() == b"ab"
+    assert await drained
+
+
+async def test_who_arrives_during_a_drain_is_let_go(house) -> None:
+    server = house.serve()
+    ours, theirs = socket.socketpair()
+    ours.setblocking(False)
+    await server.drain(0.01)
+    server._service.admit("peer")
+    await server._connect(ours, "peer", "")
+    assert await server.drain(1.0)
+    assert theirs.recv(1) == b""
+    theirs.close()
+
+
+async def test_close_is_now_and_twice_is_no_harm(house, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(server_module, "CLOSE_WAIT_S", 0.01)
+    gate = Gate()
+    server = house.serve(gate)
+    client = await house.connect(server)
+    client.send(GET)
+    await gate.started.wait()
+    await server.close()
+    await server.close()
+    assert await client.at_end()
+    assert server.connections == 1
+    gate.go_on.set()
+    assert await server.drain(1.0)
+
+
+async def test_a_server_that_never_started_can_be_closed() -> None:
+    async def never(request: Request) -> Response:
+        raise AssertionError
+
+    settings = replace(ServerSettings(), listen="127.0.0.1:0")
+    server = Server(never, lambda refusal: Response(refusal.status, []), settings)
+    await server.close()
+    assert server.connections == 0
