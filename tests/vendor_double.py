@@ -7,6 +7,8 @@ test that runs it gets when it leaves the double.
 from __future__ import annotations
 
 import asyncio
+import os
+import socket
 import ssl
 import struct
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
@@ -68,7 +70,17 @@ class Peer:
 
     def say(self, *pieces: bytes) -> None:
         for piece in pieces:
+            if self.writer.transport.is_closing():
+                raise ConnectionResetError
             self.writer.write(piece)
+
+    def say_at_once(self, late: bytes) -> None:
+        """Past the event loop, straight to the kernel; b'' ends this side's talking."""
+        with socket.socket(fileno=os.dup(self.writer.get_extra_info("socket").fileno())) as raw:
+            if late:
+                raw.send(late)
+            else:
+                raw.shutdown(socket.SHUT_WR)
 
     async def said(self) -> None:
         await self.writer.drain()
@@ -83,7 +95,8 @@ class Peer:
     def reset(self) -> None:
         """Close with a RST."""
         linger = struct.pack("ii", 1, 0)
-        self.writer.get_extra_info("socket").setsockopt(1, 13, linger)  # SOL_SOCKET, SO_LINGER
+        raw = self.writer.get_extra_info("socket")
+        raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
         self.writer.transport.abort()
 
 
@@ -273,3 +286,12 @@ def strictly(answers: Sequence[tuple[str, bytes]]) -> pytest.MarkDecorator:
     """Parametrize by answers with names."""
     names, raw = zip(*answers, strict=True)
     return pytest.mark.parametrize("answer", raw, ids=names)
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    """Let the loop go round until it holds."""
+    for _ in range(1_000_000):
+        if condition():
+            return
+        await asyncio.sleep(0)
+    pytest.fail("it never came to hold")

@@ -122,7 +122,7 @@ def _base64_cores(raw: bytes) -> list[bytes]:
 def _escaped(text: str) -> set[bytes]:
     as_json = {json.dumps(text)[1:-1], json.dumps(text, ensure_ascii=False)[1:-1]}
     as_json |= {form.replace("/", "\\/") for form in as_json}
-    in_url = {quote(text, safe=""), quote(text), quote_plus(text)}
+    in_url = {form(text, safe=safe) for form in (quote, quote_plus) for safe in ("", "/")}
     in_url |= {_lower_escapes(form) for form in in_url}
     return {form.encode() for form in {text} | as_json | in_url}
 

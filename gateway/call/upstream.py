@@ -283,7 +283,7 @@ class Upstream:
             if watch.aborted and isinstance(exc, TimeoutError):
                 raise Aborted(left=False) from exc
             if isinstance(exc, (TimeoutError, httpcore.ConnectError)):
-                raise NotSent(f"no connection to {origin.name}: {exc or 'timed out'}") from exc
+                raise NotSent(f"no connection to {origin.name}: {str(exc) or 'timed out'}") from exc
             raise
         finally:
             watch.on_abort = None
@@ -294,6 +294,9 @@ class Upstream:
         stream = await self._backend.connect_tcp(origin.name, origin.port)
         if origin.tls is not None:
             await stream.start_tls(origin.tls, origin.name)
+        if not stream.untouched:
+            stream.abort()
+            raise NotSent(f"{origin.name} spoke before it was asked")
         return stream
 
     def _make_room(self) -> None:
