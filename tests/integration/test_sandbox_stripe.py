@@ -159,8 +159,9 @@ def test_idempotent_retry_replays(client: stripe.StripeClient, sandbox: Sandbox)
     headers = headers_of(again)
     assert headers["idempotent-replayed"] == "true"
     assert headers["original-request"] == headers_of(first)["request-id"]
+    params = {**params, "amount": 1}
     with pytest.raises(stripe.IdempotencyError):
-        client.v1.payment_intents.create({**params, "amount": 1}, {"idempotency_key": "order-1"})
+        client.v1.payment_intents.create(params, {"idempotency_key": "order-1"})
     assert sandbox.charged() == 1200
 
 

@@ -12,7 +12,7 @@ import base64
 import binascii
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import orjson
@@ -38,6 +38,8 @@ JSON: Final = (b"Content-Type", b"application/json")
 FORM: Final = "application/x-www-form-urlencoded"
 KEY: Final = re.compile(r"(sk|rk)_(test|live)_[A-Za-z0-9_]+", re.ASCII)
 IDEMPOTENCY_KEY_MAX: Final = 255
+PRODUCT: Final = re.compile(r"^/(files|connect|meter-events)(?=/v[12]/)")
+"""Stripe's other hosts, when one address stands for all: a first segment names the host."""
 CONTENTS: Final = re.compile(r"/v1/files/([A-Za-z0-9_]+)/contents")
 
 _NO_IDS: Final[tuple[str, ...]] = ()
@@ -182,7 +184,7 @@ class StripeApi:
         self._worlds.clear()
 
     def sink(self, method: str, path: str, headers: Headers) -> Sink | None:
-        if method != "POST" or path != "/v1/files":
+        if method != "POST" or PRODUCT.sub("", path) != "/v1/files":
             return None
         for name, value in headers:
             if name == b"content-type" and value.startswith(b"multipart/form-data"):
@@ -194,6 +196,8 @@ class StripeApi:
 
     def begin(self, request: Request) -> Answer | Begun:
         """A running operation, or the answer that needs none: an early refusal or a replay."""
+        if not request.path.startswith("/v1/"):
+            request = replace(request, path=PRODUCT.sub("", request.path))
         request_id = new_id("request")
         headers = _headers(request, request_id)
         try:

@@ -1,0 +1,147 @@
+"""The machine under a benchmark: pinned processes, their CPU seconds and memory from /proc."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import subprocess
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Final, Self
+
+TICKS_PER_SECOND: Final = os.sysconf("SC_CLK_TCK")
+STOP_SECONDS: Final = 15.0
+PROC: Final = Path("/proc")
+
+
+class Process:
+    """A child pinned to one core. CPU and memory include all its threads and children."""
+
+    __slots__ = ("_popen", "name")
+
+    def __init__(
+        self,
+        name: str,
+        command: Sequence[str],
+        *,
+        core: int | None,
+        env: Mapping[str, str] | None = None,
+        log: Path | None = None,
+        cwd: Path | None = None,
+    ) -> None:
+        self.name = name
+        self._popen = subprocess.Popen(
+            pinned(command, core),
+            env={**os.environ, **(env or {})},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=None if log is None else log.open("wb"),
+            cwd=cwd,
+        )
+
+    @property
+    def pid(self) -> int:
+        return self._popen.pid
+
+    def first_line(self) -> dict[str, Any]:
+        """The JSON line that it prints when ready. Raises RuntimeError when it ends instead."""
+        assert self._popen.stdout is not None
+        line = self._popen.stdout.readline()
+        if not line:
+            raise RuntimeError(f"{self.name} ended at once, exit code {self._popen.wait()}")
+        answer: dict[str, Any] = json.loads(line)
+        return answer
+
+    def ended(self) -> int | None:
+        """Its exit code; None while it runs."""
+        return self._popen.poll()
+
+    def cpu_s(self) -> float:
+        return sum(_cpu_ticks(pid) for pid in family(self.pid)) / TICKS_PER_SECOND
+
+    def rss_bytes(self) -> int:
+        return sum(_rss_bytes(pid) for pid in family(self.pid))
+
+    def stop(self) -> None:
+        self._popen.terminate()
+        try:
+            self._popen.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            self._popen.kill()
+            self._popen.wait()
+        if self._popen.stdout is not None:
+            self._popen.stdout.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        value: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.stop()
+
+
+def pinned(command: Sequence[str], core: int | None) -> list[str]:
+    """The command as one that runs on one core; threads and children inherit it."""
+    return list(command) if core is None else ["taskset", "-c", str(core), *command]
+
+
+def cores() -> tuple[int | None, int | None]:
+    """The core of the program measured, and that of load and vendor; None: do not pin."""
+    usable = sorted(os.sched_getaffinity(0))
+    return (usable[0], usable[1]) if len(usable) > 1 else (None, None)
+
+
+def family(pid: int) -> list[int]:
+    """A process and its living descendants."""
+    parents = {}
+    for entry in PROC.iterdir():
+        if entry.name.isdecimal():
+            fields = _stat(int(entry.name))
+            if fields:
+                parents[int(entry.name)] = int(fields[1])
+    found = [pid]
+    for member in found:
+        found.extend(child for child, parent in parents.items() if parent == member)
+    return found
+
+
+def _stat(pid: int) -> list[str]:
+    """The fields of /proc/PID/stat from the state on (`man 5 proc`); empty once it is gone."""
+    try:
+        return (PROC / str(pid) / "stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return []
+
+
+def _cpu_ticks(pid: int) -> int:
+    """utime, stime, and both of children that were waited for."""
+    fields = _stat(pid)
+    return sum(int(value) for value in fields[11:15]) if fields else 0
+
+
+def _rss_bytes(pid: int) -> int:
+    fields = _stat(pid)
+    return int(fields[21]) * os.sysconf("SC_PAGE_SIZE") if fields else 0
+
+
+def facts() -> dict[str, str | int]:
+    """What a reader of old results wants to know about the machine."""
+    return {
+        "python": platform.python_version(),
+        "kernel": platform.release(),
+        "cores": os.cpu_count() or 0,
+        "cpu": _cpu_model(),
+    }
+
+
+def _cpu_model() -> str:
+    for line in (PROC / "cpuinfo").read_text().splitlines():
+        if line.startswith("model name"):
+            return line.partition(":")[2].strip()
+    return platform.machine()

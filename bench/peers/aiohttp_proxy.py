@@ -1,0 +1,64 @@
+"""The peer we compare with: a bare aiohttp reverse proxy that swaps one header, no more.
+
+    python bench/peers/aiohttp_proxy.py --vendor http://127.0.0.1:8001 --secret sk_test_x
+
+No budget, no journal, no allowlist: what remains is what a Python proxy costs before it thinks.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import gc
+import json
+from collections.abc import Awaitable, Callable
+
+import aiohttp
+import uvloop
+from aiohttp import web
+
+DROPPED = frozenset({"host", "authorization", "content-length", "connection", "transfer-encoding"})
+
+
+def proxy(
+    session: aiohttp.ClientSession, vendor: str, secret: str
+) -> Callable[[web.BaseRequest], Awaitable[web.Response]]:
+    async def handle(request: web.BaseRequest) -> web.Response:
+        headers = {
+            name: value for name, value in request.headers.items() if name.lower() not in DROPPED
+        }
+        headers["Authorization"] = f"Bearer {secret}"
+        body = await request.read()
+        async with session.request(
+            request.method, vendor + request.path_qs, headers=headers, data=body or None
+        ) as answer:
+            content = await answer.read()
+            kept = {
+                name: value
+                for name, value in answer.headers.items()
+                if name.lower() not in ("content-length", "transfer-encoding", "connection", "date")
+            }
+            return web.Response(status=answer.status, headers=kept, body=content)
+
+    return handle
+
+
+async def serve(vendor: str, secret: str) -> None:
+    connector = aiohttp.TCPConnector(limit=0)
+    async with aiohttp.ClientSession(connector=connector, auto_decompress=False) as session:
+        server = web.Server(proxy(session, vendor, secret), access_log=None)
+        loop = asyncio.get_running_loop()
+        listener = await loop.create_server(server, "127.0.0.1", 0, backlog=4_096)
+        host, port = listener.sockets[0].getsockname()
+        print(json.dumps({"peer": "aiohttp", "address": f"{host}:{port}"}), flush=True)
+        gc.collect()
+        gc.freeze()
+        await listener.serve_forever()
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--vendor", required=True)
+    parser.add_argument("--secret", required=True)
+    given = parser.parse_args()
+    uvloop.run(serve(given.vendor, given.secret))
