@@ -84,7 +84,8 @@ class Sums:
         self.units = units
 
     def add(self, bucket: str, open_micros: int, settled_micros: int, units: int) -> None:
-        setattr(self, bucket, getattr(self, bucket) + open_micros)
+        if open_micros:
+            setattr(self, bucket, getattr(self, bucket) + open_micros)
         self.settled += settled_micros
         self.units += units
 

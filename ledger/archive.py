@@ -41,18 +41,18 @@ class Archiver:
         self._path = path
         self._conn = conn
         self._part: Part | None = None
-        self._upto = self._delete_to = 0
         for left_over in path.parent.glob(f"{path.stem}.archive-*.part*"):
             left_over.unlink()
-        archives = archives_of(path)
-        if archives:
-            self._delete_to = last_seq(archives[-1])
+        self._upto = self._delete_to = 0
         self.begin()
 
     def begin(self) -> None:
         """There is a new checkpoint: what stands before it may go."""
         [upto] = self._conn.execute("SELECT max(seq) FROM journal WHERE entries = 0").fetchone()
         self._upto = (upto or 1) - 1
+        archives = archives_of(self._path)
+        if archives and self._part is None:
+            self._delete_to = last_seq(archives[-1])
 
     def step(self) -> bool:
         """One slice. Is there more to do?"""
@@ -66,8 +66,8 @@ class Archiver:
             return False
 
     def abandon(self) -> None:
-        """Throw away what is half copied."""
-        self._upto = 0
+        """Throw away what is half copied, and rest until there is a new checkpoint."""
+        self._upto = self._delete_to = 0
         if self._part is not None:
             self._part.discard()
             self._part = None

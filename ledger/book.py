@@ -28,12 +28,14 @@ from ledger.entries import (
     RetryKey,
     Shed,
 )
-from ledger.errors import CannotRecord, CapExceeded, ImpossibleEntry
+from ledger.errors import CannotRecord, CapExceeded, ImpossibleEntry, LedgerRefused
 from ledger.hold import Hold, Retried
 from ledger.journal import TICK_S, Verdict, no_from
 from ledger.layout import Layout, open_layout
 from ledger.settings import Clock, LedgerSettings
 from ledger.shard import Shard, recover
+from ledger.state import State
+from ledger.store import Store, StoreBroken, StoreFull
 
 
 class Ticket(Protocol):
@@ -63,25 +65,36 @@ class Ledger:
 
     @classmethod
     async def open(
-        cls, settings: LedgerSettings, clock: Clock, *, on_death: Callable[[str], None]
+        cls,
+        settings: LedgerSettings,
+        clock: Clock,
+        *,
+        on_death: Callable[[str], None],
+        through: Callable[[Store], Store] = lambda store: store,
     ) -> Ledger:
         """Lock, open, verify the tail, replay, and book holds that were open as in doubt. on_death:
         called once, with why, when a journal can no longer be trusted; the process should end.
+        through: puts something between a journal and its file, such as faults.
         Raises LedgerRefused."""
         loop = asyncio.get_running_loop()
         layout = open_layout(settings)
         try:
-            shards = _recover(layout, settings, clock, loop, _once(on_death))
+            states = _recover(layout, clock)
         except BaseException:
             layout.close()
             raise
+        told = _once(on_death)
+        shards = [
+            Shard(store, state, settings, clock, loop, on_death=told, through=through)
+            for store, state in zip(layout.stores, states, strict=True)
+        ]
         ledger = cls(layout, shards, settings, clock, loop)
         try:
             for batch in [shard.doubt_open_holds() for shard in shards]:
                 await batch.durable()
-        except CannotRecord:
+        except CannotRecord as exc:
             await ledger.close()
-            raise
+            raise LedgerRefused(f"the ledger cannot be written: {exc}") from exc
         return ledger
 
     async def close(self) -> None:
@@ -177,8 +190,7 @@ class Ledger:
     def check(self, account_id: int, amount_micros: int, units: int = 1) -> CapExceeded | None:
         """The same check, changing nothing; an account that only reports is told of its caps
         here."""
-        shard = self._shard(account_id)
-        return shard.exceeded(account_id, amount_micros, units, with_parent=True, all_caps=True)
+        return self._shard(account_id).check(account_id, amount_micros, units)
 
     def book(self, endings: Sequence[Ending | Shed], *, now_us: int) -> Ticket:
         """Apply how holds go on, all or none, and queue it in order. All holds of a group live in
@@ -281,14 +293,8 @@ class Ledger:
         return min(self._by_number.values(), key=lambda shard: len(shard.state.accounts))
 
 
-def _recover(
-    layout: Layout,
-    settings: LedgerSettings,
-    clock: Clock,
-    loop: asyncio.AbstractEventLoop,
-    on_death: Callable[[str], None],
-) -> list[Shard]:
-    """All books first, then the clock, then the threads. Raises LedgerRefused."""
+def _recover(layout: Layout, clock: Clock) -> list[State]:
+    """All books, then the clock, then the reserves. Raises LedgerRefused."""
     gc_was_on = gc.isenabled()
     gc.disable()  # a replay makes a great many objects and no garbage
     try:
@@ -296,14 +302,13 @@ def _recover(
     finally:
         if gc_was_on:
             gc.enable()
-    clock.begin_at_us(max(state.at_us for state, _ in states))
-    shards = []
-    for store, (state, replayed) in zip(layout.stores, states, strict=True):
-        store.keep_reserve()
-        shard = Shard(store, state, settings, clock, loop, on_death)
-        shard.journal.entries_since_checkpoint = replayed
-        shards.append(shard)
-    return shards
+    clock.begin_at_us(max(state.at_us for state in states))
+    for store in layout.stores:
+        try:
+            store.keep_reserve()
+        except (StoreFull, StoreBroken) as exc:
+            raise LedgerRefused(f"no room can be reserved beside {store.path}: {exc}") from exc
+    return states
 
 
 def _once(on_death: Callable[[str], None]) -> Callable[[str], None]:

@@ -20,6 +20,7 @@ How it fails:
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections import deque
 from collections.abc import Callable, Sequence
 from enum import Enum
@@ -37,6 +38,7 @@ LINGER_S: Final = 0.01
 """How long an entry that nobody waits for may wait for company. It is lost only to a crash in that
 time, and then its hold counts in full: the safe side."""
 TICK_S: Final = 0.5
+CLOSE_S: Final = 2.0
 
 
 class Verdict(Enum):
@@ -220,21 +222,16 @@ class Journal:
             self._recover()
 
     async def close(self) -> None:
-        """Flush what is queued, if that is possible, and let the file go."""
-        if self._dead is not None:
-            return
-        await self._flushed(self.latest())
+        """Flush what is queued, if that is possible, and let the file go. A thread that does not
+        come back is not waited for."""
+        with contextlib.suppress(CannotRecord):
+            await self.latest().durable()
         closed = self._loop.create_future()
         self._writer.do(lambda store: store.close(), closed.set_result)
         self._writer.stop()
-        self._dead = "closed"
-        await closed
-
-    async def _flushed(self, batch: Batch) -> None:
-        try:
-            await batch.durable()
-        except CannotRecord:
-            return
+        if self._dead is None:
+            self._end("closed")
+        await asyncio.wait((closed,), timeout=CLOSE_S)
 
     # -- sending -------------------------------------------------------------------------------
 
@@ -277,7 +274,7 @@ class Journal:
             self._no_room(batch)
         else:
             batch.done.set_result(Verdict.DEAD)
-            self._die(f"{type(failure).__name__}: {failure}")
+            self._thread_failed(failure)
 
     def _durable(self, batch: Batch) -> None:
         batch.done.set_result(Verdict.DURABLE)
@@ -305,6 +302,8 @@ class Journal:
         self._full = True
         self.counters["full"] += 1
         undone = [batch, *self._queue]
+        if any(each.checkpoint for each in undone):
+            self.entries_since_checkpoint += self._settings.checkpoint_entries
         kept = Batch(self, self._loop)
         kept.parts = _kept(undone)
         self._queue = deque((kept,))
@@ -347,14 +346,15 @@ class Journal:
         self._die(f"{type(failure).__name__}: {failure}")
 
     def _die(self, why: str) -> None:
-        if self._dead is not None:
-            return
+        if self._dead is None:
+            self._end(why)
+            self._on_death(why)
+
+    def _end(self, why: str) -> None:
         self._dead = why
         waiting = [*self._queue] if self._in_flight is None else [self._in_flight, *self._queue]
         for batch in waiting:
-            if not batch.done.done():
-                batch.done.set_result(Verdict.DEAD)
-        self._on_death(why)
+            batch.done.set_result(Verdict.DEAD)
 
 
 def _kept(batches: Sequence[Batch]) -> list[bytes]:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
 from ledger import codec, snapshot
+from ledger.account import Account
 from ledger.archive import archives_of, rows_of
 from ledger.chain import BrokenChain
 from ledger.entries import (
@@ -34,14 +35,14 @@ from ledger.hold import Hold
 from ledger.journal import Batch, Journal, Verdict
 from ledger.settings import Clock, LedgerSettings
 from ledger.state import State
-from ledger.store import SqliteStore, StoreBroken
+from ledger.store import SqliteStore, Store, StoreBroken
 
 CHECKPOINT_US: Final = 86_400_000_000
 """The books are written whole at least once a day, so that what is over is forgotten."""
 
 
 class Shard:
-    """settings: the ledger's. on_death: told why, once."""
+    """on_death: told why, once. through: what the journal gets for its store, see `Ledger.open`."""
 
     def __init__(
         self,
@@ -50,7 +51,9 @@ class Shard:
         settings: LedgerSettings,
         clock: Clock,
         loop: asyncio.AbstractEventLoop,
+        *,
         on_death: Callable[[str], None],
+        through: Callable[[Store], Store],
     ) -> None:
         self.number = store.meta.shard
         self.path = store.path
@@ -61,13 +64,14 @@ class Shard:
         self._retry_memory_us = settings.retry_memory_h * 3_600_000_000
         self._checkpoint_due_us = state.at_us + CHECKPOINT_US
         self.journal = Journal(
-            store,
+            through(store),
             settings,
             loop,
             name=f"ledger-{self.number}",
             take_back=state.take_back,
             on_death=lambda why: on_death(f"ledger shard {self.number} ({self.path.name}): {why}"),
         )
+        self.journal.entries_since_checkpoint = state.replayed
 
     # -- accounts and notes --------------------------------------------------------------------
 
@@ -98,18 +102,27 @@ class Shard:
         """Also when the disk is full: a revoke takes its place in the queue."""
         return self._book([], notes)
 
+    def check(self, account_id: int, amount_micros: int, units: int) -> CapExceeded | None:
+        account, now_us = self.state.account(account_id), self._clock.now_us()
+        return self.exceeded(account, amount_micros, units, now_us, with_parent=True, all_caps=True)
+
     # -- holds ---------------------------------------------------------------------------------
 
     def exceeded(
-        self, account_id: int, amount_micros: int, units: int, *, with_parent: bool, all_caps: bool
+        self,
+        account: Account,
+        amount_micros: int,
+        units: int,
+        now_us: int,
+        *,
+        with_parent: bool,
+        all_caps: bool,
     ) -> CapExceeded | None:
         """Which cap a hold would pass. all_caps: the account's own also where they only report."""
-        now_us = self._clock.now_us()
-        account = self.state.account(account_id)
         if account.terms.enforce or all_caps:
             limit = account.exceeded(amount_micros, units, now_us)
             if limit is not None:
-                return CapExceeded(limit, account_id, account.standing(now_us))
+                return CapExceeded(limit, account.account_id, account.standing(now_us))
         if with_parent and account.parent_id is not None:
             parent = self.state.accounts[account.parent_id]
             limit = parent.exceeded(amount_micros, units, now_us)
@@ -135,13 +148,13 @@ class Shard:
         self.journal.must_take()
         if amount_micros < 0 or units < 0:
             raise ImpossibleEntry("a hold cannot be negative")
+        state, now_us = self.state, self._clock.now_us()
+        account = state.account(account_id)
         no = self.exceeded(
-            account_id, amount_micros, units, with_parent=with_parent, all_caps=False
+            account, amount_micros, units, now_us, with_parent=with_parent, all_caps=False
         )
         if no is not None:
             raise no
-        state, now_us = self.state, self._clock.now_us()
-        account = state.accounts[account_id]
         parent_id = account.parent_id if with_parent else None
         held = Held(
             state.last_hold + 1,
@@ -238,9 +251,9 @@ class Shard:
                 yield row.seq, codec.decode(row.body)
 
 
-def recover(store: SqliteStore, key: bytes) -> tuple[State, int]:
-    """The books as the journal tells them, from its last checkpoint on, and how many entries came
-    after that. Raises LedgerRefused for a row that is torn, altered or impossible."""
+def recover(store: SqliteStore, key: bytes) -> State:
+    """The books as the journal tells them, from its last checkpoint on. Raises LedgerRefused for a
+    row that is torn, altered or impossible."""
     try:
         return _replay(store, key)
     except (StoreBroken, BrokenChain, codec.Unreadable, ImpossibleEntry) as exc:
@@ -249,20 +262,18 @@ def recover(store: SqliteStore, key: bytes) -> tuple[State, int]:
         ) from exc
 
 
-def _replay(store: SqliteStore, key: bytes) -> tuple[State, int]:
-    state, replayed = State(store.meta.shard), 0
-    start = store.last_checkpoint()
-    chain = store.chain_before(key, start or 1)
+def _replay(store: SqliteStore, key: bytes) -> State:
+    state = State(store.meta.shard)
+    chain = store.chain_before(key, store.last_checkpoint() or 1)
     for row in store.rows(chain.seq):
         chain.follow(row)
         if row.entries:
-            entries = codec.decode(row.body)
-            for entry in entries:
+            for entry in codec.decode(row.body):
                 state.apply(entry)
-            replayed += len(entries)
+            state.replayed += row.entries
         else:
-            state, replayed = load_checkpoint(store.meta.shard, row.body), 0
-    return state, replayed
+            state = load_checkpoint(store.meta.shard, row.body)
+    return state
 
 
 def load_checkpoint(shard: int, body: bytes) -> State:

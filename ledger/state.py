@@ -48,7 +48,8 @@ class Settled(NamedTuple):
 
 
 class State:
-    """shard: the number in the high bits of its ids. at_us: the last moment in it."""
+    """shard: the number in the high bits of its ids. at_us: the last moment in it. replayed: how
+    many entries were read since the last checkpoint."""
 
     __slots__ = (
         "_calendars",
@@ -62,12 +63,14 @@ class State:
         "notes",
         "refunds",
         "remembered",
+        "replayed",
         "shard",
     )
 
     def __init__(self, shard: int) -> None:
         self.shard = shard
         self.at_us = 0
+        self.replayed = 0
         self.last_account = self.last_hold = shard << SHARD_SHIFT
         self.accounts: dict[int, Account] = {}
         self.holds: dict[int, Hold] = {}

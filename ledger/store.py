@@ -258,7 +258,7 @@ def connect(path: Path, synchronous: str, *, read_only: bool = False) -> sqlite3
             if not as_it_lies:
                 conn.execute("PRAGMA locking_mode = EXCLUSIVE")
                 conn.execute("PRAGMA journal_mode = WAL")
-            level = "FULL" if synchronous == "FULL" else "NORMAL"
+            level = "NORMAL" if synchronous == "NORMAL" else "FULL"
             conn.execute(f"PRAGMA synchronous = {level}")
             conn.execute("PRAGMA wal_autocheckpoint = 0")
             conn.execute(f"PRAGMA query_only = {int(read_only)}")
