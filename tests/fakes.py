@@ -24,8 +24,6 @@ from ledger import (
 from ledger.entries import Amended, Ended, Entry, Held, Noted, Opened, ToppedUp
 from ledger.state import State
 
-Notes = Sequence[Note] | Callable[[int], Sequence[Note]]
-
 
 class FakeTicket:
     """What was booked, already as durable as it gets."""
@@ -60,18 +58,18 @@ class FakeLedger:
             self.groups.append(list(entries))
 
     async def open_account(
-        self, terms: BudgetTerms, *, parent: int | None = None, notes: Notes = ()
+        self, terms: BudgetTerms, *, parent: int | None = None, notes: Sequence[Note] = ()
     ) -> int:
         account_id = self._state.last_account + 1
         opened = Opened(account_id, parent, terms, self._now_us())
-        await self.written([opened, *self._noted(notes, account_id)])
+        await self.written([opened, *self._noted(notes)])
         return account_id
 
     async def amend_account(
-        self, account_id: int, terms: BudgetTerms, *, notes: Notes = ()
+        self, account_id: int, terms: BudgetTerms, *, notes: Sequence[Note] = ()
     ) -> None:
         amended = Amended(account_id, terms, self._now_us())
-        await self.written([amended, *self._noted(notes, account_id)])
+        await self.written([amended, *self._noted(notes)])
 
     async def top_up(
         self,
@@ -80,13 +78,13 @@ class FakeLedger:
         *,
         day: int,
         until_us: int | None,
-        notes: Notes = (),
+        notes: Sequence[Note] = (),
     ) -> None:
         entry = ToppedUp(account_id, amount_micros, day, until_us, self._now_us())
-        await self.written([entry, *self._noted(notes, account_id)])
+        await self.written([entry, *self._noted(notes)])
 
     async def note(self, notes: Sequence[Note], *, account_id: int | None = None) -> None:
-        await self.written(self._noted(notes, account_id or 0))
+        await self.written(self._noted(notes))
 
     def notes(self, kind: str) -> Iterator[Note]:
         for name, blob in self._state.notes.get(kind, {}).items():
@@ -147,6 +145,5 @@ class FakeLedger:
     def standing(self, account_id: int, now_us: int) -> Standing:
         return self._state.account(account_id).standing(now_us)
 
-    def _noted(self, notes: Notes, account_id: int) -> list[Entry]:
-        listed = notes(account_id) if callable(notes) else notes
-        return [Noted(note.kind, note.name, note.blob, self._now_us()) for note in listed]
+    def _noted(self, notes: Sequence[Note]) -> list[Entry]:
+        return [Noted(note.kind, note.name, note.blob, self._now_us()) for note in notes]

@@ -49,7 +49,8 @@ class Entry:
         if not is_canonical("/" + "/".join(map(_stand_in, segments))) or path[:1] != "/":
             raise ValueError(
                 f"{_shown(text)}: a path is '/' and segments of letters, digits and _.~@+:,- "
-                "(or * for one segment), without empty, '.' or '..' segments, escapes or a trailing slash"
+                "(or * for one segment), without empty, '.' or '..' segments, "
+                "escapes or a trailing slash"
             )
         if DEEP in segments[:-1]:
             raise ValueError(f"{_shown(text)}: ** can only stand at the end")

@@ -3,7 +3,7 @@ hold."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Protocol
 
 from ledger import BudgetTerms, Note, Standing
@@ -15,13 +15,8 @@ class Books(Protocol):
     could not be."""
 
     async def open_account(
-        self,
-        terms: BudgetTerms,
-        *,
-        parent: int | None = None,
-        notes: Callable[[int], Sequence[Note]],
-    ) -> int:
-        """notes: given the new account's id, what is written in the same entry group."""
+        self, terms: BudgetTerms, *, parent: int | None = None, notes: Sequence[Note] = ()
+    ) -> int: ...
 
     async def amend_account(
         self, account_id: int, terms: BudgetTerms, *, notes: Sequence[Note] = ()

@@ -34,12 +34,13 @@ USED: Final = "used"
 _VERSION: Final = 1
 
 
-def key_note(key: Key) -> Note:
-    return _note(KEY, key.terms.key_id, key.terms, key)
+def key_note(key: Key, terms: Terms | None = None) -> Note:
+    """terms: those it is about to have, if they are not its own yet."""
+    return _note(KEY, key.terms.key_id, terms or key.terms, key)
 
 
-def issuer_note(issuer: Issuer) -> Note:
-    return _note(ISSUER, issuer.terms.issuer_id, issuer.terms, issuer)
+def issuer_note(issuer: Issuer, terms: IssuerTerms | None = None) -> Note:
+    return _note(ISSUER, issuer.terms.issuer_id, terms or issuer.terms, issuer)
 
 
 def ended_note(identifier: str, at_us: int) -> Note:

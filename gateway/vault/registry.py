@@ -4,8 +4,11 @@ All of it is in memory, touched by the event loop alone, and each change is a le
 before it is answered. The order of the two is chosen so that a crash or a full disk errs towards
 "no":
 
-- a new key is durable first and valid then,
-- all else (a revoke, a bar, new terms) is in force at once and answered when it is durable.
+- what is granted (a key, new terms) is durable first and valid then,
+- what is taken away (a revoke, a bar) is in force at once and answered when it is durable.
+
+A key's record is written after its account and names it: a crash between the two leaves an account
+that nobody can spend from.
 
 A grant waits for the disk, and a revoke may come in the meantime; so `issue` looks again after it
 waited. When a key was last used is written when the gateway closes; after a crash it falls back to
@@ -14,6 +17,7 @@ that.
 
 from __future__ import annotations
 
+import asyncio
 from bisect import insort
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -52,8 +56,19 @@ class Cut:
 class Registry:
     """The one door to keys and issuers. Built by `Registry.load`."""
 
-    __slots__ = ("_books", "_by_account", "_by_digest", "_clock", "_ids", "_issuers", "_keys")
-    __slots__ += ("_issuers_by_digest", "bars", "runs")
+    __slots__ = (
+        "_books",
+        "_by_account",
+        "_by_digest",
+        "_clock",
+        "_ids",
+        "_issuers",
+        "_issuers_by_digest",
+        "_keys",
+        "amending",
+        "bars",
+        "runs",
+    )
 
     def __init__(self, books: Books, clock: _Clock) -> None:
         self._books = books
@@ -64,6 +79,7 @@ class Registry:
         self._by_account: dict[int, list[Key]] = {}
         self._issuers: dict[str, Issuer] = {}
         self._issuers_by_digest: dict[bytes, Issuer] = {}
+        self.amending = asyncio.Lock()
         self.runs = Runs()
         self.bars = Bars()
 
@@ -166,22 +182,12 @@ class Registry:
             first = issuer.first_budget(terms)
         if first is not None:
             key.terms, key.account_id = _joined(terms, first.terms), first.account_id
-            await self._books.note([records.key_note(key), *notes], account_id=key.account_id)
         else:
-            await self._open(key, notes)
+            key.account_id = await self._books.open_account(budget_of(terms), parent=key.parent_id)
+        await self._books.note([records.key_note(key), *notes], account_id=key.account_id)
         self._add_key(key)
         await self._look_again(key, issuer)
         return key, secret
-
-    async def _open(self, key: Key, notes: Sequence[Note]) -> None:
-        """The account and the key's record are one entry group; the record carries the account's
-        id."""
-
-        def written(account_id: int) -> Sequence[Note]:
-            key.account_id = account_id
-            return [records.key_note(key), *notes]
-
-        await self._books.open_account(budget_of(key.terms), parent=key.parent_id, notes=written)
 
     def _judge_issue(self, terms: Terms, issuer: Issuer | None) -> None:
         if (bar := self.bars.stops(terms.vendor, terms.account)) is not None:
@@ -214,35 +220,31 @@ class Registry:
         news = {other: _joined(other.terms, terms) for other in sharing if other is not key}
         news = {other: new for other, new in news.items() if new != other.terms} | {key: terms}
         caps_change = budget_of(terms) != budget_of(key.terms)
-        for other, new in news.items():
-            other.terms = new
-        notes = [*map(records.key_note, news), *notes]
+        notes = [*(records.key_note(other, new) for other, new in news.items()), *notes]
         if caps_change:
             await self._books.amend_account(key.account_id, budget_of(terms), notes=notes)
         else:
             await self._books.note(notes, account_id=key.account_id)
+        for other, new in news.items():
+            other.terms = new
 
     async def found_issuer(
         self, terms: IssuerTerms, notes: Sequence[Note] = ()
     ) -> tuple[Issuer, str]:
         secret = mint(Kind.ISSUER)
         issuer = Issuer(terms, digest(secret))
-
-        def written(account_id: int) -> Sequence[Note]:
-            issuer.account_id = account_id
-            return [records.issuer_note(issuer), *notes]
-
-        await self._books.open_account(issuer_budget(terms), notes=written)
+        issuer.account_id = await self._books.open_account(issuer_budget(terms))
+        note = records.issuer_note(issuer)
+        await self._books.note([note, *notes], account_id=issuer.account_id)
         self._add_issuer(issuer)
         return issuer, secret
 
     async def amend_issuer(
         self, issuer: Issuer, terms: IssuerTerms, notes: Sequence[Note] = ()
     ) -> None:
+        notes = [records.issuer_note(issuer, terms), *notes]
+        await self._books.amend_account(issuer.account_id, issuer_budget(terms), notes=notes)
         issuer.terms = terms
-        await self._books.amend_account(
-            issuer.account_id, issuer_budget(terms), notes=[records.issuer_note(issuer), *notes]
-        )
 
     async def resume(self, bar: Bar) -> None:
         """Lift a bar, and the narrower ones it includes. Keys that were revoked stay so."""

@@ -17,6 +17,9 @@ USD_MAX: Final = 1_000_000_000
 _SCIENTIFIC: Final = re.compile(r"([0-9])(?:\.([0-9]{1,20}))?[eE]([+-]?[0-9]{1,2})", re.ASCII)
 
 
+_FORM: Final = "must be USD in plain digits with at most 6 decimals, such as 500 or 0.25"
+
+
 class Figure(str):
     """A JSON number with a fraction or an exponent, as it was written. Not a string of the
     sender's."""
@@ -30,12 +33,14 @@ def read_usd(value: Any) -> int:
         micros = value * MICROS_PER_USD
         if micros < 0:
             raise ValueError("must not be negative")
-    elif isinstance(value, Figure):
-        micros = parse_usd(_written_out(value))
     elif isinstance(value, str):
-        micros = parse_usd(value)
+        text = _written_out(value) if isinstance(value, Figure) else value
+        try:
+            micros = parse_usd(text)
+        except ValueError:
+            raise ValueError(_FORM) from None
     else:
-        raise ValueError("must be USD, as a number or as a string such as 12.50")
+        raise ValueError(_FORM)
     if micros > USD_MAX * MICROS_PER_USD:
         raise ValueError(f"must be at most {USD_MAX} USD")
     return micros
