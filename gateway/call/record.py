@@ -1,9 +1,10 @@
 """What is known of one call, for the audit log and for the journal's memos.
 
-A record is opened when the key is known, filled in as the call goes on, and told three times: as the memo of
-its hold (what was asked), as the memo of the hold's ending (how it went), and as the row of the audit log
-(both). A memo is a JSON object of the log's columns, so that the log can be rebuilt from the journal alone.
-No secret ever stands in a record: the Idempotency-Key comes as a hash, the query and the body not at all.
+A record is opened when the key is known, filled in as the call goes on, and told three times: as
+the memo of its hold (what was asked), as the memo of the hold's ending (how it went), and as the
+row of the audit log (both). A memo is a JSON object of the log's columns, so that the log can be
+rebuilt from the journal alone. No secret ever stands in a record: the Idempotency-Key comes as a
+hash, the query and the body not at all.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from typing import Any, Final
 
 import orjson
 
-from ledger.history import CallRow
+from ledger.history import CallRow, scenario
 
 ALLOWED: Final = "allowed"
 REFUSED: Final = "refused"
@@ -22,9 +23,9 @@ REFUSED: Final = "refused"
 
 @dataclass(slots=True)
 class CallRecord:
-    """Living; the fields are the columns of `CallRow`, see there. id: the call's, `Keybrake-Call-Id`.
-    label: the key's own; run: the effective one. state: the hold's, as `HoldState` spells it.
-    lookups: the targets that were asked for its price, in order."""
+    """Living; the fields are the columns of `CallRow`, see there. id: the call's,
+    `Keybrake-Call-Id`. label: the key's own; run: the effective one. state: the hold's, as
+    `HoldState` spells it. lookups: the targets that were asked for its price, in order."""
 
     id: str
     at_us: int
@@ -44,6 +45,7 @@ class CallRecord:
     would_refuse: str | None = None
     lookups: tuple[str, ...] = ()
     quote_micros: int = 0
+    held_micros: int = 0
     decision: str = ALLOWED
     code: str | None = None
     status: int | None = None
@@ -97,7 +99,8 @@ class CallRecord:
         return orjson.dumps(facts)
 
     def row(self) -> CallRow:
-        """All of it, for the audit log. Positional, in the order of the columns: this runs for each call."""
+        """All of it, for the audit log. Positional, in the order of the columns: this runs for each
+        call."""
         return CallRow(
             self.id,
             self.at_us,
@@ -117,6 +120,7 @@ class CallRecord:
             self.code,
             self.status,
             self.quote_micros,
+            self.held_micros,
             self.cost_micros,
             self.own_cost_micros,
             self.state,
@@ -138,11 +142,7 @@ _SELDOM: Final = ("step", "reason", "run_url", "idempotency_key", "retry_of", "w
 _OUTCOMES: Final = ("code", "vendor_request_id", "object_id", "livemode")
 
 
-def scenario(run: str) -> str | None:
-    """What precedes the last '/' of an effective label; all of it where there is none."""
-    return (run.rpartition("/")[0] or run) or None
-
-
 def hashed(idempotency_key: str, namespace: str) -> str:
-    """An Idempotency-Key as the audit log shows it: it tells retries apart and cannot be turned back."""
+    """An Idempotency-Key as the audit log shows it: it tells retries apart and cannot be turned
+    back."""
     return hashlib.sha256(f"audit\0{namespace}\0{idempotency_key}".encode()).hexdigest()[:32]

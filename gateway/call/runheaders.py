@@ -1,8 +1,8 @@
 """The four headers by which an automation tells what it is doing: its run, step, reason and page.
 
-They are kept for the audit log and never reach a vendor. Only `Keybrake-Run` can be refused, since a run
-revoke acts on it and a repaired label would be another run; the others are notes, and a call is never lost
-over a note: what is odd in them is cut, replaced or dropped. Pure.
+They are kept for the audit log and never reach a vendor. Only `Keybrake-Run` can be refused, since
+a run revoke acts on it and a repaired label would be another run; the others are notes, and a call
+is never lost over a note: what is odd in them is cut, replaced or dropped. Pure.
 """
 
 from __future__ import annotations
@@ -20,7 +20,8 @@ STEP_CHARS_MAX: Final = 200
 REASON_BYTES_MAX: Final = 4_096
 """Of UTF-8, decoded: a page of reasoning. What is longer is cut and ends in CUT_MARK."""
 URL_CHARS_MAX: Final = 2_048
-"""What browsers and proxies agree on; a longer address is dropped, since half of one leads nowhere."""
+"""What browsers and proxies agree on; a longer address is dropped, since half of one leads
+nowhere."""
 CUT_MARK: Final = " …[cut]"
 NAMES: Final = (b"keybrake-run", b"keybrake-step", b"keybrake-reason", b"keybrake-run-url")
 
@@ -29,7 +30,7 @@ _EXTENDED: Final = re.compile(rb"utf-8'[A-Za-z0-9-]*'", re.IGNORECASE)
 _URL: Final = re.compile(
     rb"https?://[A-Za-z0-9.\[\]:-]+(?:[/?#][A-Za-z0-9._~:/?#\[\]@!$&'()*+,;=%-]*)?"
 )
-_CONTROL: Final = {c: "\ufffd" for c in (*range(9), *range(11, 32), *range(127, 160))}
+_CONTROL: Final = dict.fromkeys((*range(9), *range(11, 32), *range(127, 160)), "\ufffd")
 """Tab and line feed stay; every other control character is shown as unreadable."""
 
 
@@ -60,8 +61,8 @@ def read_run_headers(headers: Mapping[bytes, bytes]) -> RunHeaders:
 
 
 def effective_label(label: str, run: str | None) -> str:
-    """The label that a call goes under: the run replaces what follows the last '/' of its key's label. A
-    label without '/' names a scenario, and the run follows it."""
+    """The label that a call goes under: the run replaces what follows the last '/' of its key's
+    label. A label without '/' names a scenario, and the run follows it."""
     if run is None:
         return label
     scenario, slash, _ = label.rpartition("/")
@@ -87,7 +88,8 @@ def _step(value: bytes) -> str:
 
 
 def _reason(value: bytes) -> str:
-    """Percent-encoded text, or RFC 8187's `UTF-8'en'…`. A '%' that escapes nothing is a percent sign."""
+    """Percent-encoded text, or RFC 8187's `UTF-8'en'…`. A '%' that escapes nothing is a percent
+    sign."""
     extended = _EXTENDED.match(value)
     encoded = value[extended.end() :] if extended else value
     text = unquote_to_bytes(encoded).decode("utf-8", "replace").translate(_CONTROL)
@@ -99,7 +101,8 @@ def _reason(value: bytes) -> str:
 
 
 def _url(value: bytes) -> str | None:
-    """A web address with a plain host: a user name in it could be a credential, so there is none."""
+    """A web address with a plain host: a user name in it could be a credential, so there is
+    none."""
     if len(value) > URL_CHARS_MAX or _URL.fullmatch(value) is None:
         return None
     return value.decode("ascii")

@@ -1,10 +1,14 @@
 """The audit log: one row per call in an SQLite file of its own, away from the hot path.
 
-The journal is the chained, durable record of money; these rows are for people, who ask who did what, when,
-why and at what price. They carry no chain of their own and need none: what is lost or doubted here is
-rebuilt from the journal, whose entries `keybrake ledger verify` proves.
+The journal is the chained, durable record of money; these rows are for people, who ask who did
+what, when, why and at what price. They carry no chain of their own and need none: what is lost or
+doubted here is rebuilt from the journal, whose entries `keybrake ledger verify` proves.
 """
 
-from ledger.history.schema import CallRow
+from ledger.history.file import Trouble
+from ledger.history.history import History
+from ledger.history.marks import Journals
+from ledger.history.reader import Filters, NoSuchCall
+from ledger.history.schema import CallRow, scenario
 
-__all__ = ["CallRow"]
+__all__ = ["CallRow", "Filters", "History", "Journals", "NoSuchCall", "Trouble", "scenario"]

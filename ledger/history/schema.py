@@ -1,11 +1,13 @@
 """The audit log's one table: its columns, its indexes, and the statements that write it.
 
-A row is one call (or, past a minute's allowance, several alike refusals with a count). Rows are written a
-few hundred to a statement: SQLite then runs a whole batch without handing the interpreter's lock back and
-forth for every row, which is what a writer thread beside a busy event loop pays for most.
+A row is one call (or, past a minute's allowance, several alike refusals with a count). Rows are
+written a few hundred to a statement: SQLite then runs a whole batch without handing the
+interpreter's lock back and forth for every row, which is what a writer thread beside a busy event
+loop pays for most.
 
-Every filter has an index on (column, at_us), so a page of any filter, in any span of time, newest first,
-is read from one index without sorting. Absent texts are NULL, and indexes of sparse columns leave them out.
+Every filter has an index on (column, at_us), so a page of any filter, in any span of time, newest
+first, is read from one index without sorting. Absent texts are NULL, and indexes of sparse columns
+leave them out.
 """
 
 from __future__ import annotations
@@ -21,13 +23,15 @@ VERSION: Final = 1
 class CallRow(NamedTuple):
     """One call as it is written when it ends. The field names are the columns.
 
-    at_us: when it came in. label: its key's. run: the effective label. scenario: what precedes the run's
-    last '/'. decision: 'allowed' or 'refused'. quote_micros: the most it could add. cost_micros: what its
-    hold counts for now. own_cost_micros: the same of a second hold, on the key's own budget alone, when the
-    call took over another key's object. state: of its hold (`open`, `standing`, `pending`, `in_doubt`,
-    `settled`, `released`, `taken_over`), None when it made none. day: of its hold, days since 1970-01-01.
-    idempotency_key: a hash. retry_of: the call whose hold this one continued. lookups: JSON text.
-    would_refuse: the code a shadow key's caller was spared. count: alike calls this row stands for."""
+    at_us: when it came in. label: its key's. run: the effective label. scenario: what precedes the
+    run's last '/'. decision: 'allowed' or 'refused'. quote_micros: the most it could cost.
+    held_micros: what its hold set aside. cost_micros: what its hold counts for now.
+    own_cost_micros: the same of a second hold, on the key's own budget alone, when the call took
+    over another key's object. state: of its hold (`open`, `standing`, `pending`, `in_doubt`,
+    `settled`, `released`, `taken_over`), None when it made none. day: of its hold, days since
+    1970-01-01. idempotency_key: a hash. retry_of: the call whose hold this one continued. lookups:
+    JSON text. would_refuse: the code a shadow key's caller was spared. count: alike calls this row
+    stands for."""
 
     id: str
     at_us: int
@@ -47,6 +51,7 @@ class CallRow(NamedTuple):
     code: str | None = None
     status: int | None = None
     quote_micros: int = 0
+    held_micros: int = 0
     cost_micros: int = 0
     own_cost_micros: int = 0
     state: str | None = None
@@ -64,6 +69,11 @@ class CallRow(NamedTuple):
     count: int = 1  # type: ignore[assignment]  # shadows tuple.count, which nobody asks of a row
 
 
+def scenario(run: str | None) -> str | None:
+    """What precedes the last '/' of an effective label; all of it where there is none."""
+    return (run.rpartition("/")[0] or run) if run else None
+
+
 COLUMNS: Final = CallRow._fields
 FILTERS: Final = (
     "object_id",
@@ -78,8 +88,8 @@ FILTERS: Final = (
     "decision",
     "vendor",
 )
-"""The columns that can be asked for, those that tell calls apart best first: a page of several filters is
-read from the index of the first and sifted by the rest."""
+"""The columns that can be asked for, those that tell calls apart best first: a page of several
+filters is read from the index of the first and sifted by the rest."""
 
 _SPARSE: Final = frozenset({"object_id", "code", "state", "hold_id", "own_hold_id"})
 _TYPES: Final = {
@@ -90,6 +100,7 @@ _TYPES: Final = {
     "decision": "TEXT NOT NULL",
     "status": "INTEGER",
     "quote_micros": "INTEGER NOT NULL",
+    "held_micros": "INTEGER NOT NULL",
     "cost_micros": "INTEGER NOT NULL",
     "own_cost_micros": "INTEGER NOT NULL",
     "day": "INTEGER",
@@ -107,7 +118,8 @@ def creation() -> tuple[str, ...]:
     """The statements that make the file, harmless on one that has them."""
     columns = ", ".join(f'"{name}" {_TYPES.get(name, "TEXT")}' for name in COLUMNS[1:])
     table = (
-        f'CREATE TABLE IF NOT EXISTS calls (n INTEGER PRIMARY KEY, "id" TEXT NOT NULL UNIQUE, {columns}, '
+        "CREATE TABLE IF NOT EXISTS calls (n INTEGER PRIMARY KEY, "
+        f'"id" TEXT NOT NULL UNIQUE, {columns}, '
         "restored_micros INTEGER NOT NULL DEFAULT 0, restored TEXT)"
     )
     marks = "CREATE TABLE IF NOT EXISTS marks (shard INTEGER PRIMARY KEY, seq INTEGER NOT NULL)"
@@ -121,71 +133,54 @@ def _index(name: str, columns: str) -> str:
     return f"CREATE INDEX IF NOT EXISTS calls_by_{name} ON calls ({columns}){where}"
 
 
-def _upsert(rows: int, setting: str) -> str:
+def _upsert(rows: int) -> str:
     row = "(" + ", ".join("?" * len(COLUMNS)) + ")"
     names = ", ".join(f'"{name}"' for name in COLUMNS)
     values = ", ".join([row] * rows)
+    whole = ", ".join(f'"{name}" = excluded."{name}"' for name in COLUMNS[1:])
     return (
         f"INSERT INTO calls ({names}) SELECT * FROM (VALUES {values}) WHERE column1 IS NOT NULL "
-        f'ON CONFLICT ("id") DO UPDATE SET {setting}'
+        f'ON CONFLICT ("id") DO UPDATE SET {whole}'
     )
 
 
-_WHOLE: Final = ", ".join(f'"{name}" = excluded."{name}"' for name in COLUMNS[1:])
-_INSERTS: Final = {rows: _upsert(rows, _WHOLE) for rows in BATCHES}
+_INSERTS: Final = {rows: _upsert(rows) for rows in BATCHES}
 _EMPTY: Final = (None,) * len(COLUMNS)
 
 
 def insertion(rows: Sequence[CallRow]) -> tuple[str, list[Any]]:
-    """The statement, with its parameters, that writes up to BATCHES[-1] rows, whole: a row that is there
-    already (a growing count, a call that a rebuild had found open) becomes the new one."""
+    """The statement, with its parameters, that writes up to BATCHES[-1] rows, whole: a row that is
+    there already (a growing count, a call that a rebuild had found open) becomes the new one."""
     size = next(size for size in BATCHES if size >= len(rows))
     filling = _EMPTY * (size - len(rows))
     return _INSERTS[size], [*chain.from_iterable(rows), *filling]
 
 
-_OUTCOME: Final = (
-    "decision",
-    "code",
-    "status",
-    "vendor_request_id",
-    "object_id",
-    "livemode",
-    "duration_ms",
-    "lookups",
-)
-"""What a memo may tell at the end of a call."""
-
-REBUILD: Final = _upsert(
-    1,
-    "hold_id = excluded.hold_id, own_hold_id = excluded.own_hold_id, day = excluded.day, "
-    'own_cost_micros = excluded.own_cost_micros, "state" = CASE excluded."state" '
-    'WHEN \'open\' THEN "state" ELSE excluded."state" END, cost_micros = CASE excluded."state" '
-    "WHEN 'open' THEN cost_micros ELSE excluded.cost_micros END, "
-    + ", ".join(f'"{name}" = coalesce(excluded."{name}", "{name}")' for name in _OUTCOME),
-)
-"""One row as the journal tells it. The row that may be there knows at least as much, except what came
-after it; a hold that the journal shows open says nothing new."""
-
 AMEND: Final = (
-    'UPDATE calls SET "state" = ?1, cost_micros = coalesce(?2, cost_micros) WHERE hold_id = ?3',
+    'UPDATE calls SET "state" = ?1, cost_micros = coalesce(?2, max(held_micros, cost_micros)) '
+    "WHERE hold_id = ?3 AND \"state\" IS NOT 'taken_over'",
     "UPDATE calls SET own_cost_micros = coalesce(?2, own_cost_micros) WHERE own_hold_id = ?3",
 )
-"""A hold's new state and what it counts for now (None: as before): (state, cost_micros, hold_id)."""
-
-OUTCOME: Final = (
-    "UPDATE calls SET "
-    + ", ".join(f'"{name}" = coalesce(?{n}, "{name}")' for n, name in enumerate(_OUTCOME, 1))
-    + f" WHERE hold_id = ?{len(_OUTCOME) + 1}"
-)
-OUTCOME_COLUMNS: Final = _OUTCOME
+"""A hold's new state and what it counts for now, None for all it set aside: (state, cost_micros,
+hold_id). A call whose hold was taken over stays so: what the hold does from then on is no money of
+its key."""
 
 GIVE_BACK: Final = (
     "UPDATE calls SET restored = json_patch(coalesce(restored, '{}'), json_object(?1, ?2)) "
     "WHERE hold_id = ?3",
-    "UPDATE calls SET restored_micros = (SELECT coalesce(sum(value), 0) FROM json_each(restored)) "
-    "WHERE hold_id = ?3 AND restored IS NOT NULL",
+    "UPDATE calls SET restored_micros = (SELECT sum(value) FROM json_each(restored)) "
+    "WHERE hold_id = ?3",
 )
-"""A refund gave back: (refund id, micros it gives back now, hold_id). Saying it twice changes nothing."""
+"""A refund gave back: (refund id, micros it gives back now, hold_id). Saying it twice changes
+nothing."""
 
 MARK: Final = "INSERT OR REPLACE INTO marks (shard, seq) VALUES (?, ?)"
+MARKS: Final = "SELECT shard, seq FROM marks"
+
+_NAMES: Final = ", ".join(f'"{name}"' for name in COLUMNS)
+CONCERNED: Final = (
+    f'SELECT {_NAMES} FROM calls WHERE "id" IN (SELECT value FROM json_each(?1)) '
+    f"UNION SELECT {_NAMES} FROM calls WHERE hold_id IN (SELECT value FROM json_each(?2)) "
+    f"UNION SELECT {_NAMES} FROM calls WHERE own_hold_id IN (SELECT value FROM json_each(?2))"
+)
+"""The rows that some journal entries speak of: (JSON list of call ids, JSON list of hold ids)."""

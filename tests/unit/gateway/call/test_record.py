@@ -5,9 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import orjson
-import pytest
 
-from gateway.call.record import ALLOWED, REFUSED, CallRecord, hashed, scenario
+from gateway.call.record import ALLOWED, REFUSED, CallRecord, hashed
 from ledger.history import CallRow
 
 
@@ -36,6 +35,7 @@ FULL = {
     "would_refuse": "daily_cap_exceeded",
     "lookups": ("/v1/payment_intents/pi_1",),
     "quote_micros": 12_000_000,
+    "held_micros": 11_000_000,
     "code": "vendor_timeout",
     "status": 504,
     "cost_micros": 11_000_000,
@@ -64,7 +64,8 @@ def test_every_field_reaches_its_column() -> None:
 def test_memos_carry_all_that_the_journal_does_not() -> None:
     full = record(**FULL)
     told = orjson.loads(full.head_memo()) | orjson.loads(full.outcome_memo())
-    of_the_hold = {"state", "day", "hold_id", "own_hold_id", "cost_micros", "own_cost_micros"}
+    of_the_hold = {"state", "day", "hold_id", "own_hold_id", "held_micros"}
+    of_the_hold |= {"cost_micros", "own_cost_micros"}
     assert told.keys() == set(CallRecord.__slots__) - of_the_hold
     for name in told.keys() - {"lookups"}:
         assert told[name] == getattr(full, name), name
@@ -92,14 +93,6 @@ def test_a_refusal() -> None:
     refused.refuse("endpoint_not_allowed", 403)
     row = refused.row()
     assert (row.decision, row.code, row.status) == (REFUSED, "endpoint_not_allowed", 403)
-
-
-@pytest.mark.parametrize(
-    ("run", "expected"),
-    [("a/b/c", "a/b"), ("make/8f31", "make"), ("alone", "alone"), ("/x", "/x"), ("", None)],
-)
-def test_scenario(run: str, expected: str | None) -> None:
-    assert scenario(run) == expected
 
 
 def test_the_hash_of_an_idempotency_key() -> None:

@@ -1,0 +1,148 @@
+"""The audit log's SQLite file through aiosqlite: one connection that writes, one that only reads.
+
+Each `await` on aiosqlite is a hop to its thread and back, so statements carry whole batches. A
+transaction is shielded: whoever waits for it may be cancelled, it is carried through or undone.
+Only the writing connection checkpoints; the other is opened read-only.
+
+Errors become ours here: `Unwritable` is a value's fault and would fail again, `Trouble` is the
+disk's and may pass.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import sqlite3
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+import aiosqlite
+
+from ledger.history.schema import VERSION, creation
+
+_PRAGMAS: Final = (
+    "PRAGMA journal_mode = WAL",
+    "PRAGMA synchronous = NORMAL",
+    "PRAGMA temp_store = MEMORY",
+    "PRAGMA cache_size = -4096",
+    "PRAGMA journal_size_limit = 67108864",
+)
+_VALUES_FAULT: Final = (
+    ValueError,
+    OverflowError,
+    sqlite3.IntegrityError,
+    sqlite3.DataError,
+    sqlite3.InterfaceError,
+    sqlite3.ProgrammingError,
+)
+"""A lone surrogate, a number past 64 bits, a type that SQLite has not. Any other is the disk's."""
+
+
+class Trouble(Exception):
+    """The file does not take or give anything at the moment. The text says why, in one line."""
+
+
+class Damaged(Trouble):
+    """The file is no database, or a broken one."""
+
+
+class Unwritable(Exception):
+    """A value that no column can hold."""
+
+
+class Statement(NamedTuple):
+    """many: params is a list of parameter lists, and the statement runs for each."""
+
+    sql: str
+    params: Sequence[Any] = ()
+    many: bool = False
+
+
+class File:
+    """Living: one connection."""
+
+    __slots__ = ("_db",)
+
+    def __init__(self, db: aiosqlite.Connection) -> None:
+        self._db = db
+
+    @classmethod
+    async def writing(cls, path: Path) -> File:
+        """Make the file where it is missing, readable by its owner only. Raises Trouble,
+        Damaged."""
+        try:
+            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+        except OSError as exc:
+            raise Trouble(f"{path}: {exc.strerror}") from exc
+        file = cls(await aiosqlite.connect(path, isolation_level=None))
+        try:
+            await file._prepare(path)
+        except BaseException:
+            await file.close()
+            raise
+        return file
+
+    @classmethod
+    async def reading(cls, path: Path) -> File:
+        """The file must be there. Raises Trouble."""
+        try:
+            db = await aiosqlite.connect(_read_only(path), uri=True, isolation_level=None)
+            return cls(db)
+        except sqlite3.Error as exc:
+            raise _ours(exc) from exc
+
+    async def transact(self, statements: Sequence[Statement]) -> None:
+        """All of them or none. Raises Trouble, Unwritable."""
+        task = asyncio.get_running_loop().create_task(self._transact(statements))
+        await asyncio.shield(task)
+
+    async def fetch(self, sql: str, params: Sequence[Any] = ()) -> list[Any]:
+        """All rows of a bounded query. Raises Trouble, Unwritable."""
+        try:
+            return list(await self._db.execute_fetchall(sql, params))
+        except _VALUES_FAULT as exc:
+            raise Unwritable(str(exc)) from exc
+        except sqlite3.Error as exc:
+            raise _ours(exc) from exc
+
+    async def close(self) -> None:
+        await self._db.close()
+
+    async def _prepare(self, path: Path) -> None:
+        for pragma in _PRAGMAS:
+            await self.fetch(pragma)
+        ((version,),) = await self.fetch("PRAGMA user_version")
+        if version not in (0, VERSION):
+            raise Trouble(f"{path}: made by another version of the product ({version})")
+        await self.transact(
+            [Statement(sql) for sql in (*creation(), f"PRAGMA user_version = {VERSION}")]
+        )
+
+    async def _transact(self, statements: Sequence[Statement]) -> None:
+        try:
+            await self._db.execute("BEGIN IMMEDIATE")
+            for sql, params, many in statements:
+                if many:
+                    await self._db.executemany(sql, params)
+                else:
+                    await self._db.execute(sql, params)
+            await self._db.execute("COMMIT")
+        except (*_VALUES_FAULT, sqlite3.Error) as exc:
+            with contextlib.suppress(sqlite3.Error):  # the error may have undone it already
+                await self._db.execute("ROLLBACK")
+            if isinstance(exc, _VALUES_FAULT):
+                raise Unwritable(str(exc)) from exc
+            raise _ours(exc) from exc
+
+
+def _ours(exc: sqlite3.Error) -> Trouble:
+    if isinstance(exc, sqlite3.OperationalError):
+        return Trouble(str(exc))
+    return Damaged(str(exc))
+
+
+def _read_only(path: Path) -> str:
+    return f"{path.absolute().as_uri()}?mode=ro"

@@ -1,0 +1,183 @@
+"""The audit log's one door: record what happens, ask what happened, catch up with the journals.
+
+`record` when a call ends, in the same step as the ledger's `book`, so that what happens to its hold
+later comes after it. `follow` with what is booked later, again in the same step. Both only queue.
+`catch_up` once at start, in the background if it may take long: it reads the journals from where
+the log is known to reach (all of them when the file was lost), then keeps marks of its own accord.
+
+The rows are not chained: the journal is, and whatever is doubted here can be rebuilt from it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+from collections.abc import Generator, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from itertools import islice
+from pathlib import Path
+from typing import Final
+
+import orjson
+
+from ledger.entries import Ending, Entry, HoldState, Shed
+from ledger.history.file import Damaged, File, Statement
+from ledger.history.marks import Journals
+from ledger.history.reader import Reader
+from ledger.history.rebuild import TAKEN_OVER, Change, Rebuild, change, concerned
+from ledger.history.schema import CONCERNED, GIVE_BACK, MARK, MARKS
+from ledger.history.writer import QUEUE_MAX, Writer, change_statements, row_statements
+from ledger.hold import Hold
+
+REBUILD_GROUPS: Final = 256
+"""Entry groups that are applied at a time: a few milliseconds of the event loop."""
+Group = tuple[int, list[Entry]]
+"""A journal's sequence number, and the entries that stand under it."""
+_log = logging.getLogger("keybrake")
+
+
+class History:
+    """Living: the writer with its queue, the reader with its connection."""
+
+    __slots__ = (
+        "_file",
+        "_reading",
+        "_writer",
+        "call",
+        "calls",
+        "export",
+        "in_doubt",
+        "record",
+        "run",
+        "runs",
+    )
+
+    def __init__(self, file: File, reading: File, queue_max: int) -> None:
+        self._file, self._reading = file, reading
+        self._writer = Writer(file, queue_max)
+        self.record = self._writer.record
+        """record(row: CallRow): a call has ended. Queued; well under a microsecond."""
+        reader = Reader(reading)
+        self.call, self.calls, self.in_doubt = reader.call, reader.calls, reader.in_doubt
+        self.runs, self.run, self.export = reader.runs, reader.run, reader.export
+
+    @classmethod
+    async def open(cls, path: Path, *, queue_max: int = QUEUE_MAX) -> History:
+        """A file that is no database is set aside and begun anew: `catch_up` fills it. Raises
+        Trouble with one line when the file cannot be made or is of another version."""
+        try:
+            file = await File.writing(path)
+        except Damaged as exc:
+            _log.error("the audit log %s is damaged (%s): it is set aside and rebuilt", path, exc)
+            _set_aside(path)
+            file = await File.writing(path)
+        try:
+            return cls(file, await File.reading(path), queue_max)
+        except BaseException:
+            await file.close()
+            raise
+
+    async def close(self) -> None:
+        """Write what has gathered, and close. Close the ledger first, for the last marks to be
+        whole."""
+        await self._writer.close()
+        await self._reading.close()
+        await self._file.close()
+
+    # -- what happens ----------------------------------------------------------------------------
+
+    def follow(self, endings: Iterable[Ending | Shed]) -> None:
+        """These were booked. Those of a call that is recorded in this very step may be among
+        them."""
+        for ending in endings:
+            self._writer.amend(change(ending))
+
+    def give_back(self, hold_id: int, refund_id: str, gives_micros: int) -> None:
+        """A refund gives back so much to this hold's cap now; 0 once it turned out to have
+        failed."""
+        self._writer.give_back((refund_id, gives_micros, hold_id))
+
+    async def flush(self) -> bool:
+        """Write all that has gathered. False: the file does not take it; it waits."""
+        return await self._writer.flush()
+
+    @property
+    def trouble(self) -> str | None:
+        """None, or why nothing is written at the moment. Calls go on."""
+        return self._writer.trouble
+
+    def metrics(self) -> Mapping[str, float]:
+        writer = self._writer
+        dropped = {f"dropped_{kind}": count for kind, count in writer.dropped.items()}
+        return {"waiting": writer.waiting, "written": writer.written, **dropped}
+
+    # -- catching up -----------------------------------------------------------------------------
+
+    async def catch_up(self, journals: Journals) -> int:
+        """Bring in what the journals know and the log does not. Returns how many entry groups were
+        read. Raises Trouble when the file does not take it: then the next start tries again."""
+        self._writer.let_changes_wait(True)
+        try:
+            marks = dict(await self._file.fetch(MARKS))
+            read = 0
+            for shard in journals.shards():
+                after_seq = min(marks.get(shard, 0), journals.last_seq(shard))
+                read += await self._read_journal(journals, shard, after_seq)
+            await self._agree(list(journals.open_holds()))
+            self._writer.marks.follow(journals, asyncio.get_running_loop().time())
+            return read
+        finally:
+            self._writer.let_changes_wait(False)
+
+    async def _read_journal(self, journals: Journals, shard: int, after_seq: int) -> int:
+        """The journal's reader lives in one thread from first to last, as SQLite wants it."""
+        loop = asyncio.get_running_loop()
+        parts = _parts(journals, shard, after_seq)
+        read = 0
+        with ThreadPoolExecutor(1, thread_name_prefix="history-rebuild") as thread:
+            try:
+                while part := await loop.run_in_executor(thread, next, parts, None):
+                    await self._rebuild(shard, part)
+                    read += len(part)
+            finally:
+                thread.submit(parts.close)
+        return read
+
+    async def _rebuild(self, shard: int, groups: Sequence[Group]) -> None:
+        entries = [entry for _, group in groups for entry in group]
+        calls, holds = concerned(entries)
+        async with self._writer.lock:
+            at_hand = (orjson.dumps(calls).decode(), orjson.dumps(holds).decode())
+            rebuild = Rebuild(await self._file.fetch(CONCERNED, at_hand))
+            for entry in entries:
+                rebuild.apply(entry)
+            give_backs = [Statement(sql, rebuild.restored, many=True) for sql in GIVE_BACK]
+            mark = Statement(MARK, (shard, groups[-1][0]))
+            await self._file.transact([*row_statements(rebuild.rows()), *give_backs, mark])
+
+    async def _agree(self, holds: Sequence[Hold]) -> None:
+        """With the books on every hold that lives: those that a start found open are in doubt
+        now."""
+        changes = [_as_it_stands(hold) for hold in holds if hold.state is not HoldState.OPEN]
+        async with self._writer.lock:
+            await self._file.transact(change_statements(changes))
+
+
+def _parts(journals: Journals, shard: int, after_seq: int) -> Generator[list[Group], None, None]:
+    groups = journals.read_entries(shard, after_seq)
+    while part := list(islice(groups, REBUILD_GROUPS)):
+        yield part
+
+
+def _as_it_stands(hold: Hold) -> Change:
+    if hold.shed:
+        return TAKEN_OVER, 0, hold.hold_id
+    return hold.state.value, hold.settled_micros + hold.open_micros, hold.hold_id
+
+
+def _set_aside(path: Path) -> None:
+    """The damaged file stays for whoever wants to look; its WAL is of no use without it."""
+    os.replace(path, path.with_name(f"{path.name}.damaged"))
+    for suffix in ("-wal", "-shm"):
+        path.with_name(path.name + suffix).unlink(missing_ok=True)

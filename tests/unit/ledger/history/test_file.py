@@ -1,0 +1,115 @@
+"""One connection that writes, one that reads, and errors of our own."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import aiosqlite
+import pytest
+
+from ledger.history.file import Damaged, File, Statement, Trouble, Unwritable
+from ledger.history.schema import MARK, MARKS, VERSION
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "deep" / "audit.db"
+
+
+@pytest.fixture
+async def file(path: Path) -> AsyncIterator[File]:
+    opened = await File.writing(path)
+    yield opened
+    await opened.close()
+
+
+async def test_it_is_its_owners_alone(file: File, path: Path) -> None:
+    await file.transact([Statement(MARK, (0, 1))])
+    assert path.parent.stat().st_mode & 0o777 == 0o700
+    for part in path.parent.iterdir():
+        assert part.stat().st_mode & 0o777 == 0o600, part.name
+
+
+async def test_all_or_nothing(file: File) -> None:
+    with pytest.raises(Unwritable):
+        await file.transact([Statement(MARK, (0, 1)), Statement(MARK, (0, 2**70))])
+    assert await file.fetch(MARKS) == []
+    await file.transact([Statement(MARK, [(0, 1), (1, 2)], many=True)])
+    assert await file.fetch(MARKS) == [(0, 1), (1, 2)]
+
+
+async def test_whoever_is_cancelled_leaves_no_half_transaction(file: File) -> None:
+    marks = [(shard, 1) for shard in range(2_000)]
+    writing = asyncio.ensure_future(file.transact([Statement(MARK, marks, many=True)]))
+    await asyncio.tasks.sleep(0)
+    writing.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await writing
+    await file.fetch("SELECT 1")
+    while len(await file.fetch(MARKS)) != 2_000:
+        pass
+    await file.transact([Statement(MARK, (0, 2))])
+
+
+async def test_the_other_connection_reads_and_cannot_write(file: File, path: Path) -> None:
+    await file.transact([Statement(MARK, (0, 1))])
+    reading = await File.reading(path)
+    assert await reading.fetch(MARKS) == [(0, 1)]
+    with pytest.raises(Trouble, match="readonly"):
+        await reading.transact([Statement(MARK, (0, 2))])
+    with pytest.raises(Trouble, match="readonly"):
+        await reading.fetch("DELETE FROM marks")
+    await reading.close()
+
+
+async def test_a_disk_that_takes_nothing(file: File) -> None:
+    await file.fetch("PRAGMA query_only = 1")
+    with pytest.raises(Trouble):
+        await file.transact([Statement(MARK, (0, 1))])
+    await file.fetch("PRAGMA query_only = 0")
+    await file.transact([Statement(MARK, (0, 1))])
+
+
+async def test_values_that_cannot_be_asked_for(file: File) -> None:
+    with pytest.raises(Unwritable):
+        await file.fetch("SELECT ?", ("\ud800",))
+
+
+async def test_no_file_to_read(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A real failure would leave aiosqlite's thread ending after the test's loop."""
+
+    async def refuse(*_: object, **__: object) -> None:
+        raise sqlite3.OperationalError("unable to open database file")
+
+    monkeypatch.setattr(aiosqlite, "connect", refuse)
+    with pytest.raises(Trouble, match="unable to open"):
+        await File.reading(path)
+
+
+async def test_no_place_to_write(tmp_path: Path) -> None:
+    (tmp_path / "plain").write_text("")
+    with pytest.raises(Trouble, match="plain"):
+        await File.writing(tmp_path / "plain" / "audit.db")
+
+
+@pytest.fixture
+def nonsense(tmp_path: Path) -> Path:
+    path = tmp_path / "audit.db"
+    path.write_bytes(b"this is no database, whatever its name says " * 50)
+    return path
+
+
+async def test_no_database(nonsense: Path) -> None:
+    with pytest.raises(Damaged):
+        await File.writing(nonsense)
+
+
+async def test_another_version(file: File, path: Path) -> None:
+    with sqlite3.connect(path) as other:
+        other.execute(f"PRAGMA user_version = {VERSION + 1}")
+    other.close()
+    with pytest.raises(Trouble, match="another version"):
+        await File.writing(path)

@@ -1,0 +1,165 @@
+"""Pages, filters, runs: what people ask."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from ledger.history.file import File, Statement
+from ledger.history.reader import EXPORT_ROWS, LIMIT_MAX, Filters, NoSuchCall, Reader
+from ledger.history.schema import FILTERS, CallRow, insertion
+from tests.unit.ledger.history.journals import AT_US, row
+
+
+class Shelf:
+    """A file with rows in it, and its reader."""
+
+    def __init__(self, file: File, reading: File) -> None:
+        self.file = file
+        self.reading = reading
+        self.reader = Reader(reading)
+
+    async def put(self, *rows: CallRow) -> None:
+        for first in range(0, len(rows), 256):
+            await self.file.transact([Statement(*insertion(rows[first : first + 256]))])
+
+
+@pytest.fixture
+async def shelf(tmp_path: Path) -> AsyncIterator[Shelf]:
+    file = await File.writing(tmp_path / "audit.db")
+    reading = await File.reading(tmp_path / "audit.db")
+    yield Shelf(file, reading)
+    await reading.close()
+    await file.close()
+
+
+async def ids(shelf: Shelf, filters: Filters, limit: int = 100, **place: str) -> list[int]:
+    records = await shelf.reader.calls(filters, limit, **place)
+    return [int(record["id"].removeprefix("call_")) for record in records]
+
+
+async def test_a_record_as_people_see_it(shelf: Shelf) -> None:
+    facts = {"cost_micros": 3, "own_cost_micros": 4, "livemode": True, "lookups": '["/v1/x"]'}
+    await shelf.put(row(1, **facts), row(2))
+    first = await shelf.reader.call(row(1).id)
+    assert first is not None
+    assert (first["cost_micros"], first["livemode"], first["lookups"]) == (7, True, ["/v1/x"])
+    assert "own_cost_micros" not in first
+    second = await shelf.reader.call(row(2).id)
+    assert second is not None
+    assert (second["livemode"], second["lookups"], second["restored_micros"]) == (None, [], 0)
+    assert await shelf.reader.call("call_nowhere") is None
+
+
+async def test_newest_first_and_page_by_page(shelf: Shelf) -> None:
+    await shelf.put(*(row(n) for n in (3, 1, 5, 2, 4)))
+    assert await ids(shelf, Filters(), 2) == [5, 4]
+    assert await ids(shelf, Filters(), 2, starting_after=row(4).id) == [3, 2]
+    assert await ids(shelf, Filters(), 2, starting_after=row(1).id) == []
+    assert await ids(shelf, Filters(), 2, ending_before=row(2).id) == [4, 3]
+    assert await ids(shelf, Filters(), 9, ending_before=row(2).id) == [5, 4, 3]
+
+
+async def test_calls_of_one_moment_keep_their_order(shelf: Shelf) -> None:
+    await shelf.put(*(row(n)._replace(at_us=AT_US) for n in range(6)))
+    assert await ids(shelf, Filters(), 3) == [5, 4, 3]
+    assert await ids(shelf, Filters(), 3, starting_after=row(3).id) == [2, 1, 0]
+
+
+async def test_no_such_place(shelf: Shelf) -> None:
+    with pytest.raises(NoSuchCall):
+        await ids(shelf, Filters(), starting_after="call_nowhere")
+
+
+@pytest.mark.parametrize("name", FILTERS)
+async def test_each_filter(shelf: Shelf, name: str) -> None:
+    await shelf.put(row(1, **{name: "x"}), row(2), row(3, **{name: "x"}), row(4, **{name: "y"}))
+    assert await ids(shelf, Filters(**{name: "x"})) == [3, 1]
+    assert await ids(shelf, Filters(**{name: "x"}, since_us=AT_US + 2)) == [3]
+    assert await ids(shelf, Filters(**{name: "x"}, until_us=AT_US + 3)) == [1]
+    assert await ids(shelf, Filters(**{name: "x"}), starting_after=row(3).id) == [1]
+
+
+async def test_filters_together(shelf: Shelf) -> None:
+    await shelf.put(row(1, key_id="a", code="c"), row(2, key_id="a"), row(3, key_id="b", code="c"))
+    assert await ids(shelf, Filters(key_id="a", code="c")) == [1]
+
+
+async def test_a_page_has_an_end(shelf: Shelf) -> None:
+    await shelf.put(*(row(n) for n in range(LIMIT_MAX + 5)))
+    assert len(await ids(shelf, Filters(), 1_000_000)) == LIMIT_MAX
+
+
+async def test_an_export_is_everything_in_pages(shelf: Shelf) -> None:
+    count = EXPORT_ROWS * 2 + 1
+    await shelf.put(*(row(n, key_id="vk_2" if n % 2 else "vk_1") for n in range(count)))
+    found = [record["id"] async for record in shelf.reader.export(Filters())]
+    assert found == [row(n).id for n in reversed(range(count))]
+    odd = [record["id"] async for record in shelf.reader.export(Filters(key_id="vk_2"))]
+    assert len(odd) == EXPORT_ROWS
+
+
+async def test_in_doubt(shelf: Shelf) -> None:
+    await shelf.put(row(1, state="in_doubt"), row(2, state="settled"), row(3, state="in_doubt"))
+    assert [r["id"] for r in await shelf.reader.in_doubt(1)] == [row(3).id]
+    after = await shelf.reader.in_doubt(9, starting_after=row(3).id)
+    assert [r["id"] for r in after] == [row(1).id]
+
+
+REFUSED = {"decision": "refused", "code": "daily_cap_exceeded"}
+RUNS = (
+    row(1, run="m/a", scenario="m", cost_micros=5, state="settled", key_id="vk_1"),
+    row(2, run="m/b", scenario="m", cost_micros=7, own_cost_micros=1, state="in_doubt"),
+    row(3, run="m/a", scenario="m", **REFUSED, count=40, operation="PostRefunds"),
+    row(4, run=None, scenario=None, cost_micros=100),
+    row(5, run="other", scenario="other", cost_micros=2, state="settled"),
+)
+EVER = (0, AT_US * 2)
+
+
+async def test_spend_by_run_and_scenario(shelf: Shelf) -> None:
+    await shelf.put(*RUNS)
+    runs = await shelf.reader.runs(*EVER, 10)
+    assert [(r["run"], r["calls"], r["cost_micros"]) for r in runs] == [
+        ("other", 1, 2),
+        ("m/a", 41, 5),
+        ("m/b", 1, 8),
+    ]
+    assert runs[1] == {
+        "run": "m/a",
+        "calls": 41,
+        "refused": 40,
+        "cost_micros": 5,
+        "in_doubt_micros": 0,
+        "restored_micros": 0,
+        "first_at_us": AT_US + 1,
+        "last_at_us": AT_US + 3,
+    }
+    scenarios = await shelf.reader.runs(*EVER, 10, by="scenario")
+    assert [(s["scenario"], s["cost_micros"]) for s in scenarios] == [("other", 2), ("m", 13)]
+
+
+async def test_runs_of_a_span_and_page_by_page(shelf: Shelf) -> None:
+    await shelf.put(*RUNS)
+    assert [r["run"] for r in await shelf.reader.runs(AT_US + 2, AT_US + 3, 10)] == ["m/b"]
+    assert [r["run"] for r in await shelf.reader.runs(*EVER, 1, starting_after="other")] == ["m/a"]
+    assert [r["run"] for r in await shelf.reader.runs(*EVER, 9, starting_after="m/a")] == ["m/b"]
+    with pytest.raises(NoSuchCall):
+        await shelf.reader.runs(*EVER, 9, starting_after="nowhere")
+
+
+async def test_one_run(shelf: Shelf) -> None:
+    await shelf.put(*RUNS)
+    run = await shelf.reader.run("m/a")
+    assert run is not None
+    assert (run["run"], run["scenario"], run["calls"], run["cost_micros"]) == ("m/a", "m", 41, 5)
+    assert run["by_operation"] == [
+        {"operation": "PostCharges", "calls": 1, "cost_micros": 5},
+        {"operation": "PostRefunds", "calls": 40, "cost_micros": 0},
+    ]
+    assert run["by_code"] == [{"code": "daily_cap_exceeded", "calls": 40, "cost_micros": 0}]
+    assert run["by_state"] == [{"state": "settled", "calls": 1, "cost_micros": 5}]
+    assert [part["key_id"] for part in run["by_key_id"]] == ["vk_1"]
+    assert await shelf.reader.run("m/none") is None
