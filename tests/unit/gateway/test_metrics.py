@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from gateway.run.metrics import SERIES_MAX, Histogram, Metrics, Page
+from gateway.metrics import SERIES_MAX, Histogram, Metrics, Page
 
 
 def test_the_page_has_every_kind() -> None:
