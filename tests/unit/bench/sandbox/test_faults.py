@@ -1,0 +1,49 @@
+"""Scripted faults: which requests a rule takes, and how an answer is bent."""
+
+from __future__ import annotations
+
+import gzip
+
+import pytest
+
+from bench.sandbox.faults import Fault, Script, bend, error_answer, in_chunks, parse_fault
+from bench.sandbox.wire import Answer, Request
+
+REQUEST = Request("POST", "/v1/charges", "", [(b"authorization", b"Bearer k")], b"")
+
+
+def test_a_misspelt_field_is_refused() -> None:
+    assert parse_fault({"path": "/v1/*", "status": 500}) == Fault(path="/v1/*", status=500)
+    with pytest.raises(ValueError, match="latency, stat"):
+        parse_fault({"stat": 500, "latency": 1})
+
+
+def test_rules_match_in_order_skip_and_are_used_up() -> None:
+    script = Script()
+    first, second = Fault(path="/v1/charges", after=1, count=1), Fault(method="POST", count=None)
+    script.add(first)
+    script.add(second)
+    found = [script.match(REQUEST) for _ in range(3)]
+    assert found == [second, first, second]
+    assert script.match(Request("GET", "/v1/charges", "", [], b"")) is None
+    assert [rule["played"] for rule in script.state()] == [1, 2]
+    script.clear()
+    assert script.match(REQUEST) is None
+
+
+def test_an_answer_is_bent_in_all_ways_at_once() -> None:
+    fault = Fault(pad_bytes=9, gzip=True, echo=True, headers={"X-A": "{authorization}"})
+    bent = bend(fault, REQUEST, Answer(200, b'{"a":1}'))
+    body = b'{"a":1,"echo":"Bearer k","padding":"xxxxxxxxx"}'
+    assert gzip.decompress(bent.body) == body
+    assert (b"X-A", b"Bearer k") in bent.headers
+    assert bend(Fault(redirect="http://x/"), REQUEST, Answer(200, b"{}")).status == 302
+
+
+def test_errors_have_stripes_shape_or_the_body_given() -> None:
+    assert b"idempotency_key_in_use" in error_answer(409, None).body
+    assert error_answer(503, "down").body == b"down"
+
+
+def test_chunks_are_framed() -> None:
+    assert in_chunks(b"abcdef", 4) == b"4\r\nabcd\r\n2\r\nef\r\n0\r\n\r\n"

@@ -1,0 +1,76 @@
+"""Percentiles, ratios and the bottleneck, from rounds that were made up."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from bench.report import bottleneck, percentile, rows, save, table
+from bench.scenarios import Round, line
+
+ROUND = Round(
+    contender="keybrake FULL",
+    kind="POST",
+    callers=32,
+    requests=1_000,
+    wall_s=1.0,
+    cpu_s=0.4,
+    load_cpu_s=0.3,
+    p50_s=0.010,
+    p99_s=0.050,
+    refused=0,
+    broken=0,
+    rss_bytes=50_000_000,
+)
+PEER = replace(ROUND, contender="aiohttp", cpu_s=0.2)
+DIRECT = replace(ROUND, contender="direct", cpu_s=0.0, p50_s=0.002)
+
+
+@pytest.mark.parametrize(
+    ("percent", "value"), [(50, 2.0), (51, 3.0), (99, 4.0), (100, 4.0), (0, 1.0)]
+)
+def test_percentile_is_nearest_rank(percent: float, value: float) -> None:
+    assert percentile([1.0, 2.0, 3.0, 4.0], percent) == value
+    assert percentile([], percent) == 0.0
+
+
+def test_rows_compare_within_one_number_of_callers() -> None:
+    slow = replace(ROUND, cpu_s=0.6)
+    ours, peer = rows([DIRECT, ROUND, PEER, DIRECT, slow, PEER])
+    assert ours.ratio == pytest.approx((2.5, 2.0, 3.0))
+    assert peer.ratio is None
+    assert ours.cpu_s_per_1000 == pytest.approx(0.5)
+    assert ours.added_p50_ms == pytest.approx(8.0)
+    assert (ours.per_second, ours.rss_mb) == (1_000, 50)
+    assert rows([ROUND])[0].ratio is None
+
+
+@pytest.mark.parametrize(
+    ("cpu_s", "load_cpu_s", "named"),
+    [(0.95, 0.2, "program"), (0.95, 0.95, "both"), (0.2, 0.95, "load"), (0.2, 0.2, "waiting")],
+)
+def test_the_bottleneck_is_named(cpu_s: float, load_cpu_s: float, named: str) -> None:
+    assert bottleneck([replace(ROUND, cpu_s=cpu_s, load_cpu_s=load_cpu_s)]) == named
+
+
+def test_the_table_lines_up() -> None:
+    text = table(rows([DIRECT, ROUND, PEER, replace(ROUND, callers=256, broken=3)]))
+    head, first, *_, last = text.splitlines()
+    assert head.index("RSS MB") + len("RSS MB") == first.index(" 50 ") + 3
+    assert "2.00  2.00-2.00" in first
+    assert last.endswith("3")
+
+
+def test_results_are_kept_whole(tmp_path: Path) -> None:
+    path = tmp_path / "results" / "x.json"
+    save(path, {"python": "3"}, [ROUND])
+    kept = json.loads(path.read_text())
+    assert (kept["facts"], kept["rounds"]) == ({"python": "3"}, [ROUND.to_json()])
+
+
+def test_a_round_in_a_line() -> None:
+    assert line(ROUND) == "keybrake FULL POST: 1,000/s, 0.400 ms CPU a call"
+    assert line(replace(ROUND, refused=2)).endswith("2 refused, 0 broken")
