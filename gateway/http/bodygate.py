@@ -121,8 +121,6 @@ class ChunkedGate:
         """Where the line that begins at `at` ends, None when it is not all here."""
         line_max = _SIZE_LINE_MAX if self._expected is Expected.SIZE else len(b"\r\n")
         end = data.find(b"\r\n", at, at + line_max)
-        if end > at and self._expected is not Expected.SIZE:
-            end = -1
         if end >= 0:
             return end + 2
         if len(data) - at >= line_max or not self._may_begin_line(data[at:]):

@@ -129,7 +129,7 @@ class Connection(asyncio.Protocol):
             if self.phase is Phase.HEAD:
                 self.refuse(RequestTimeout())
             elif self.phase is Phase.CALL and self._body is not None:
-                self._break_body(RequestTimeout())
+                self._break_body(self._body, RequestTimeout())
             else:
                 self._close()
 
@@ -226,7 +226,7 @@ class Connection(asyncio.Protocol):
         try:
             rest = gate.take(data, pieces)
         except RequestMalformed as refusal:
-            self._break_body(refusal)
+            self._break_body(body, refusal)
             return
         if rest is not None:
             self._gate = None
@@ -238,13 +238,12 @@ class Connection(asyncio.Protocol):
         elif body.held_bytes > self._service.settings.buffer_bytes_max:
             self._pause()
 
-    def _break_body(self, refusal: Refusal) -> None:
+    def _break_body(self, body: ClientBody, refusal: Refusal) -> None:
         """The body cannot be read to its end: tell who reads it, and keep the connection no
         longer."""
         self._gate = None
         self._keep = False
-        if self._body is not None:
-            self._body.fail(refusal)
+        body.fail(refusal)
 
     def _gone(self) -> bool:
         return self._eof or self._lost or self._transport.is_closing()
@@ -258,10 +257,8 @@ class Connection(asyncio.Protocol):
             while current is not None:
                 response = await self._answer(current)
                 close = self._decide_close(response)
-                if await self.out.send(current, response, close=close):
-                    current = self._turn()
-                else:
-                    current = None
+                await self.out.send(current, response, close=close)
+                current = self._turn()
         except Exception:
             _log.exception("an answer could not be written")
             self.abort()

@@ -64,14 +64,16 @@ class Outflow:
     def start_deadline(self) -> None:
         self.write_by_s = self._service.loop.time() + self._service.settings.write_timeout_s
 
-    async def send(self, request: Request, response: Response, *, close: bool) -> bool:
-        """The whole answer. False: it did not go out whole, and the socket is closed.
+    async def send(self, request: Request, response: Response, *, close: bool) -> None:
+        """The whole answer; where it could not go out whole, the socket is closed.
         close: say that no further request is read."""
-        is_head = request.method == "HEAD"
         if response.stream is None:
-            return await self._send_whole(response, is_head=is_head, close=close)
+            self.write_whole(response, is_head=request.method == "HEAD", close=close)
+            if self._paused:
+                await self._wait_drained()
+            return
         try:
-            return await self._send_stream(response, response.stream, request, close=close)
+            await self._send_stream(response, response.stream, request, close=close)
         finally:
             aclose = getattr(response.stream, "aclose", None)
             if aclose is not None:
@@ -89,22 +91,16 @@ class Outflow:
         else:
             self._transport.writelines((head, body))
 
-    async def _send_whole(self, response: Response, *, is_head: bool, close: bool) -> bool:
-        self.write_whole(response, is_head=is_head, close=close)
-        if self._paused:
-            await self._wait_drained()
-        return not self._transport.is_closing()
-
     async def _send_stream(
         self, response: Response, stream: AsyncIterator[bytes], request: Request, *, close: bool
-    ) -> bool:
+    ) -> None:
         if self._transport.is_closing():
-            return False
+            return
         is_bare = request.method == "HEAD" or response.status in BODILESS
         chunked = response.length is None and request.is_http_11 and not is_bare
         self._transport.write(self._head(response, response.length, chunked=chunked, close=close))
         if is_bare:
-            return True
+            return
         try:
             if chunked:
                 await self._pass_chunks(stream)
@@ -113,7 +109,6 @@ class Outflow:
         except Exception as exc:
             _log.warning("an answer to %s broke off: %r", request.path, exc)
             self._break_off(reset=not chunked and response.length is None)
-        return not self._transport.is_closing()
 
     async def _pass_chunks(self, stream: AsyncIterator[bytes]) -> None:
         transport = self._transport

@@ -1,9 +1,9 @@
 """What a client's socket can be doing, what may follow what, and how its end is kept polite.
 
-    IDLE -> HEAD -> CALL -> IDLE …       a kept connection; HEAD only if a head comes in parts
-                    CALL -> REST -> IDLE   the small rest of a body is read away after the answer
-    any  -> LINGER -> CLOSED               the last answer is out, the client may still be sending
-    any  -> CLOSED                         nothing is under way, or the client is gone
+IDLE -> HEAD -> CALL -> IDLE …       a kept connection; HEAD only if a head comes in parts
+                CALL -> REST -> IDLE   the small rest of a body is read away after the answer
+any  -> LINGER -> CLOSED               the last answer is out, the client may still be sending
+any  -> CLOSED                         nothing is under way, or the client is gone
 """
 
 from __future__ import annotations

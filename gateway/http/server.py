@@ -147,8 +147,8 @@ class Server:
 
     def _resume_accepting(self) -> None:
         self._resume_timer = None
-        if self._listener is not None:
-            self._service.loop.add_reader(self._listener.fileno(), self._accept)
+        assert self._listener is not None  # stopping cancels the timer
+        self._service.loop.add_reader(self._listener.fileno(), self._accept)
 
     def _admit(self, sock: socket.socket, peer: str) -> None:
         sock.setblocking(False)

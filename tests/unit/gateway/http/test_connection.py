@@ -13,6 +13,7 @@ import pytest
 from gateway.errors import BodyTooLarge, KeyMissing, RequestTimeout
 from gateway.http.message import ClientGone, Request, Response
 from gateway.http.phases import DISCARD_BYTES_MAX, LINGER_BYTES_MAX
+from tests.unit.gateway.http.loopback import House
 
 GET = b"GET /%d HTTP/1.1\r\nHost: x\r\n\r\n"
 HOST = b"Host: x\r\n"
@@ -28,7 +29,7 @@ async def ignore_body(request: Request) -> Response:
     return Response(200, [], b"unread")
 
 
-async def test_requests_follow_each_other_on_one_connection(house) -> None:
+async def test_requests_follow_each_other_on_one_connection(house: House) -> None:
     client = await house.meet()
     for number in range(3):
         reply = await client.ask(GET % number)
@@ -36,7 +37,7 @@ async def test_requests_follow_each_other_on_one_connection(house) -> None:
         assert set(reply.headers) == {"date", "content-length"}
 
 
-async def test_pipelined_requests_are_answered_in_order_one_at_a_time(house) -> None:
+async def test_pipelined_requests_are_answered_in_order_one_at_a_time(house: House) -> None:
     running = 0
 
     async def slow(request: Request) -> Response:
@@ -53,7 +54,7 @@ async def test_pipelined_requests_are_answered_in_order_one_at_a_time(house) -> 
     assert bodies == [b"/1", b"/pbody", b"/2", b"/3"]
 
 
-async def test_bytes_behind_a_running_call_wait_within_bounds(house) -> None:
+async def test_bytes_behind_a_running_call_wait_within_bounds(house: House) -> None:
     go_on = asyncio.Event()
 
     async def wait(request: Request) -> Response:
@@ -61,17 +62,17 @@ async def test_bytes_behind_a_running_call_wait_within_bounds(house) -> None:
         return Response(200, [], request.path.encode())
 
     client = await house.meet(wait)
+    wide = b"GET /1 HTTP/1.1\r\nHost: x\r\nA: %s\r\n\r\n" % (b"b" * 12_000)
     client.send(GET % 0)
-    client.send(GET % 1 * 4000)
     while client.writer.transport.get_write_buffer_size() == 0:
-        client.send(GET % 1 * 4000)
+        client.send(wide * 16)
         await asyncio.sleep(0)
     go_on.set()
     for number in (0, 1, 1, 1):
         assert (await client.reply()).body == b"/%d" % number
 
 
-async def test_a_head_may_come_byte_by_byte(house) -> None:
+async def test_a_head_may_come_byte_by_byte(house: House) -> None:
     client = await house.meet()
     for byte in post(b"abc"):
         client.send(bytes((byte,)))
@@ -79,7 +80,7 @@ async def test_a_head_may_come_byte_by_byte(house) -> None:
     assert (await client.reply()).body == b"POST /p abc"
 
 
-async def test_a_request_says_what_was_sent(house) -> None:
+async def test_a_request_says_what_was_sent(house: House) -> None:
     seen: list[Request] = []
 
     async def look(request: Request) -> Response:
@@ -97,7 +98,7 @@ async def test_a_request_says_what_was_sent(house) -> None:
     assert request.is_http_11
 
 
-async def test_chunked_bodies_come_in(house) -> None:
+async def test_chunked_bodies_come_in(house: House) -> None:
     client = await house.meet()
     client.send(b"POST /c HTTP/1.1\r\n" + HOST + b"Transfer-Encoding: chunked\r\n\r\n3\r\nab")
     client.send(b"c\r\n2\r\nde\r\n0\r\n\r\n" + GET % 1)
@@ -105,7 +106,7 @@ async def test_chunked_bodies_come_in(house) -> None:
     assert (await client.reply()).body == b"GET /1 "
 
 
-async def test_long_bodies_are_read_as_they_come(house) -> None:
+async def test_long_bodies_are_read_as_they_come(house: House) -> None:
     size = 3_000_000
 
     async def count(request: Request) -> Response:
@@ -120,7 +121,7 @@ async def test_long_bodies_are_read_as_they_come(house) -> None:
     assert reply.body == b"%d" % size
 
 
-async def test_100_continue_is_sent_when_somebody_reads(house) -> None:
+async def test_100_continue_is_sent_when_somebody_reads(house: House) -> None:
     reading = asyncio.Event()
 
     async def decide(request: Request) -> Response:
@@ -138,7 +139,7 @@ async def test_100_continue_is_sent_when_somebody_reads(house) -> None:
     assert (await client.ask(GET % 1)).status == 200
 
 
-async def test_a_refused_client_keeps_its_body(house) -> None:
+async def test_a_refused_client_keeps_its_body(house: House) -> None:
     async def refuse(request: Request) -> Response:
         raise KeyMissing
 
@@ -148,12 +149,12 @@ async def test_a_refused_client_keeps_its_body(house) -> None:
     assert await client.at_end()
 
 
-async def test_a_body_that_came_unasked_is_not_invited(house) -> None:
+async def test_a_body_that_came_unasked_is_not_invited(house: House) -> None:
     client = await house.meet()
     assert (await client.ask(post(b"abc", b"Expect: 100-continue"))).body == b"POST /p abc"
 
 
-async def test_head_has_the_length_and_not_the_body(house) -> None:
+async def test_head_has_the_length_and_not_the_body(house: House) -> None:
     async def answer(request: Request) -> Response:
         return Response(200, [], b"abc")
 
@@ -163,21 +164,21 @@ async def test_head_has_the_length_and_not_the_body(house) -> None:
     assert (await client.ask(GET % 1)).body == b"abc"
 
 
-async def test_http_10_is_answered_and_closed(house) -> None:
+async def test_http_10_is_answered_and_closed(house: House) -> None:
     client = await house.meet()
     reply = await client.ask(b"GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n" + GET % 1)
     assert (reply.status, reply.headers["connection"]) == (200, "close")
     assert await client.at_end()
 
 
-async def test_connection_close_is_the_end(house) -> None:
+async def test_connection_close_is_the_end(house: House) -> None:
     client = await house.meet()
     reply = await client.ask(b"GET /1 HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
     assert (reply.body, reply.headers["connection"]) == (b"GET /1 ", "close")
     assert await client.at_end()
 
 
-async def test_a_handler_can_end_the_connection(house) -> None:
+async def test_a_handler_can_end_the_connection(house: House) -> None:
     async def last(request: Request) -> Response:
         return Response(200, [], b"bye", close=True)
 
@@ -198,7 +199,7 @@ async def test_a_handler_can_end_the_connection(house) -> None:
     ],
 )
 async def test_refused_framing_is_answered_closed_and_nothing_behind_it_read(
-    house, raw: bytes, status: int
+    house: House, raw: bytes, status: int
 ) -> None:
     async def never(request: Request) -> Response:
         raise AssertionError(request.path)
@@ -209,7 +210,7 @@ async def test_refused_framing_is_answered_closed_and_nothing_behind_it_read(
     assert await client.at_end()
 
 
-async def test_a_refusal_behind_an_answer(house) -> None:
+async def test_a_refusal_behind_an_answer(house: House) -> None:
     client = await house.meet()
     client.send(GET % 1 + b"BAD\r\n\r\n")
     assert (await client.reply()).status == 200
@@ -217,7 +218,7 @@ async def test_a_refusal_behind_an_answer(house) -> None:
     assert await client.at_end()
 
 
-async def test_bad_chunks_reach_the_reader_and_end_the_connection(house) -> None:
+async def test_bad_chunks_reach_the_reader_and_end_the_connection(house: House) -> None:
     client = await house.meet()
     client.send(b"POST / HTTP/1.1\r\n" + HOST + b"Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n")
     reply = await client.ask(b"2;x\r\nde\r\n" + GET % 1)
@@ -225,7 +226,7 @@ async def test_bad_chunks_reach_the_reader_and_end_the_connection(house) -> None
     assert await client.at_end()
 
 
-async def test_a_body_too_large_is_refused_and_the_answer_arrives(house) -> None:
+async def test_a_body_too_large_is_refused_and_the_answer_arrives(house: House) -> None:
     async def small(request: Request) -> Response:
         return Response(200, [], await request.body.read_all(1000))
 
@@ -236,7 +237,7 @@ async def test_a_body_too_large_is_refused_and_the_answer_arrives(house) -> None
     assert await client.at_end()
 
 
-async def test_the_small_rest_of_a_body_is_read_away(house) -> None:
+async def test_the_small_rest_of_a_body_is_read_away(house: House) -> None:
     client = await house.meet(ignore_body)
     reply = await client.ask(post(b"", length=DISCARD_BYTES_MAX))
     assert "connection" not in reply.headers
@@ -253,7 +254,9 @@ async def test_the_small_rest_of_a_body_is_read_away(house) -> None:
         b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n1\r\n",
     ],
 )
-async def test_a_long_or_unknown_rest_ends_the_connection_politely(house, raw: bytes) -> None:
+async def test_a_long_or_unknown_rest_ends_the_connection_politely(
+    house: House, raw: bytes
+) -> None:
     client = await house.meet(ignore_body)
     reply = await client.ask(raw)
     assert reply.headers["connection"] == "close"
@@ -261,7 +264,7 @@ async def test_a_long_or_unknown_rest_ends_the_connection_politely(house, raw: b
     assert await client.at_end()
 
 
-async def test_lingering_has_a_bound(house) -> None:
+async def test_lingering_has_a_bound(house: House) -> None:
     server = house.serve(ignore_body)
     client = await house.connect(server)
     assert (await client.ask(post(b"", length=1 << 30))).status == 200
@@ -272,7 +275,7 @@ async def test_lingering_has_a_bound(house) -> None:
 
 
 async def test_a_broken_handler_is_our_fault_and_keeps_the_connection(
-    house, caplog: pytest.LogCaptureFixture
+    house: House, caplog: pytest.LogCaptureFixture
 ) -> None:
     async def broken(request: Request) -> Response:
         raise ZeroDivisionError
@@ -285,7 +288,7 @@ async def test_a_broken_handler_is_our_fault_and_keeps_the_connection(
 
 
 async def test_an_answer_that_cannot_be_written_is_a_close(
-    house, caplog: pytest.LogCaptureFixture
+    house: House, caplog: pytest.LogCaptureFixture
 ) -> None:
     async def split(request: Request) -> Response:
         return Response(200, [(b"a", b"b\r\nc: d")], b"")
@@ -296,7 +299,7 @@ async def test_an_answer_that_cannot_be_written_is_a_close(
         assert await client.at_end()
 
 
-async def test_who_hangs_up_cancels_no_handler(house) -> None:
+async def test_who_hangs_up_cancels_no_handler(house: House) -> None:
     started, go_on, ended = asyncio.Event(), asyncio.Event(), asyncio.Event()
     gone: list[bool] = []
 
@@ -324,7 +327,7 @@ async def test_who_hangs_up_cancels_no_handler(house) -> None:
     assert await server.drain(1.0)
 
 
-async def test_half_a_close_still_gets_its_answers(house) -> None:
+async def test_half_a_close_still_gets_its_answers(house: House) -> None:
     client = await house.meet()
     client.send(GET % 1 + GET % 2)
     client.writer.write_eof()
@@ -333,9 +336,49 @@ async def test_half_a_close_still_gets_its_answers(house) -> None:
     assert await client.at_end()
 
 
+async def test_an_answer_reaches_a_client_that_sends_no_more(house: House) -> None:
+    go_on, started = asyncio.Event(), asyncio.Event()
+    gone: list[bool] = []
+
+    async def wait(request: Request) -> Response:
+        started.set()
+        await go_on.wait()
+        gone.append(request.gone())
+        return Response(200, [], b"late")
+
+    client = await house.meet(wait)
+    client.send(GET % 1)
+    client.writer.write_eof()
+    await started.wait()
+    await asyncio.sleep(0)
+    go_on.set()
+    assert (await client.reply()).body == b"late"
+    assert len(gone) == 1
+    assert await client.at_end()
+
+
+async def test_a_reader_of_a_vanished_client_is_not_answered(house: House) -> None:
+    ended, started = asyncio.Event(), asyncio.Event()
+
+    async def read(request: Request) -> Response:
+        started.set()
+        try:
+            return Response(200, [], await request.body.read_all(100))
+        finally:
+            ended.set()
+
+    server = house.serve(read)
+    client = await house.connect(server)
+    client.send(post(b"", length=9))
+    await started.wait()
+    client.writer.transport.abort()
+    await ended.wait()
+    assert await server.drain(1.0)
+
+
 @pytest.mark.parametrize("raw", [b"", b"GET / HT"])
 async def test_a_client_that_leaves_before_its_head_is_whole_gets_nothing(
-    house, raw: bytes
+    house: House, raw: bytes
 ) -> None:
     client = await house.meet()
     client.send(raw)
@@ -344,7 +387,7 @@ async def test_a_client_that_leaves_before_its_head_is_whole_gets_nothing(
 
 
 @pytest.mark.parametrize("framing", [b"Content-Length: 9", b"Transfer-Encoding: chunked"])
-async def test_half_a_body_is_no_body(house, framing: bytes) -> None:
+async def test_half_a_body_is_no_body(house: House, framing: bytes) -> None:
     failures: list[type[Exception]] = []
 
     async def read(request: Request) -> Response:
@@ -362,7 +405,7 @@ async def test_half_a_body_is_no_body(house, framing: bytes) -> None:
     assert await client.at_end()
 
 
-async def test_an_unread_half_body_ends_with_its_client(house) -> None:
+async def test_an_unread_half_body_ends_with_its_client(house: House) -> None:
     server = house.serve(ignore_body)
     client = await house.connect(server)
     assert (await client.ask(post(b"ab", length=9))).status == 200
@@ -370,14 +413,14 @@ async def test_an_unread_half_body_ends_with_its_client(house) -> None:
     assert await client.at_end()
 
 
-async def test_a_slow_head_is_408(house) -> None:
+async def test_a_slow_head_is_408(house: House) -> None:
     client = await house.meet(head_timeout_s=0.02)
     reply = await client.ask(b"GET / HTTP/1.1\r\nHos")
     assert (reply.status, reply.headers["x-code"]) == (408, RequestTimeout.code)
     assert await client.at_end()
 
 
-async def test_a_head_that_drips_is_late_all_the_same(house) -> None:
+async def test_a_head_that_drips_is_late_all_the_same(house: House) -> None:
     client = await house.meet(head_timeout_s=0.02)
     answered = asyncio.ensure_future(client.reply())
     while not answered.done():
@@ -386,14 +429,14 @@ async def test_a_head_that_drips_is_late_all_the_same(house) -> None:
     assert (await answered).status == 408
 
 
-async def test_a_slow_body_is_408(house) -> None:
+async def test_a_slow_body_is_408(house: House) -> None:
     client = await house.meet(body_timeout_s=0.02)
     reply = await client.ask(post(b"ab", length=9))
     assert (reply.status, reply.headers["connection"]) == (408, "close")
     assert await client.at_end()
 
 
-async def test_a_streamed_body_may_take_longer_if_it_makes_its_rate(house) -> None:
+async def test_a_streamed_body_may_take_longer_if_it_makes_its_rate(house: House) -> None:
     """100 bytes at 1,000 a second are good for 0.1 s beyond any shorter timeout."""
     reached = asyncio.Event()
 
@@ -413,14 +456,14 @@ async def test_a_streamed_body_may_take_longer_if_it_makes_its_rate(house) -> No
     assert (await client.ask(post(b"x" * 100, length=200))).body == b"100 1"
 
 
-async def test_an_idle_connection_is_closed(house) -> None:
+async def test_an_idle_connection_is_closed(house: House) -> None:
     client = await house.meet(idle_timeout_s=0.02)
     assert (await client.ask(GET % 1)).status == 200
     assert await client.at_end()
 
 
 async def test_a_rest_that_never_comes_is_not_waited_for_long(
-    house, monkeypatch: pytest.MonkeyPatch
+    house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("gateway.http.connection.LINGER_S", 0.01)
     client = await house.meet(ignore_body, idle_timeout_s=0.05)
@@ -428,7 +471,7 @@ async def test_a_rest_that_never_comes_is_not_waited_for_long(
     assert await client.at_end()
 
 
-async def test_a_client_that_takes_nothing_is_cut_off(house) -> None:
+async def test_a_client_that_takes_nothing_is_cut_off(house: House) -> None:
     closed = asyncio.Event()
 
     async def endless(request: Request) -> Response:
@@ -448,7 +491,7 @@ async def test_a_client_that_takes_nothing_is_cut_off(house) -> None:
     assert await server.drain(1.0)
 
 
-async def test_a_closed_connection_that_takes_nothing_is_cut_off(house) -> None:
+async def test_a_closed_connection_that_takes_nothing_is_cut_off(house: House) -> None:
     async def large(request: Request) -> Response:
         return Response(200, [], b"x" * 8_000_000, close=True)
 
@@ -459,7 +502,7 @@ async def test_a_closed_connection_that_takes_nothing_is_cut_off(house) -> None:
     assert await server.drain(5.0)
 
 
-async def test_a_slow_reader_slows_the_stream_and_memory_stays_bounded(house) -> None:
+async def test_a_slow_reader_slows_the_stream_and_memory_stays_bounded(house: House) -> None:
     """Pieces made and pieces taken never differ by more than the buffers hold."""
     made = 0
 
@@ -484,7 +527,7 @@ async def test_a_slow_reader_slows_the_stream_and_memory_stays_bounded(house) ->
     assert widest < 12_000_000
 
 
-async def test_a_slow_handler_slows_its_client(house) -> None:
+async def test_a_slow_handler_slows_its_client(house: House) -> None:
     go_on = asyncio.Event()
 
     async def wait(request: Request) -> Response:

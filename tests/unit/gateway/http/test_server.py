@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import resource
 import socket
+from collections.abc import AsyncIterator
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -13,6 +16,7 @@ from gateway.http import server as server_module
 from gateway.http.message import Request, Response
 from gateway.http.server import ListenFailed, Server
 from gateway.settings import ServerSettings
+from tests.unit.gateway.http.loopback import House
 
 GET = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
 
@@ -30,20 +34,22 @@ class Gate:
         return Response(200, [], b"done")
 
 
-async def test_a_port_in_use_is_one_line(house) -> None:
+async def test_a_port_in_use_is_one_line(house: House) -> None:
     host, port = house.serve().address
     with pytest.raises(ListenFailed) as caught:
         house.serve(listen=f"{host}:{port}")
     assert str(caught.value) == f"cannot listen on {host}:{port}: Address already in use"
 
 
-@pytest.mark.parametrize("listen", ["127.0.0.1", "127.0.0.1:http", "127.0.0.1:70000", "x.invalid:1"])
-async def test_an_address_that_is_none(house, listen: str) -> None:
+@pytest.mark.parametrize(
+    "listen", ["127.0.0.1", "127.0.0.1:http", "127.0.0.1:70000", "x.invalid:1"]
+)
+async def test_an_address_that_is_none(house: House, listen: str) -> None:
     with pytest.raises(ListenFailed, match="cannot listen on"):
         house.serve(listen=listen)
 
 
-async def test_ipv6_and_every_address(house) -> None:
+async def test_ipv6_and_every_address(house: House) -> None:
     for listen in ("[::1]:0", ":0"):
         server = house.serve(listen=listen)
         assert server.address[1] > 0
@@ -51,7 +57,7 @@ async def test_ipv6_and_every_address(house) -> None:
         assert (await client.ask(GET)).status == 200
 
 
-async def test_two_listeners_share_a_handler(house) -> None:
+async def test_two_listeners_share_a_handler(house: House) -> None:
     async def answer(request: Request) -> Response:
         return Response(200, [], b"same")
 
@@ -60,7 +66,7 @@ async def test_two_listeners_share_a_handler(house) -> None:
         assert (await client.ask(GET)).body == b"same"
 
 
-async def test_256_at_once_are_all_answered(house) -> None:
+async def test_256_at_once_are_all_answered(house: House) -> None:
     server = house.serve()
     clients = await asyncio.gather(*(house.connect(server) for _ in range(256)))
     replies = await asyncio.gather(*(client.ask(GET) for client in clients))
@@ -69,8 +75,9 @@ async def test_256_at_once_are_all_answered(house) -> None:
 
 
 @pytest.mark.parametrize("limit", ["connections_max", "connections_per_source_max"])
-async def test_beyond_the_limits_is_503_and_a_close(house, limit: str) -> None:
-    server = house.serve(**{limit: 1})
+async def test_beyond_the_limits_is_503_and_a_close(house: House, limit: str) -> None:
+    changes: dict[str, Any] = {limit: 1}
+    server = house.serve(**changes)
     first = await house.connect(server)
     assert (await first.ask(GET)).status == 200
     second = await house.connect(server)
@@ -79,13 +86,12 @@ async def test_beyond_the_limits_is_503_and_a_close(house, limit: str) -> None:
     assert await second.at_end()
     await first.close()
     await second.close()
-    while server.connections:
-        await asyncio.sleep(0)
+    await server._service.emptied.wait()
     assert (await (await house.connect(server)).ask(GET)).status == 200
 
 
 async def test_far_beyond_the_limits_is_just_a_close(
-    house, monkeypatch: pytest.MonkeyPatch
+    house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(server_module, "SHED_AT_ONCE_MAX", 0)
     server = house.serve(connections_max=1)
@@ -95,25 +101,30 @@ async def test_far_beyond_the_limits_is_just_a_close(
     assert await second.at_end()
 
 
-async def test_near_the_end_of_descriptors_is_503(house, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(server_module.resource, "getrlimit", lambda kind: (1, 1))
+async def test_near_the_end_of_descriptors_is_503(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(resource, "getrlimit", lambda kind: (1, 1))
     monkeypatch.setattr(server_module, "FDS_SHARE", 0.0)
     client = await house.meet()
     assert await client.at_end()
-    monkeypatch.setattr(server_module.resource, "getrlimit", lambda kind: (100_000, 100_000))
+    monkeypatch.setattr(resource, "getrlimit", lambda kind: (100_000, 100_000))
     client = await house.meet()
     assert (await client.ask(GET)).status == 503
 
 
 class Exhausted:
-    """A listening socket whose accept fails as it is told to."""
+    """A listening socket whose accept fails as it is told to. `failed` is set when it has."""
 
-    def __init__(self, real: socket.socket, *failures: int) -> None:
-        self._real = real
+    def __init__(self, server: Server, *failures: int) -> None:
+        assert server._listener is not None
+        self._real = server._listener
         self._failures = list(failures)
+        self.failed = asyncio.Event()
 
     def accept(self) -> tuple[socket.socket, tuple[str, int]]:
         if self._failures:
+            self.failed.set()
             raise OSError(self._failures.pop(0), "accept failed")
         return self._real.accept()
 
@@ -125,34 +136,29 @@ class Exhausted:
     "failures", [(errno.EMFILE,), (errno.ECONNABORTED, errno.EPERM), (errno.ENFILE, errno.ENOMEM)]
 )
 async def test_accepting_goes_on_after_failures(
-    house, monkeypatch: pytest.MonkeyPatch, failures: tuple[int, ...]
+    house: House, monkeypatch: pytest.MonkeyPatch, failures: tuple[int, ...]
 ) -> None:
     monkeypatch.setattr(server_module, "ACCEPT_PAUSE_S", 0.005)
     server = house.serve()
-    server._listener = Exhausted(server._listener, *failures)
+    server._listener = Exhausted(server, *failures)  # type: ignore[assignment]
     client = await house.connect(server)
     assert (await client.ask(GET)).status == 200
 
 
-async def test_closing_while_accepting_is_paused(house) -> None:
-    accepted = asyncio.Event()
+async def test_closing_while_accepting_is_paused(house: House) -> None:
     server = house.serve()
-    server._listener = Exhausted(server._listener, errno.EMFILE)
-    real_pause = server._service.loop.call_later
-
+    exhausted = Exhausted(server, errno.EMFILE)
+    server._listener = exhausted  # type: ignore[assignment]
     client = await house.connect(server)
-    while server._resume_timer is None:
-        await asyncio.sleep(0)
-    assert real_pause is not None
+    await exhausted.failed.wait()
     await server.close()
     assert server._resume_timer is None
-    accepted.set()
     with pytest.raises(ConnectionResetError):
         await client.ask(GET)
 
 
 async def test_a_wake_accepts_no_more_than_its_share(
-    house, monkeypatch: pytest.MonkeyPatch
+    house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(server_module, "ACCEPTS_PER_WAKE", 2)
     server = house.serve()
@@ -162,11 +168,13 @@ async def test_a_wake_accepts_no_more_than_its_share(
 
 
 async def test_a_socket_that_cannot_be_taken_is_let_go(
-    house, monkeypatch: pytest.MonkeyPatch
+    house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     server = house.serve()
 
     class Loop:
+        time = server._service.loop.time
+
         async def connect_accepted_socket(self, factory: object, sock: socket.socket) -> None:
             raise OSError(errno.ENOTCONN, "gone")
 
@@ -180,18 +188,19 @@ async def test_a_socket_that_cannot_be_taken_is_let_go(
     monkeypatch.undo()
 
 
-async def test_drain_closes_the_idle_and_lets_the_busy_finish(house) -> None:
+async def test_drain_closes_the_idle_and_lets_the_busy_finish(house: House) -> None:
     gate = Gate()
     server = house.serve(gate)
     idle, busy, half = [await house.connect(server) for _ in range(3)]
     busy.send(GET)
     half.send(GET[:-2])
     await gate.started.wait()
+    address = server.address
     drained = asyncio.ensure_future(server.drain(5.0))
     assert await idle.at_end()
     assert not drained.done()
-    with pytest.raises(OSError):
-        await house.connect(server)
+    with pytest.raises(ConnectionRefusedError):
+        await asyncio.open_connection(*address)
     half.send(b"\r\n")
     gate.go_on.set()
     for client in (busy, half):
@@ -201,7 +210,7 @@ async def test_drain_closes_the_idle_and_lets_the_busy_finish(house) -> None:
     assert await drained
 
 
-async def test_a_drain_that_takes_too_long_says_so(house) -> None:
+async def test_a_drain_that_takes_too_long_says_so(house: House) -> None:
     gate = Gate()
     server = house.serve(gate)
     client = await house.connect(server)
@@ -213,7 +222,7 @@ async def test_a_drain_that_takes_too_long_says_so(house) -> None:
     assert await server.drain(1.0)
 
 
-async def test_drain_waits_for_handlers_whose_client_is_gone(house) -> None:
+async def test_drain_waits_for_handlers_whose_client_is_gone(house: House) -> None:
     gate = Gate()
     server = house.serve(gate)
     client = await house.connect(server)
@@ -227,11 +236,11 @@ async def test_drain_waits_for_handlers_whose_client_is_gone(house) -> None:
     assert await drained
 
 
-async def test_a_stream_that_ends_during_a_drain_is_the_last_answer(house) -> None:
+async def test_a_stream_that_ends_during_a_drain_is_the_last_answer(house: House) -> None:
     go_on = asyncio.Event()
 
     async def stream(request: Request) -> Response:
-        async def pieces():
+        async def pieces() -> AsyncIterator[bytes]:
             yield b"a"
             await go_on.wait()
             yield b"b"
@@ -249,7 +258,7 @@ async def test_a_stream_that_ends_during_a_drain_is_the_last_answer(house) -> No
     assert await drained
 
 
-async def test_who_arrives_during_a_drain_is_let_go(house) -> None:
+async def test_who_arrives_during_a_drain_is_let_go(house: House) -> None:
     server = house.serve()
     ours, theirs = socket.socketpair()
     ours.setblocking(False)
@@ -261,7 +270,9 @@ async def test_who_arrives_during_a_drain_is_let_go(house) -> None:
     theirs.close()
 
 
-async def test_close_is_now_and_twice_is_no_harm(house, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_close_is_now_and_twice_is_no_harm(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(server_module, "CLOSE_WAIT_S", 0.01)
     gate = Gate()
     server = house.serve(gate)
