@@ -83,6 +83,11 @@ def redact(text: str) -> str:
     return _SECRET_FORMS.sub(HIDDEN, text)
 
 
+def escape(text: str) -> str:
+    """Text that moves no cursor and ends no line."""
+    return text.translate(_UNSAFE)
+
+
 def facts_of(record: logging.LogRecord) -> dict[str, Any]:
     """What `extra` gave."""
     return {name: value for name, value in record.__dict__.items() if name not in _STANDARD}
@@ -101,7 +106,7 @@ class JsonLines(logging.Formatter):
         if record.exc_info:
             line["traceback"] = self.formatException(record.exc_info)
         written = orjson.dumps(line, default=str, option=orjson.OPT_NON_STR_KEYS).decode()
-        return redact(written.translate(_UNSAFE))
+        return redact(escape(written))
 
 
 class TextLines(logging.Formatter):
@@ -110,12 +115,10 @@ class TextLines(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         moment = time.strftime("%H:%M:%S", time.localtime(record.created))
         facts = "".join(f"  {name}={value}" for name, value in facts_of(record).items())
-        line = f"{moment} {record.levelname.lower():<8} {record.getMessage()}{facts}".translate(
-            _UNSAFE
-        )
+        line = escape(f"{moment} {record.levelname.lower():<8} {record.getMessage()}{facts}")
         if record.exc_info:
             trace = self.formatException(record.exc_info).splitlines()
-            line += "".join("\n    " + entry.translate(_UNSAFE) for entry in trace)
+            line += "".join("\n    " + escape(entry) for entry in trace)
         return redact(line)
 
 

@@ -1,0 +1,104 @@
+"""`keybrake issuers …`: keys that may only make vault keys, inside a template. What a scenario
+holds."""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any
+
+from gateway.run.commands import api, keys, show
+
+COLUMNS = (
+    "id", "name", "daily_usd_cap", "spent_usd", "held_usd", "remaining_usd", "status", "created_at",
+    "revoked_at",
+)  # fmt: skip
+
+EXAMPLES = """examples:
+  keybrake issuers create --name billing --cap 2000 --key-cap 500 --allow 'POST /v1/payment_intents'
+  keybrake issuers create --body issuer.json
+  keybrake issuers revoke iss_… --keep-keys
+"""
+
+
+def add(groups: Any) -> None:
+    group = groups.add_parser(
+        "issuers",
+        help="issuer keys: create, list, show, revoke",
+        description=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    commands = group.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    making = commands.add_parser("create", help="make an issuer; its secret is shown once")
+    making.add_argument("--name", help="for people")
+    making.add_argument("--cap", metavar="USD", help="at most this much a day, over all its keys")
+    making.add_argument("--key-cap", metavar="USD", help="at most this much a day for one key")
+    making.add_argument("--vendor", action="append", help="its keys may be for (default stripe)")
+    making.add_argument(
+        "--allow", action="append", metavar="'METHOD /path'", help="its keys may call"
+    )
+    making.add_argument(
+        "--expires", metavar="24h", default="24h", help="its keys live at most so long"
+    )
+    making.add_argument("--keys-per-hour", type=int, metavar="N")
+    making.add_argument(
+        "--body", metavar="FILE", help="the whole request as JSON instead; - is stdin"
+    )
+    listing = commands.add_parser("list", help="newest first")
+    listing.add_argument("--limit", type=int, default=20, help="how many (default 20; 0: all)")
+    shown = commands.add_parser("show", help="one issuer, with what its keys spent")
+    revoking = commands.add_parser("revoke", help="end an issuer and its keys")
+    for parser in (shown, revoking):
+        parser.add_argument("id")
+    revoking.add_argument("--keep-keys", action="store_true", help="its keys live on")
+    keys.add_in_flight(revoking)
+    for parser, run in (
+        (making, run_create), (listing, run_list), (shown, run_show), (revoking, run_revoke),
+    ):  # fmt: skip
+        api.add_options(parser)
+        parser.set_defaults(run=run)
+
+
+def run_create(args: argparse.Namespace) -> int:
+    body = keys.read_body(args.body) if args.body else _body(args)
+    made = api.connect(args).post("/vault/issuers", body)
+    keys.show_made(made, args.json, "the issuer key is shown this once; only its hash is kept")
+    return 0
+
+
+def run_list(args: argparse.Namespace) -> int:
+    keys.show_list(args, "/vault/issuers", COLUMNS)
+    return 0
+
+
+def run_show(args: argparse.Namespace) -> int:
+    record = api.connect(args).get(f"/vault/issuers/{api.segment(args.id)}")
+    show.as_json(record) if args.json else show.as_record(record)
+    return 0
+
+
+def run_revoke(args: argparse.Namespace) -> int:
+    body = {"in_flight": keys.in_flight(args)}
+    if args.keep_keys:
+        body["keys"] = "keep"
+    answer = api.connect(args).post(f"/vault/issuers/{api.segment(args.id)}/revoke", body)
+    keys.show_revoked(answer, args)
+    return 0
+
+
+def _body(args: argparse.Namespace) -> dict[str, Any]:
+    if args.cap is None or not args.allow:
+        raise api.Misused(
+            "issuers create needs --cap USD and --allow 'METHOD /path' (or --body FILE)"
+        )
+    body = {
+        "name": args.name,
+        "daily_usd_cap": args.cap,
+        "keys_per_hour": args.keys_per_hour,
+        "template": {
+            "vendors": args.vendor or ["stripe"],
+            "allowed_endpoints": args.allow,
+            "daily_usd_cap_max": args.key_cap or args.cap,
+            "expires_in_max": args.expires,
+        },
+    }
+    return {name: value for name, value in body.items() if value is not None}

@@ -1,0 +1,122 @@
+"""Commands that look at this machine's files: settings, the books, the sandbox, the version."""
+
+from __future__ import annotations
+
+import argparse
+import importlib.metadata
+import os
+import sys
+from dataclasses import asdict, fields
+from pathlib import Path
+from typing import Any
+
+from gateway.run import config, sandbox
+from gateway.run.commands import api, show
+from gateway.settings import Settings
+from ledger import LedgerRefused, ShardReport, verify
+
+
+def add_config_option(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--config",
+        type=Path,
+        metavar="FILE",
+        help="settings (default: gateway.toml here, if there is one)",
+    )
+
+
+def settings_of(args: argparse.Namespace) -> Settings:
+    """Raises ConfigMistakes."""
+    return config.load(args.config, os.environ)
+
+
+def add(groups: Any) -> None:
+    _add_config(groups)
+    _add_ledger(groups)
+    openapi = groups.add_parser("openapi", help="the admin API's OpenAPI document, from a gateway")
+    api.add_options(openapi)
+    openapi.set_defaults(run=run_openapi)
+    standing_in = groups.add_parser("sandbox", help="a vendor's stand-in of our own, by itself")
+    standing_in.add_argument("vendor", choices=["stripe"])
+    standing_in.add_argument("--listen", default="127.0.0.1:8420", help="(default 127.0.0.1:8420)")
+    standing_in.add_argument(
+        "--secret", action="append", default=[], help="a key it accepts; repeat it"
+    )
+    standing_in.set_defaults(run=run_sandbox)
+    groups.add_parser("version", help="this version").set_defaults(run=run_version)
+
+
+def _add_config(groups: Any) -> None:
+    group = groups.add_parser("config", help="settings: check, show")
+    commands = group.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    checking = commands.add_parser(
+        "check", help="all mistakes at once; exit code 2 if there are any"
+    )
+    showing = commands.add_parser("show", help="what is in force, and where each value comes from")
+    for parser, run in ((checking, run_check), (showing, run_show)):
+        add_config_option(parser)
+        parser.set_defaults(run=run)
+    api.add_json(showing)
+
+
+def _add_ledger(groups: Any) -> None:
+    group = groups.add_parser("ledger", help="the books: verify")
+    commands = group.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    verifying = commands.add_parser(
+        "verify", help="prove that no entry was changed and that a replay gives the live books"
+    )
+    add_config_option(verifying)
+    api.add_json(verifying)
+    verifying.set_defaults(run=run_verify)
+
+
+def run_check(args: argparse.Namespace) -> int:
+    settings = settings_of(args)
+    for vendor in settings.vendors.values():
+        if vendor.sandbox:
+            show.say(f"{vendor.name}: no real credentials; calls would go to our own sandbox")
+    show.say("the settings are fine")
+    return 0
+
+
+def run_show(args: argparse.Namespace) -> int:
+    rows = [
+        {"name": row.name, "value": row.value, "origin": row.origin}
+        for row in config.show(settings_of(args))
+    ]
+    show.as_json(rows) if args.json else show.as_table(rows, ("name", "value", "origin"))
+    return 0
+
+
+def run_verify(args: argparse.Namespace) -> int:
+    try:
+        report = verify(settings_of(args).ledger)
+    except LedgerRefused as exc:
+        raise api.CommandFailed(str(exc)) from None
+    if args.json:
+        show.as_json({"ok": report.ok, **asdict(report)})
+    else:
+        rows = [asdict(shard) for shard in report.shards]
+        show.as_table(rows, [field.name for field in fields(ShardReport)])
+    show.say(
+        "the books are whole" if report.ok else f"THE BOOKS ARE NOT WHOLE: {report.first_error}"
+    )
+    return 0 if report.ok else 1
+
+
+def run_openapi(args: argparse.Namespace) -> int:
+    show.as_json(api.Api(args.url, "").get("/openapi.json"))
+    return 0
+
+
+def run_sandbox(args: argparse.Namespace) -> int:
+    """Becomes the stand-in: its output, its signals, its exit code."""
+    keys = [word for secret in args.secret for word in ("--secret", secret)]
+    sys.stdout.flush()
+    command = sandbox.command(args.vendor, "--listen", args.listen, *keys)
+    os.execv(command[0], command)
+
+
+def run_version(args: argparse.Namespace) -> int:
+    print(f"keybrake {importlib.metadata.version('keybrake')}")
+    return 0
