@@ -26,7 +26,6 @@ from vendors.money import ceil_div
 
 _DAY_US: Final = 86_400_000_000
 _SHIPPED: Final = Path(__file__).with_name("rates.json")
-_RATE_CHARS_MAX: Final = 60
 _RATE: Final = re.compile(r"([a-z]{3}) ([0-9]) ([1-9][0-9]{0,26})/([1-9][0-9]{0,26})", re.ASCII)
 _UNITS: Final = re.compile(r"[0-9]{1,12}(?:\.[0-9]{1,12})?", re.ASCII)
 _MARGIN: Final = re.compile(r"[0-9]{1,2}(?:\.[0-9]{1,3})?", re.ASCII)
@@ -73,8 +72,6 @@ class Rate:
 
 
 USD: Final = Rate("usd", 2, 10_000, 1)
-
-
 _EPOCH: Final = datetime.date(1970, 1, 1).toordinal()
 
 
@@ -82,7 +79,16 @@ class Rates:
     """The table as it stands on one day. Immutable but for a memory of the rates it has worked
     out."""
 
-    __slots__ = ("_made", "_today", "_usd_per_unit", "age_days", "age_max_days", "date", "stale")
+    __slots__ = (
+        "_latest",
+        "_made",
+        "_today",
+        "_usd_per_unit",
+        "age_days",
+        "age_max_days",
+        "date",
+        "stale",
+    )
 
     def __init__(
         self,
@@ -95,6 +101,7 @@ class Rates:
         None: nobody has told it yet, so the table counts as stale and age_days is None."""
         self._usd_per_unit = usd_per_unit
         self._made: dict[tuple[str, int], Rate] = {}
+        self._latest: Rates | None = None
         self._today = today
         self.date = date
         self.age_max_days = age_max_days
@@ -120,10 +127,13 @@ class Rates:
         return self.on(now_us // _DAY_US)
 
     def on(self, day: int) -> Rates:
-        """The table as it stands on this day (days since 1970-01-01 UTC)."""
+        """The table as it stands on this day (days since 1970-01-01 UTC); the last one is
+        remembered."""
         if day == self._today:
             return self
-        return Rates(self._usd_per_unit, self.date, self.age_max_days, day)
+        if self._latest is None or self._latest._today != day:
+            self._latest = Rates(self._usd_per_unit, self.date, self.age_max_days, day)
+        return self._latest
 
     def currencies(self) -> frozenset[str]:
         return frozenset(self._usd_per_unit) | {"usd"}
@@ -170,10 +180,7 @@ def _per_unit(path: Path, currency: str, units: Any, margin: Fraction) -> Fracti
 
 
 def _make_rate(currency: str, exponent: int, per_unit: Fraction) -> Rate:
-    """A fraction too long to be written down is rounded up to 12 decimals of a micro."""
+    """Units of at most 24 digits and a margin of at most 5 keep it within the 60 characters that a
+    hold has room for."""
     ratio = per_unit * 1_000_000 / 10**exponent
-    rate = Rate(currency, exponent, ratio.numerator, ratio.denominator)
-    if len(str(rate)) <= _RATE_CHARS_MAX:
-        return rate
-    up = ceil_div(ratio.numerator * 10**12, ratio.denominator)
-    return Rate(currency, exponent, up, 10**12)
+    return Rate(currency, exponent, ratio.numerator, ratio.denominator)

@@ -169,9 +169,10 @@ def _of_charge(quote: Quote, tree: Mapping[str, Any]) -> Verdict:
     if charge.captured and charge.status == "succeeded":
         moved = rate.to_micros(charge.captured_amount)
         return Verdict(End.SETTLED, moved, 0, charge.id, charge.id)
-    if not charge.captured and charge.refunded >= charge.amount > 0:
-        return Verdict(End.RELEASED, 0, 0, charge.id, charge.id)
-    return Verdict(End.STANDING, 0, rate.to_micros(charge.amount), charge.id, charge.id)
+    given_back = not charge.captured and charge.refunded >= charge.amount
+    standing = 0 if given_back else rate.to_micros(charge.amount)
+    end = End.STANDING if standing else End.RELEASED
+    return Verdict(end, 0, standing, charge.id, charge.id)
 
 
 def _refund(reading: Reading, quote: Quote, tree: Mapping[str, Any]) -> Verdict:

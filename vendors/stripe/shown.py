@@ -1,8 +1,9 @@
 """The largest amount that an answer shows: what an unpriced operation is booked at, at least.
 
-Every object of the answer is looked at, however deep. A figure is worth its amount in the currency
-of its own object, or of the nearest one around it, by the table as it is, stale or not: this only
-ever adds to a hold that was fixed beforehand. Without a currency that can be read it counts as USD.
+Every object of the answer is looked at, but for `metadata`, which is the caller's own text. A
+figure is worth its amount in the currency of its own object, or of the nearest one around it, by
+the table as it is, stale or not: this only ever adds to a hold that was fixed beforehand. Without a
+currency that can be read it counts as USD.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from typing import Any, Final
 from vendors.contract import Answer
 from vendors.rates import USD, CurrencyUnknown, Rate, Rates
 from vendors.stripe.currencies import EXPONENTS
-from vendors.stripe.things import Unclear, read_object
+from vendors.stripe.things import FIGURE_MAX, Unclear, read_object
 
 _FIGURES: Final = frozenset(
     {
@@ -22,7 +23,8 @@ _FIGURES: Final = frozenset(
     }
 )
 _DEPTH_MAX: Final = 20
-_FIGURE_MAX: Final = 10**15
+_MICROS_MAX: Final = 10**17
+"""What a unit amount times a quantity is cut at: the books keep 63 bits."""
 
 
 def shown_micros(answer: Answer, rates: Rates) -> int:
@@ -31,7 +33,8 @@ def shown_micros(answer: Answer, rates: Rates) -> int:
         tree = read_object(answer.body)
     except Unclear:
         return 0
-    return max((rate.to_micros(minor) for minor, rate in _figures(tree, rates, USD, 0)), default=0)
+    shown = (rate.to_micros(minor) for minor, rate in _figures(tree, rates, USD, 0))
+    return min(max(shown, default=0), _MICROS_MAX)
 
 
 def _figures(value: Any, rates: Rates, rate: Rate, depth: int) -> Iterator[tuple[int, Rate]]:
@@ -48,7 +51,9 @@ def _figures(value: Any, rates: Rates, rate: Rate, depth: int) -> Iterator[tuple
         if (minor := _minor(value[name])) is not None:
             yield minor, rate
     times = _minor(value.get("quantity"))
-    for member in value.values():
+    for name, member in value.items():
+        if name == "metadata":
+            continue
         for minor, its in _figures(member, rates, rate, depth + 1):
             yield minor * max(1, times or 1), its
 
@@ -65,6 +70,6 @@ def _rate_of(value: dict[str, Any], rates: Rates, around: Rate) -> Rate:
 
 def _minor(value: Any) -> int | None:
     """`/v2` writes an amount as `{"value": "1200", "currency": …}`, its numbers perhaps as text."""
-    if isinstance(value, str) and value.isascii() and value.isdecimal() and len(value) <= 15:
+    if isinstance(value, str) and value.isascii() and value.isdecimal() and len(value) <= 13:
         value = int(value)
-    return value if type(value) is int and 0 <= value < _FIGURE_MAX else None
+    return value if type(value) is int and 0 <= value < FIGURE_MAX else None

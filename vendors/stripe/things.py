@@ -11,8 +11,8 @@ from typing import Any, Final
 
 import orjson
 
-_FIGURE_MAX: Final = 10**15
-"""Stripe takes 12 digits; nothing true is longer than this."""
+FIGURE_MAX: Final = 10**13
+"""Stripe takes 12 digits; nothing true is longer. In micros of any currency it fits 63 bits."""
 
 
 class Unclear(Exception):
@@ -167,6 +167,6 @@ def _text(tree: Mapping[str, Any], name: str) -> str:
 
 def _figure(tree: Mapping[str, Any], name: str) -> int:
     value = tree.get(name)
-    if type(value) is not int or not 0 <= value < _FIGURE_MAX:
+    if type(value) is not int or not 0 <= value < FIGURE_MAX:
         raise Unclear(f"{name} is not a plausible amount")
     return value

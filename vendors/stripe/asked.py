@@ -1,0 +1,108 @@
+"""What a request says about money, and what a look-up says where the request does not.
+
+Amounts are 1 to 12 ASCII digits without a leading zero: everything else that some parser takes for
+a number (signs, spaces, `1e3`, `1_000`, full-width digits) is refused. A look-up's answer must be
+the object that was asked for, and readable; otherwise nobody can say what the call costs.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from vendors.contract import Answer, Lookup, Quote, Reading, Unpriced, Unreadable
+from vendors.money import show_minor
+from vendors.rates import Rates
+from vendors.stripe.currencies import EXPONENTS, check_multiple, known, rate_for
+from vendors.stripe.things import Charge, Intent, Unclear, read_charge, read_intent, read_object
+
+Fields = Mapping[str, str]
+
+_AMOUNT: Final = re.compile(r"[1-9][0-9]{0,11}", re.ASCII)
+_ID: Final = re.compile(r"[A-Za-z0-9_]{1,255}", re.ASCII)
+
+
+def stated(fields: Fields, rates: Rates, what: str) -> Quote:
+    """Amount and currency are in the request."""
+    amount = needed_amount(fields)
+    currency = fields.get("currency")
+    if currency is None:
+        raise Unreadable("currency", "missing")
+    currency = known("currency", currency)
+    check_multiple("amount", currency, amount)
+    rate = rate_for(currency, rates, None)
+    how = f"{what} {shown(amount, currency)}"
+    return Quote(rate.to_micros(amount), how, currency, amount, rate)
+
+
+def amount_of(fields: Fields, name: str) -> int | None:
+    """None: not given. Raises Unreadable for anything but 1 to 12 digits that begin with 1 to 9."""
+    text = fields.get(name)
+    if text is None:
+        return None
+    if _AMOUNT.fullmatch(text) is None:
+        raise Unreadable(name, "write a whole number above zero in the currency's smallest unit")
+    return int(text)
+
+
+def needed_amount(fields: Fields) -> int:
+    amount = amount_of(fields, "amount")
+    if amount is None:
+        raise Unreadable("amount", "missing")
+    return amount
+
+
+def check_asked(field: str, asked: int | None, currency: str) -> None:
+    if asked is not None:
+        check_multiple(field, currency, asked)
+
+
+def check_currency(fields: Fields, currency: str) -> None:
+    """Where a currency is only repeated, it must be the object's."""
+    code = fields.get("currency")
+    if code is not None and known("currency", code) != currency:
+        raise Unreadable("currency", "not the currency of what is stored at Stripe")
+
+
+def path_id(reading: Reading) -> str:
+    return checked_id("id", reading.operation.object_id or "")
+
+
+def checked_id(field: str, text: str) -> str:
+    """An id that can be put into the path of a lookup."""
+    if _ID.fullmatch(text) is None:
+        raise Unreadable(field, "not an id of Stripe's")
+    return text
+
+
+def shown(amount: int, currency: str) -> str:
+    return f"{show_minor(amount, EXPONENTS[currency])} {currency.upper()}"
+
+
+def found_intent(reading: Reading, found: Sequence[Answer]) -> Intent | Lookup:
+    intent_id = path_id(reading)
+    if not found:
+        return Lookup(f"/v1/payment_intents/{intent_id}", "the amount of the intent is at Stripe")
+    try:
+        intent = read_intent(read_object(found[0].body))
+    except Unclear as exc:
+        raise Unpriced(f"looking up {intent_id}: {exc}") from exc
+    check_found(intent.id, intent_id)
+    return intent
+
+
+def found_charge(charge_id: str, found: Sequence[Answer]) -> Charge | Lookup:
+    if not found:
+        return Lookup(f"/v1/charges/{charge_id}", "the amount of the charge is at Stripe")
+    try:
+        charge = read_charge(read_object(found[0].body))
+    except Unclear as exc:
+        raise Unpriced(f"looking up {charge_id}: {exc}") from exc
+    check_found(charge.id, charge_id)
+    return charge
+
+
+def check_found(found_id: str, asked_id: str) -> None:
+    if found_id != asked_id:
+        raise Unpriced(f"looking up {asked_id} found another object")

@@ -1,0 +1,95 @@
+"""What a refund can cost: money that goes back to a payer is money leaving, and counts.
+
+A refund names its charge, its payment intent (then it is of the latest charge), or a customer's
+cash balance; the legacy twins name the charge in their path. The currency is the charge's, so it is
+always looked up; an amount that is left out means all that is left. A refund of a charge that was
+never captured moves no money, but the answer does not tell it from one that does, so it counts like
+any other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from vendors.contract import Answer, Lookup, Quote, Reading, Unpriced, Unreadable
+from vendors.rates import Rate, Rates
+from vendors.stripe.asked import (
+    Fields,
+    amount_of,
+    check_asked,
+    check_currency,
+    check_found,
+    checked_id,
+    found_charge,
+    path_id,
+    shown,
+    stated,
+)
+from vendors.stripe.currencies import known, rate_for
+from vendors.stripe.things import Unclear, read_charge, read_intent, read_object
+
+
+def quote_refund(
+    reading: Reading, rates: Rates, found: Sequence[Answer], kept: Rate | None
+) -> Quote | Lookup:
+    """By charge, by intent (its latest charge), or out of a customer's cash balance."""
+    fields = reading.fields
+    charge_id, intent_id = fields.get("charge"), fields.get("payment_intent")
+    if charge_id and intent_id:
+        raise Unreadable("payment_intent", "name a charge or a payment intent, not both")
+    if charge_id:
+        return _refund_charge(fields, checked_id("charge", charge_id), rates, found)
+    if intent_id:
+        return _refund_intent(fields, checked_id("payment_intent", intent_id), rates, found)
+    if fields.get("origin") == "customer_balance":
+        return stated(fields, rates, "a refund from a customer's balance of")
+    raise Unreadable("charge", "missing: name the charge or the payment intent to refund")
+
+
+def quote_refund_by_path(
+    reading: Reading, rates: Rates, found: Sequence[Answer], kept: Rate | None
+) -> Quote | Lookup:
+    """The legacy twins, under the charge's path."""
+    for name in ("charge", "payment_intent"):
+        if name in reading.fields:
+            raise Unreadable(name, "the path names the charge already")
+    return _refund_charge(reading.fields, path_id(reading), rates, found)
+
+
+def _refund_charge(
+    fields: Fields, charge_id: str, rates: Rates, found: Sequence[Answer]
+) -> Quote | Lookup:
+    asked = amount_of(fields, "amount")
+    charge = found_charge(charge_id, found)
+    if isinstance(charge, Lookup):
+        return charge
+    return _back(fields, charge.currency, charge.refundable, asked, rates)
+
+
+def _refund_intent(
+    fields: Fields, intent_id: str, rates: Rates, found: Sequence[Answer]
+) -> Quote | Lookup:
+    asked = amount_of(fields, "amount")
+    if not found:
+        target = f"/v1/payment_intents/{intent_id}?expand%5B%5D=latest_charge"
+        return Lookup(target, "the currency of a refund, and what is left to refund, are at Stripe")
+    try:
+        tree = read_object(found[0].body)
+        intent = read_intent(tree)
+        latest = tree.get("latest_charge")
+        left = read_charge(latest).refundable if isinstance(latest, dict) else intent.received
+    except Unclear as exc:
+        raise Unpriced(f"looking up {intent_id}: {exc}") from exc
+    check_found(intent.id, intent_id)
+    return _back(fields, intent.currency, left, asked, rates)
+
+
+def _back(fields: Fields, currency: str, left: int, asked: int | None, rates: Rates) -> Quote:
+    """Money that goes back to a payer: what is asked for, or all that is left."""
+    currency = known("currency", currency)
+    check_currency(fields, currency)
+    check_asked("amount", asked, currency)
+    amount = left if asked is None else asked
+    rate = rate_for(currency, rates, None)
+    how = f"a refund of {shown(amount, currency)}{' (all that is left)' if asked is None else ''}"
+    return Quote(rate.to_micros(amount), how, currency, amount, rate)
