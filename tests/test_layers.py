@@ -38,7 +38,7 @@ LIBRARIES: Final = {
     ),
     "httpcore": ("gateway/call/upstream.py", "gateway/call/exchange.py", "gateway/call/stream.py"),
     "uvloop": ("gateway/run/app.py", "bench/"),
-    "sqlite3": ("ledger/", "gateway/run/commands/doctor.py"),
+    "sqlite3": ("ledger/",),
     "aiosqlite": ("ledger/history/", "ledger/history.py"),
     "aiohttp": ("bench/",),
 }

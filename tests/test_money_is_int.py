@@ -61,11 +61,11 @@ def times(tree: ast.AST) -> Iterator[int]:
     """The constants that are given to names of time: `STALL_S = 0.5`, `timeout_s: float = 0.5`,
     `wait(timeout_s=0.5)`, `self._due_s = 0.0`, `{"commit_seconds": 0.0}`."""
     for node in ast.walk(tree):
-        given: list[tuple[str, ast.AST]] = []
+        given: list[tuple[str, ast.expr]] = []
         match node:
             case ast.Assign(targets=[ast.Name(id=name) | ast.Attribute(attr=name)], value=value):
                 given = [(name, value)]
-            case ast.AnnAssign(target=ast.Name(id=name), value=ast.AST() as value):
+            case ast.AnnAssign(target=ast.Name(id=name), value=ast.expr() as value):
                 given = [(name, value)]
             case ast.keyword(arg=str() as name, value=value):
                 given = [(name, value)]

@@ -43,9 +43,7 @@ def banner(
         parts.append(f"charge 12 USD of a trial key's 500 a day (paste it):\n\n{line}")
     else:
         parts.append(f"make a vault key (paste it):\n\n{create_line(admin_url, admin_key)}")
-    parts.append(
-        f"next: README.md · {admin_url}/openapi.json · keybrake demo · keybrake --help · Ctrl-C ends"
-    )
+    parts.append(f"next: README.md · {admin_url}/openapi.json · keybrake demo · keybrake --help")
     return "\n" + "\n\n".join(parts) + "\n"
 
 

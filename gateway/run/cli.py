@@ -47,7 +47,7 @@ EXAMPLES = """examples:
 def main(argv: Sequence[str] | None = None) -> int:
     args = make_parser().parse_args(argv)
     try:
-        code: int = args.run(args)
+        code: int = args.handle(args)
         sys.stdout.flush()
     except ConfigMistakes as exc:
         return _told(str(exc), USAGE)
@@ -71,10 +71,10 @@ def make_parser() -> argparse.ArgumentParser:
     groups = parser.add_subparsers(dest="group", required=True, metavar="COMMAND")
     serving = groups.add_parser("serve", help="run the gateway in the foreground")
     local.add_config_option(serving)
-    serving.set_defaults(run=run_serve)
+    serving.set_defaults(handle=run_serve)
     groups.add_parser(
         "demo", help="a key with a 500 USD cap, charged until it brakes"
-    ).set_defaults(run=run_demo)
+    ).set_defaults(handle=run_demo)
     for group in (keys, issuers, runs, calls, local, doctor):
         group.add(groups)
     return parser
@@ -100,9 +100,9 @@ def run_serve(args: argparse.Namespace) -> int:
 
 
 def run_demo(args: argparse.Namespace) -> int:
-    from gateway.run import demo
+    from gateway.run.demo import run
 
-    return demo.run()
+    return run()
 
 
 def welcome(settings: Settings, ready: Ready) -> None:

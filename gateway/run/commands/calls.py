@@ -59,7 +59,7 @@ def add(groups: Any) -> None:
         for option, (_, text) in FILTERS.items():
             parser.add_argument(f"--{option}", help=text)
         api.add_options(parser)
-        parser.set_defaults(run=run)
+        parser.set_defaults(handle=run)
 
 
 def run_list(args: argparse.Namespace) -> int:

@@ -39,7 +39,7 @@ def add(groups: Any) -> None:
     parser = groups.add_parser("doctor", help="is this machine ready, and does the gateway answer?")
     local.add_config_option(parser)
     api.add_options(parser)
-    parser.set_defaults(run=run)
+    parser.set_defaults(handle=run)
 
 
 def run(args: argparse.Namespace) -> int:

@@ -55,7 +55,7 @@ def add(groups: Any) -> None:
         (making, run_create), (listing, run_list), (shown, run_show), (revoking, run_revoke),
     ):  # fmt: skip
         api.add_options(parser)
-        parser.set_defaults(run=run)
+        parser.set_defaults(handle=run)
 
 
 def run_create(args: argparse.Namespace) -> int:

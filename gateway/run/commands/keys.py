@@ -40,7 +40,7 @@ def add(groups: Any) -> None:
     add_in_flight(revoking)
     for parser, run in ((listing, run_list), (shown, run_show), (revoking, run_revoke)):
         api.add_options(parser)
-        parser.set_defaults(run=run)
+        parser.set_defaults(handle=run)
 
 
 def _add_create(commands: Any) -> None:
@@ -67,7 +67,7 @@ def _add_create(commands: Any) -> None:
         "--body", metavar="FILE", help="the whole request as JSON instead; - is stdin"
     )
     api.add_options(parser)
-    parser.set_defaults(run=run_create)
+    parser.set_defaults(handle=run_create)
 
 
 def run_create(args: argparse.Namespace) -> int:

@@ -35,15 +35,15 @@ def add(groups: Any) -> None:
     _add_ledger(groups)
     openapi = groups.add_parser("openapi", help="the admin API's OpenAPI document, from a gateway")
     api.add_options(openapi)
-    openapi.set_defaults(run=run_openapi)
+    openapi.set_defaults(handle=run_openapi)
     standing_in = groups.add_parser("sandbox", help="a vendor's stand-in of our own, by itself")
     standing_in.add_argument("vendor", choices=["stripe"])
     standing_in.add_argument("--listen", default="127.0.0.1:8420", help="(default 127.0.0.1:8420)")
     standing_in.add_argument(
         "--secret", action="append", default=[], help="a key it accepts; repeat it"
     )
-    standing_in.set_defaults(run=run_sandbox)
-    groups.add_parser("version", help="this version").set_defaults(run=run_version)
+    standing_in.set_defaults(handle=run_sandbox)
+    groups.add_parser("version", help="this version").set_defaults(handle=run_version)
 
 
 def _add_config(groups: Any) -> None:
@@ -55,7 +55,7 @@ def _add_config(groups: Any) -> None:
     showing = commands.add_parser("show", help="what is in force, and where each value comes from")
     for parser, run in ((checking, run_check), (showing, run_show)):
         add_config_option(parser)
-        parser.set_defaults(run=run)
+        parser.set_defaults(handle=run)
     api.add_json(showing)
 
 
@@ -67,7 +67,7 @@ def _add_ledger(groups: Any) -> None:
     )
     add_config_option(verifying)
     api.add_json(verifying)
-    verifying.set_defaults(run=run_verify)
+    verifying.set_defaults(handle=run_verify)
 
 
 def run_check(args: argparse.Namespace) -> int:

@@ -40,7 +40,7 @@ def add(groups: Any) -> None:
     keys.add_in_flight(revoking)
     for parser, run in ((listing, run_list), (shown, run_show), (revoking, run_revoke)):
         api.add_options(parser)
-        parser.set_defaults(run=run)
+        parser.set_defaults(handle=run)
 
 
 def run_list(args: argparse.Namespace) -> int:

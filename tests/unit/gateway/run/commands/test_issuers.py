@@ -1,0 +1,34 @@
+"""keybrake issuers …, as it is typed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from gateway.run import cli
+
+
+def test_an_issuer_is_made_from_options(gateway: Any) -> None:
+    gateway.will("POST", "/vault/issuers", {"id": "iss_1", "key": "kb_issuer_x"}, 201)
+    words = ["--cap", "2000", "--key-cap", "500", "--allow", "POST /v1/charges", "--name", "b"]
+    assert cli.main(["issuers", "create", *words]) == 0
+    assert gateway.asked[0][2] == {
+        "name": "b",
+        "daily_usd_cap": "2000",
+        "template": {
+            "vendors": ["stripe"],
+            "allowed_endpoints": ["POST /v1/charges"],
+            "daily_usd_cap_max": "500",
+            "expires_in_max": "24h",
+        },
+    }
+    assert cli.main(["issuers", "create", "--cap", "1"]) == 2
+
+
+def test_list_show_revoke(gateway: Any) -> None:
+    gateway.will("GET", "/vault/issuers?limit=100", {"data": [], "has_more": False})
+    gateway.will("GET", "/vault/issuers/iss_1", {"id": "iss_1"})
+    gateway.will("POST", "/vault/issuers/iss_1/revoke", {"revoked": 3})
+    assert cli.main(["issuers", "list", "--limit", "0"]) == 0
+    assert cli.main(["issuers", "show", "iss_1"]) == 0
+    assert cli.main(["issuers", "revoke", "iss_1", "--keep-keys"]) == 0
+    assert gateway.asked[-1][2] == {"in_flight": "finish", "keys": "keep"}

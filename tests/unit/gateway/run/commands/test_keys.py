@@ -1,0 +1,81 @@
+"""keybrake keys …, as it is typed."""
+
+from __future__ import annotations
+
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gateway.run import cli
+
+MADE = {"id": "vk_1", "key": "vault_key_x", "daily_usd_cap": "500.00"}
+CREATE = ["keys", "create", "--cap", "500", "--allow", "POST /v1/payment_intents"]
+
+
+def test_a_key_is_made_from_options(gateway: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    gateway.will("POST", "/vault/keys", MADE, 201)
+    assert cli.main([*CREATE, "--expires", "never", "--label", "a/1", "--shadow"]) == 0
+    assert gateway.asked[0][2] == {
+        "vendor": "stripe",
+        "daily_usd_cap": "500",
+        "allowed_endpoints": ["POST /v1/payment_intents"],
+        "agent_run_label": "a/1",
+        "mode": "shadow",
+        "expires_in": None,
+    }
+    out, err = capsys.readouterr()
+    assert "vault_key_x" in out
+    assert "shown this once" in err
+
+
+def test_json_is_all_there_is_on_stdout(gateway: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    gateway.will("POST", "/vault/keys", MADE, 201)
+    assert cli.main([*CREATE, "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) == MADE
+    assert "expires_in" not in gateway.asked[0][2]
+
+
+def test_a_key_is_made_from_a_body(
+    gateway: Any,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    gateway.will("POST", "/vault/keys", MADE, 201)
+    file = tmp_path / "body.json"
+    file.write_text('{"vendor": "stripe"}')
+    assert cli.main(["keys", "create", "--body", str(file)]) == 0
+    monkeypatch.setattr("sys.stdin", io.StringIO('{"vendor": "other"}'))
+    assert cli.main(["keys", "create", "--body", "-"]) == 0
+    assert [asked[2]["vendor"] for asked in gateway.asked] == ["stripe", "other"]
+    for text in ("[]", "{"):
+        file.write_text(text)
+        assert cli.main(["keys", "create", "--body", str(file)]) == 2
+    assert "--body" in capsys.readouterr().err
+
+
+def test_what_a_key_needs(gateway: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["keys", "create", "--cap", "1"]) == 2
+    assert "--allow" in capsys.readouterr().err
+    assert gateway.asked == []
+
+
+def test_list_show_revoke(gateway: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    gateway.will("GET", "/vault/keys?limit=20", {"data": [{"id": "vk_1"}], "has_more": False})
+    gateway.will("GET", "/vault/keys/vk_1", {"id": "vk_1", "spent_usd": "1.00"})
+    gateway.will("POST", "/vault/keys/vk_1/revoke", {"revoked": 1, "in_flight": 0, "aborted": 2})
+    assert cli.main(["keys", "list"]) == 0
+    assert cli.main(["keys", "show", "vk_1"]) == 0
+    assert cli.main(["keys", "revoke", "vk_1", "--abort"]) == 0
+    assert gateway.asked[-1][2] == {"in_flight": "abort"}
+    assert cli.main(["keys", "revoke", "vk_1", "--json"]) == 0
+    assert gateway.asked[-1][2] == {"in_flight": "finish"}
+    assert "aborted" in capsys.readouterr().out
+
+
+def test_an_id_cannot_become_another_path(gateway: Any) -> None:
+    assert cli.main(["keys", "show", "../runs?x=1"]) == 4
+    assert gateway.asked[0][1] == "/vault/keys/..%2Fruns%3Fx%3D1"

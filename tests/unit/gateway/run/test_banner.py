@@ -1,0 +1,40 @@
+"""What a person reads when the gateway is up."""
+
+from __future__ import annotations
+
+import json
+import shlex
+
+from gateway.run.banner import banner, charge_line, create_line
+from gateway.settings import Settings, VendorSettings
+
+SANDBOXED = Settings(vendors={"stripe": VendorSettings("stripe", "x", sandbox=True)})
+
+
+def words(line: str) -> list[str]:
+    """As a shell would read the pasted lines."""
+    return shlex.split(line.replace("\\\n", " "))
+
+
+def test_a_first_start_shows_the_key_once_and_a_line_to_paste() -> None:
+    text = banner(SANDBOXED, "127.0.0.1:8080", "kb_admin_x", "vault_key_x")
+    assert "kb_admin_x" in text
+    assert "Bearer vault_key_x" in text
+    assert "STRIPE SANDBOX" in text
+    assert "http://127.0.0.1:8080/openapi.json" in text
+
+
+def test_a_later_start_shows_no_key() -> None:
+    text = banner(Settings(), "127.0.0.1:8080", None, None, "127.0.0.1:9090")
+    assert "$KEYBRAKE_ADMIN_KEY" in text
+    assert "http://127.0.0.1:9090/vault/keys" in text
+    assert "SANDBOX" not in text
+
+
+def test_pasted_lines_are_whole() -> None:
+    charge = words(charge_line("http://h", "vault_key_x"))
+    assert charge[:3] == ["curl", "-i", "http://h/stripe/v1/payment_intents"]
+    assert json.loads(charge[-1]) == {"amount": 1200, "currency": "usd", "customer": "cus_1"}
+    create = words(create_line("http://h", "kb_admin_x"))
+    assert "Authorization: Bearer kb_admin_x" in create
+    assert json.loads(create[-1])["daily_usd_cap"] == 500
