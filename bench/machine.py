@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import platform
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
@@ -19,7 +20,7 @@ PROC: Final = Path("/proc")
 class Process:
     """A child pinned to one core. CPU and memory include all its threads and children."""
 
-    __slots__ = ("_popen", "name")
+    __slots__ = ("_log", "_popen", "name")
 
     def __init__(
         self,
@@ -32,14 +33,16 @@ class Process:
         cwd: Path | None = None,
     ) -> None:
         self.name = name
-        self._popen = subprocess.Popen(
-            pinned(command, core),
-            env={**os.environ, **(env or {})},
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=None if log is None else log.open("wb"),
-            cwd=cwd,
-        )
+        self._log = log
+        with contextlib.nullcontext() if log is None else log.open("wb") as stderr:
+            self._popen = subprocess.Popen(
+                pinned(command, core),
+                env={**os.environ, **(env or {})},
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=stderr,
+                cwd=cwd,
+            )
 
     @property
     def pid(self) -> int:
@@ -50,13 +53,18 @@ class Process:
         assert self._popen.stdout is not None
         line = self._popen.stdout.readline()
         if not line:
-            raise RuntimeError(f"{self.name} ended at once, exit code {self._popen.wait()}")
+            code = self._popen.wait()
+            raise RuntimeError(f"{self.name} ended at once, exit code {code}\n{self.last_words()}")
         answer: dict[str, Any] = json.loads(line)
         return answer
 
     def ended(self) -> int | None:
         """Its exit code; None while it runs."""
         return self._popen.poll()
+
+    def last_words(self) -> str:
+        """The end of what it wrote to stderr, for the one who reads why it failed."""
+        return "" if self._log is None else self._log.read_text(errors="replace")[-2_000:]
 
     def cpu_s(self) -> float:
         return sum(_cpu_ticks(pid) for pid in family(self.pid)) / TICKS_PER_SECOND
@@ -89,6 +97,18 @@ class Process:
 def pinned(command: Sequence[str], core: int | None) -> list[str]:
     """The command as one that runs on one core; threads and children inherit it."""
     return list(command) if core is None else ["taskset", "-c", str(core), *command]
+
+
+@contextlib.contextmanager
+def on_core(core: int | None) -> Iterator[None]:
+    """This process itself on one core, until the end of the block."""
+    before = os.sched_getaffinity(0)
+    if core is not None:
+        os.sched_setaffinity(0, {core})
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, before)
 
 
 def cores() -> tuple[int | None, int | None]:

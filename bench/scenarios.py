@@ -19,11 +19,10 @@ from typing import Any, Final
 import uvloop
 
 from bench import load
-from bench.machine import pinned
+from bench.machine import on_core, pinned
 from bench.report import percentile
 from bench.stage import CHARGE, Contender, Stage, check_answers, stage
 
-WARM_SECONDS: Final = 1.0
 WRK_SCRIPT: Final = """\
 wrk.method = "{method}"
 wrk.body = "{body}"
@@ -63,6 +62,7 @@ class Round:
 class Plan:
     rounds: int = 3
     seconds: float = 5.0
+    warm_seconds: float = 1.0
     callers: tuple[int, ...] = (1, 32, 256)
     gateway: bool = True
     use_wrk: bool = True
@@ -77,7 +77,7 @@ def run(plan: Plan, tell: Callable[[str], None]) -> list[Round]:
             check_answers(contender)
         for callers in plan.callers:
             for contender in made.contenders:
-                play(made, contender, callers, WARM_SECONDS, use_wrk=use_wrk)
+                play(made, contender, callers, plan.warm_seconds, use_wrk=use_wrk)
             for number in range(plan.rounds):
                 for contender in made.contenders:
                     played = play(made, contender, callers, plan.seconds, use_wrk=use_wrk)
@@ -155,10 +155,9 @@ def _wrk(made: Stage, contender: Contender, callers: int, seconds: float) -> dic
 
 def _own_loop(made: Stage, contender: Contender, callers: int, seconds: float) -> dict[str, Any]:
     """One round by our own closed loop, in this process, on the load's core."""
-    if made.load_core is not None:
-        os.sched_setaffinity(0, {made.load_core})
     data = contender.shot.bytes_for(contender.bearer, contender.prefix)
-    tally = uvloop.run(load.closed_loop(contender.address, data, callers, seconds))
+    with on_core(made.load_core):
+        tally = uvloop.run(load.closed_loop(contender.address, data, callers, seconds))
     return figures_of(tally)
 
 
@@ -181,9 +180,6 @@ def open_rounds(plan: Plan, rate: float, tell: Callable[[str], None]) -> list[Ro
     does not wait for answers. Charges only."""
     rounds: list[Round] = []
     with stage(gateway=plan.gateway) as made:
-        core = made.load_core
-        if core is not None:
-            os.sched_setaffinity(0, {core})
         for _ in range(plan.rounds):
             for contender in made.contenders:
                 if contender.shot is CHARGE:
@@ -196,7 +192,8 @@ def _open_round(made: Stage, contender: Contender, rate: float, seconds: float) 
     data = contender.shot.bytes_for(contender.bearer, contender.prefix)
     process, (vendor, _) = contender.process, made.vendor
     cpu, load_cpu = process.cpu_s() if process else 0.0, vendor.cpu_s() + _own_cpu_s()
-    tally = uvloop.run(load.open_loop(contender.address, data, rate, seconds))
+    with on_core(made.load_core):
+        tally = uvloop.run(load.open_loop(contender.address, data, rate, seconds))
     return Round(
         contender=contender.name,
         kind=f"{rate:g}/s",

@@ -187,12 +187,16 @@ def wait_ready(process: Process, address: str) -> None:
     deadline = time.monotonic() + START_SECONDS
     while time.monotonic() < deadline:
         if process.ended() is not None:
-            raise RuntimeError(f"{process.name} ended with exit code {process.ended()}")
+            raise RuntimeError(
+                f"{process.name} ended, code {process.ended()}\n{process.last_words()}"
+            )
         with contextlib.suppress(OSError, http.client.HTTPException):
             if ask(address, "GET", "/readyz")[0] == 200:
                 return
         time.sleep(0.05)
-    raise RuntimeError(f"{process.name} was not ready after {START_SECONDS:.0f} s")
+    raise RuntimeError(
+        f"{process.name} was not ready after {START_SECONDS:.0f} s\n{process.last_words()}"
+    )
 
 
 def make_vault_key(address: str, admin_key: str) -> str:

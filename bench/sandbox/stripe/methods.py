@@ -67,7 +67,7 @@ def outcome_of(token: str) -> Outcome | None:
         rest = f"card_{rest}"
     if rest.startswith(("usBankAccount", "sepaDebit")):
         return Outcome("processing", refund="pending")
-    if not rest.startswith("card_") or kind not in ("pm", "tok"):
+    if not rest.startswith("card_") or rest == "card_" or kind not in ("pm", "tok"):
         return None
     name = rest.removeprefix("card_").removeprefix("visa_")
     if name in DECLINES:
