@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import logging
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from types import SimpleNamespace
 from typing import cast
@@ -48,3 +49,12 @@ def no_secrets(monkeypatch: pytest.MonkeyPatch) -> None:
     """What tests register as a secret is forgotten after them."""
     monkeypatch.setattr(log, "_exact", [])
     monkeypatch.setattr(log, "_exact_form", None)
+
+
+@pytest.fixture
+def logging_put_back() -> Iterator[None]:
+    """What tests change of logging is put back."""
+    root, ours = logging.getLogger(), logging.getLogger(log.NAME)
+    kept = (root.handlers, root.level, ours.level, logging.raiseExceptions)
+    yield
+    root.handlers, root.level, ours.level, logging.raiseExceptions = kept

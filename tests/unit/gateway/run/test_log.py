@@ -5,21 +5,12 @@ from __future__ import annotations
 import io
 import json
 import logging
-from collections.abc import Iterator
 
 import pytest
 
 from gateway.run import log
 
 pytestmark = pytest.mark.usefixtures("no_secrets", "logging_put_back")
-
-
-@pytest.fixture
-def logging_put_back() -> Iterator[None]:
-    root, ours = logging.getLogger(), logging.getLogger(log.NAME)
-    kept = (root.handlers, root.level, ours.level, logging.raiseExceptions)
-    yield
-    root.handlers, root.level, ours.level, logging.raiseExceptions = kept
 
 
 def lines(form: str, level: str = "info") -> tuple[logging.Logger, io.StringIO]:
