@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import gzip
+from collections.abc import Callable
 from dataclasses import dataclass, fields
 from fnmatch import fnmatchcase
 from typing import Final
@@ -138,11 +139,11 @@ def play(fault: Fault, request: Request, begun: Answer | Begun, connection: Conn
     _after(loop, fault.latency_ms, run)
 
 
-def _after(loop: asyncio.AbstractEventLoop, delay_ms: int, step: asyncio.Handle | object) -> None:
+def _after(loop: asyncio.AbstractEventLoop, delay_ms: int, step: Callable[[], None]) -> None:
     if delay_ms:
-        loop.call_later(delay_ms / 1_000, step)  # type: ignore[arg-type]
+        loop.call_later(delay_ms / 1_000, step)
     else:
-        step()  # type: ignore[operator]
+        step()
 
 
 def _execute(fault: Fault, begun: Answer | Begun, connection: Connection) -> Answer | None:
