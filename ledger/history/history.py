@@ -1,9 +1,10 @@
 """The audit log's one door: record what happens, ask what happened, catch up with the journals.
 
-`record` when a call ends, in the same step as the ledger's `book`, so that what happens to its hold
-later comes after it. `follow` with what is booked later, again in the same step. Both only queue.
-`catch_up` once at start, in the background if it may take long: it reads the journals from where
-the log is known to reach (all of them when the file was lost), then keeps marks of its own accord.
+`record` when a call ends, with its holds as they stand at that moment; `follow` with what is booked
+for holds, in the same step as the ledger's `book`. Both only queue; rows are written before
+changes. `catch_up` once at start, in the background if it may take long: it reads the journals from
+where the log is known to reach (all of them when the file was lost), then keeps marks of its own
+accord.
 
 The rows are not chained: the journal is, and whatever is doubted here can be rebuilt from it.
 """
@@ -13,7 +14,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-from collections.abc import Generator, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Generator, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 from pathlib import Path
@@ -23,7 +24,7 @@ import orjson
 
 from ledger.entries import Ending, Entry, HoldState, Shed
 from ledger.history.file import Damaged, File, Statement
-from ledger.history.marks import Journals
+from ledger.history.marks import MARK_EVERY_S, Journals
 from ledger.history.reader import Reader
 from ledger.history.rebuild import TAKEN_OVER, Change, Rebuild, change, concerned
 from ledger.history.schema import CONCERNED, GIVE_BACK, MARK, MARKS
@@ -42,6 +43,7 @@ class History:
 
     __slots__ = (
         "_file",
+        "_marking",
         "_reading",
         "_writer",
         "call",
@@ -56,6 +58,7 @@ class History:
     def __init__(self, file: File, reading: File, queue_max: int) -> None:
         self._file, self._reading = file, reading
         self._writer = Writer(file, queue_max)
+        self._marking: asyncio.Task[None] | None = None
         self.record = self._writer.record
         """record(row: CallRow): a call has ended. Queued; well under a microsecond."""
         reader = Reader(reading)
@@ -63,9 +66,11 @@ class History:
         self.runs, self.run, self.export = reader.runs, reader.run, reader.export
 
     @classmethod
-    async def open(cls, path: Path, *, queue_max: int = QUEUE_MAX) -> History:
-        """A file that is no database is set aside and begun anew: `catch_up` fills it. Raises
-        Trouble with one line when the file cannot be made or is of another version."""
+    async def open(cls, where: str | Path, *, queue_max: int = QUEUE_MAX) -> History:
+        """where: a path, or `sqlite:PATH`. A file that is no database is set aside and begun anew:
+        `catch_up` fills it. Raises Trouble with one line when the file cannot be made or is of
+        another version."""
+        path = Path(str(where).removeprefix("sqlite:"))
         try:
             file = await File.writing(path)
         except Damaged as exc:
@@ -79,8 +84,10 @@ class History:
             raise
 
     async def close(self) -> None:
-        """Write what has gathered, and close. Close the ledger first, for the last marks to be
-        whole."""
+        """Write what has gathered, and close."""
+        if self._marking is not None:
+            self._marking.cancel()
+            await asyncio.wait((self._marking,))
         await self._writer.close()
         await self._reading.close()
         await self._file.close()
@@ -115,34 +122,57 @@ class History:
     # -- catching up -----------------------------------------------------------------------------
 
     async def catch_up(self, journals: Journals) -> int:
-        """Bring in what the journals know and the log does not. Returns how many entry groups were
-        read. Raises Trouble when the file does not take it: then the next start tries again."""
+        """Bring in what the journals know and the log does not, and keep marks from here on.
+        Returns how many entry groups were read. Raises Trouble when the file does not take it, and
+        whatever the journals raise: then the next start tries again."""
         self._writer.let_changes_wait(True)
         try:
-            marks = dict(await self._file.fetch(MARKS))
+            reached = dict(await self._file.fetch(MARKS))
             read = 0
             for shard in journals.shards():
-                after_seq = min(marks.get(shard, 0), journals.last_seq(shard))
-                read += await self._read_journal(journals, shard, after_seq)
+                # A journal that came back from a backup may end before its mark.
+                reached[shard] = min(reached.get(shard, 0), journals.last_seq(shard))
+                async for last_seq, groups in self._read_journal(journals, shard, reached[shard]):
+                    reached[shard] = last_seq
+                    read += groups
             await self._agree(list(journals.open_holds()))
-            self._writer.marks.follow(journals, asyncio.get_running_loop().time())
-            return read
         finally:
             self._writer.let_changes_wait(False)
+        self._writer.marks.follow(journals, reached)
+        self._marking = asyncio.get_running_loop().create_task(self._keep_marks(), name="marks")
+        return read
 
-    async def _read_journal(self, journals: Journals, shard: int, after_seq: int) -> int:
-        """The journal's reader lives in one thread from first to last, as SQLite wants it."""
+    async def move_marks(self) -> None:
+        """Write the marks that are due, and look where the journals end for the next ones. Raises
+        Trouble, and whatever the journals raise."""
+        marks = self._writer.marks
+        if await self.flush() and (due := marks.due()):
+            async with self._writer.lock:
+                await self._file.transact([Statement(MARK, due, many=True)])
+        marks.look()
+
+    async def _keep_marks(self) -> None:
+        while True:
+            await asyncio.sleep(MARK_EVERY_S)
+            try:
+                await self.move_marks()
+            except Exception as exc:  # marks only save time: without them a start reads more
+                _log.warning("the audit log's marks stay where they are: %s", exc)
+
+    async def _read_journal(
+        self, journals: Journals, shard: int, after_seq: int
+    ) -> AsyncIterator[tuple[int, int]]:
+        """Rebuild from one journal, part by part: (the part's last number, its groups). The
+        journal's reader lives in one thread from first to last, as SQLite wants it."""
         loop = asyncio.get_running_loop()
         parts = _parts(journals, shard, after_seq)
-        read = 0
         with ThreadPoolExecutor(1, thread_name_prefix="history-rebuild") as thread:
             try:
                 while part := await loop.run_in_executor(thread, next, parts, None):
                     await self._rebuild(shard, part)
-                    read += len(part)
+                    yield part[-1][0], len(part)
             finally:
                 thread.submit(parts.close)
-        return read
 
     async def _rebuild(self, shard: int, groups: Sequence[Group]) -> None:
         entries = [entry for _, group in groups for entry in group]

@@ -120,8 +120,6 @@ class Rebuild:
 
 def _begun(held: Held) -> Draft:
     draft = CallRow(held.call_id, held.at_us, "")._asdict()
-    draft.update(_told(held.memo, _HEAD))
-    draft["scenario"] = scenario(draft["run"])
     _carry(draft, held)
     return draft
 
@@ -135,6 +133,8 @@ def _second_hold(draft: Draft, held: Held) -> None:
 
 
 def _carry(draft: Draft, held: Held) -> None:
+    draft.update(_told(held.memo, _HEAD))
+    draft["scenario"] = scenario(draft["run"])
     draft["hold_id"] = held.hold_id
     draft["day"] = held.day
     draft["state"] = HoldState.OPEN.value

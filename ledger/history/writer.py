@@ -22,7 +22,7 @@ from ledger.history.file import File, Statement, Trouble, Unwritable
 from ledger.history.folding import Folding, Minute
 from ledger.history.marks import Marks
 from ledger.history.rebuild import Change, GiveBack
-from ledger.history.schema import AMEND, BATCHES, GIVE_BACK, MARK, CallRow, insertion
+from ledger.history.schema import AMEND, BATCHES, GIVE_BACK, CallRow, insertion
 
 FLUSH_S: Final = 0.25
 """How long a row may wait for company: what a crash of the process can take from the refusals."""
@@ -43,7 +43,6 @@ class Batch(NamedTuple):
     grown: list[Minute]
     changes: list[Change]
     give_backs: list[GiveBack]
-    marks: list[tuple[int, int]]
 
     def statements(self) -> list[Statement]:
         """Rows first: a change comes after the row that it changes."""
@@ -51,7 +50,6 @@ class Batch(NamedTuple):
             *row_statements([*self.rows, *(minute.row() for minute in self.grown)]),
             *change_statements(self.changes),
             *(Statement(sql, self.give_backs, many=True) for sql in GIVE_BACK if self.give_backs),
-            *(Statement(MARK, mark) for mark in self.marks),
         ]
 
     def pieces(self) -> list[Statement]:
@@ -61,7 +59,6 @@ class Batch(NamedTuple):
             *(Statement(*insertion([row])) for row in rows),
             *(Statement(sql, change) for change in self.changes for sql in AMEND),
             *(Statement(sql, give_back) for give_back in self.give_backs for sql in GIVE_BACK),
-            *(Statement(MARK, mark) for mark in self.marks),
         ]
 
 
@@ -157,7 +154,6 @@ class Writer:
     async def close(self) -> None:
         """Write what can still be written. The file is the caller's to close."""
         self._closing = True
-        self.marks.hurry()
         self._wake.set()
         await self._task
 
@@ -166,8 +162,7 @@ class Writer:
             await self._wake.wait()
             self._wake.clear()
             self._armed = False
-            if not self._closing and not await self._write():
-                self._arm(RETRY_S)
+            await self._write()
         await self._write()
 
     def _arm(self, delay_s: float) -> None:
@@ -204,11 +199,11 @@ class Writer:
             except Trouble as exc:
                 self._put_back(batch)
                 self._note_trouble(str(exc))
+                self._arm(RETRY_S)
                 return False
             self._note_trouble(None)
             self.written += len(batch.rows)
-            if batch.marks:
-                self.marks.wrote(self._loop.time())
+            self.marks.wrote(batch.rows)
             return True
 
     def _gathered(self) -> Batch:
@@ -218,8 +213,7 @@ class Writer:
         if not self._changes_wait:
             changes, self._changes = self._changes, []
             give_backs, self._give_backs = self._give_backs, []
-        marks = self.marks.reached(rows, self._loop.time())
-        return Batch(rows, self._folding.grown(), changes, give_backs, marks)
+        return Batch(rows, self._folding.grown(), changes, give_backs)
 
     def _put_back(self, batch: Batch) -> None:
         self._rows[:0] = batch.rows

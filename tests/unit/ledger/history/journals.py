@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any
 
 import orjson
@@ -85,6 +85,7 @@ class MemoryJournals:
         self.groups: list[list[list[Entry]]] = [[] for _ in range(shards)]
         self.holds: dict[int, Hold] = {}
         self.reads: list[tuple[int, int]] = []
+        self.stumbles: list[Exception] = []
 
     def add(self, *entries: Entry, shard: int = 0) -> None:
         self.groups[shard].append(list(entries))
@@ -96,10 +97,12 @@ class MemoryJournals:
             elif isinstance(entry, Parted):
                 self.holds[entry.hold_id].shed = True
 
-    def shards(self) -> Sequence[int]:
-        return range(len(self.groups))
+    def shards(self) -> tuple[int, ...]:
+        return tuple(range(len(self.groups)))
 
     def last_seq(self, shard: int) -> int:
+        if len(self.stumbles) > 0:
+            raise self.stumbles.pop()
         return len(self.groups[shard])
 
     def read_entries(self, shard: int, after_seq: int) -> Iterator[tuple[int, list[Entry]]]:

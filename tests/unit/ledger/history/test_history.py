@@ -11,6 +11,7 @@ import pytest
 
 from ledger.entries import Ending, Entry, HoldState, Shed
 from ledger.history import Filters, History, Trouble
+from ledger.history import history as module
 from ledger.history.file import File
 from ledger.history.history import REBUILD_GROUPS
 from tests.unit.ledger.history.journals import MemoryJournals, ended, held, parted, restored, row
@@ -81,18 +82,53 @@ async def test_a_lost_file_is_rebuilt_whole(path: Path) -> None:
 async def test_a_start_reads_only_what_is_new(path: Path) -> None:
     journals = MemoryJournals()
     journals.add(held(1))
-    first = await History.open(path)
-    await first.catch_up(journals)
-    first.record(row(1, hold_id=1, state="settled", cost_micros=3))
     journals.add(ended(1, HoldState.SETTLED, 3))
+    first = await History.open(f"sqlite:{path}")
+    assert await first.catch_up(journals) == 2
     await first.close()
     second = await History.open(path)
     assert await second.catch_up(journals) == 0
     journals.add(held(2))
     await second.close()
     third = await History.open(path)
-    assert await third.catch_up(journals) == 1  # it was in flight, and never got its row
+    assert await third.catch_up(journals) == 1
     await third.close()
+
+
+async def test_live_calls_need_not_be_read_again(path: Path) -> None:
+    journals = MemoryJournals()
+    first = await History.open(path)
+    await first.catch_up(journals)
+    journals.add(held(1))
+    await first.move_marks()
+    await first.move_marks()
+    journals.add(ended(1, HoldState.SETTLED, 3))
+    first.record(row(1, hold_id=1, state="settled", cost_micros=3))
+    await first.move_marks()
+    await first.move_marks()
+    await first.close()
+    second = await History.open(path)
+    assert await second.catch_up(journals) == 0
+    assert await states(second) == {row(1).id: ("settled", 3)}
+    await second.close()
+
+
+async def test_marks_are_kept_by_themselves(
+    history: History, path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The first look fails, the next ones do not."""
+    monkeypatch.setattr(module, "MARK_EVERY_S", 0.0)
+    journals = MemoryJournals()
+    await history.catch_up(journals)
+    journals.stumbles.append(OSError("an archive is gone"))
+    journals.add(held(1), ended(1, HoldState.SETTLED, 3))
+    reading = await File.reading(path)
+    async with asyncio.timeout(10):
+        while not await reading.fetch("SELECT * FROM marks"):
+            pass
+    assert await reading.fetch("SELECT shard, seq FROM marks") == [(0, 1)]
+    await reading.close()
+    assert "marks stay where they are: an archive is gone" in caplog.text
 
 
 async def test_a_call_in_flight_at_a_crash_is_found_again(path: Path) -> None:

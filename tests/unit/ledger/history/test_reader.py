@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -75,11 +76,12 @@ async def test_no_such_place(shelf: Shelf) -> None:
 
 @pytest.mark.parametrize("name", FILTERS)
 async def test_each_filter(shelf: Shelf, name: str) -> None:
-    await shelf.put(row(1, **{name: "x"}), row(2), row(3, **{name: "x"}), row(4, **{name: "y"}))
-    assert await ids(shelf, Filters(**{name: "x"})) == [3, 1]
-    assert await ids(shelf, Filters(**{name: "x"}, since_us=AT_US + 2)) == [3]
-    assert await ids(shelf, Filters(**{name: "x"}, until_us=AT_US + 3)) == [1]
-    assert await ids(shelf, Filters(**{name: "x"}), starting_after=row(3).id) == [1]
+    x: dict[str, Any] = {name: "x"}
+    await shelf.put(row(1, **x), row(2), row(3, **x), row(4, **{name: "y"}))
+    assert await ids(shelf, Filters(**x)) == [3, 1]
+    assert await ids(shelf, Filters(**x, since_us=AT_US + 2)) == [3]
+    assert await ids(shelf, Filters(**x, until_us=AT_US + 3)) == [1]
+    assert await ids(shelf, Filters(**x), starting_after=row(3).id) == [1]
 
 
 async def test_filters_together(shelf: Shelf) -> None:

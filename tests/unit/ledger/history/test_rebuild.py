@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import orjson
 import pytest
 
@@ -18,7 +20,7 @@ def rebuilt(*entries: Entry, known: tuple[CallRow, ...] = ()) -> list[CallRow]:
     return rebuild.rows()
 
 
-OUTCOME = {
+OUTCOME: dict[str, Any] = {
     "decision": "allowed",
     "status": 200,
     "object_id": "ch_1",
@@ -77,7 +79,7 @@ def test_taken_over_is_for_good() -> None:
 def test_a_second_hold_leaves_the_first_to_the_own_budget() -> None:
     second = held(2, 3_000_000, call_id=held(1).call_id)
     entries = (
-        held(1, 1_000_000),
+        held(1, 1_000_000, memo=b""),
         second,
         ended(1, HoldState.STANDING, 0, 900_000),
         ended(2, HoldState.SETTLED, 3_000_000),
@@ -85,6 +87,7 @@ def test_a_second_hold_leaves_the_first_to_the_own_budget() -> None:
     )
     (found,) = rebuilt(*entries)
     assert (found.hold_id, found.own_hold_id) == (2, 1)
+    assert (found.key_id, found.scenario) == ("vk_1", "make-billing")
     assert (found.cost_micros, found.own_cost_micros) == (3_000_000, 900_000)
     assert found.state == "settled"
 
