@@ -34,6 +34,9 @@ SINGLE: Final = frozenset(
 )
 """Parameters that decide a price, or whose money moves: one value each, never a list or a map."""
 
+DEPTH_MAX: Final = 20
+"""Brackets in one name. Without an end, a long name costs time by the square of its length."""
+
 _SINGLE_PARTS: Final = frozenset({"capture_method"})
 """The same for a part at any depth (`payment_method_options[card][capture_method]`)."""
 
@@ -76,6 +79,8 @@ class _Gathering:
             raise Unreadable(shown(name), "not a parameter name of Stripe's")
         root, _, rest = name.partition("[")
         parts = rest[:-1].split("][")
+        if len(parts) > DEPTH_MAX:
+            raise Unreadable(shown(name), f"nested deeper than {DEPTH_MAX}")
         if parts.count("") > 1:
             raise Unreadable(shown(name), "more than one '[]'; write indexes")
         for i, part in enumerate(parts):

@@ -19,6 +19,7 @@ import re
 from collections.abc import Iterator
 from enum import Enum
 from functools import lru_cache
+from itertools import islice
 from typing import Any, Final
 from urllib.parse import parse_qsl
 
@@ -44,6 +45,9 @@ class Media(Enum):
 _MEDIA: Final = {"": Media.ABSENT, FORM_TYPE: Media.FORM, JSON_TYPE: Media.JSON}
 _CHARSET: Final = re.compile(r"""charset\s*=\s*(?:utf-?8|"utf-?8")""", re.IGNORECASE | re.ASCII)
 _QUERY: Final = re.compile(r"[!-~]*", re.ASCII)
+_NAME_CHARS_MAX: Final = 1_000
+"""Stripe's longest are under 200, and a metadata key has 40. Each member of an object repeats the
+names around it, so without an end a body of 1 MiB becomes gigabytes."""
 _NO_BODY: Final = frozenset({"GET", "HEAD", "DELETE"})
 
 
@@ -114,7 +118,7 @@ def _read_v2(operation: Operation, sent: Sent) -> Reading:
         return Reading(operation, sent.path, query, "", b"", fields)
     if media(sent.content_type) is not Media.JSON:
         raise MediaTypeRefused("Stripe's /v2 takes application/json in UTF-8")
-    for name, value in _flatten(read_json(sent.body, fractions=True)):
+    for name, value in _tree_pairs(read_json(sent.body, fractions=True)):
         if name in fields:
             raise Unreadable(form.shown(name), "comes more than once")
         fields[name] = value
@@ -151,17 +155,24 @@ def _json_pairs(body: bytes) -> list[Pair]:
     tree = read_json(body)
     if not isinstance(tree, dict):
         raise Unreadable("body", "must be a JSON object")
-    pairs = list(_flatten(tree))
-    if len(pairs) > PAIRS_MAX:
-        raise Unreadable("body", f"more than {PAIRS_MAX} parameters")
+    pairs = _tree_pairs(tree)
     if any("\0" in name or "\0" in value for name, value in pairs):
         raise Unreadable("body", "holds a NUL character")
+    return pairs
+
+
+def _tree_pairs(tree: Any) -> list[Pair]:
+    pairs = list(islice(_flatten(tree), PAIRS_MAX + 1))
+    if len(pairs) > PAIRS_MAX:
+        raise Unreadable("body", f"more than {PAIRS_MAX} parameters")
     return pairs
 
 
 def _flatten(value: Any, name: str = "") -> Iterator[Pair]:
     """Objects become brackets, lists indexes, true and false words, null the empty string. An empty
     object or list says nothing, as in the official SDKs."""
+    if len(name) > _NAME_CHARS_MAX:
+        raise Unreadable(form.shown(name), f"a name of more than {_NAME_CHARS_MAX} characters")
     if isinstance(value, dict):
         for key, member in value.items():
             yield from _flatten(member, f"{name}[{key}]" if name else key)

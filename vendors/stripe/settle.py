@@ -120,7 +120,7 @@ def _refused(keeps: bool, quote: Quote, status: int, tree: Mapping[str, Any]) ->
     if status in _NEVER_RELEASES:
         raise Unclear(f"HTTP {status}: another call, or another system, decides")
     left = error.get("payment_intent")
-    if not keeps or left is None:
+    if not keeps or left is None or quote.rate is None:
         return Verdict(End.RELEASED)
     if not isinstance(left, dict):
         raise Unclear("the refusal names a payment intent and does not show it")

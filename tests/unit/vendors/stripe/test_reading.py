@@ -125,6 +125,7 @@ def test_methods_cannot_be_overridden(query: str) -> None:
         ("/v1/customers", b"plan=gold", "plan"),
         ("/v1/customers", b"balance=500", "balance"),
         ("/v1/customers/cus_1", b"source=tok_visa", "source"),
+        ("/v1/accounts/acct_1", b"external_account=btok_1", "external_account"),
         ("/v1/customers/cus_1", b"source[number]=4242", "source[number]"),
     ],
 )
@@ -165,6 +166,12 @@ def test_v2_refuses_forms_and_names_that_come_twice() -> None:
         reading("POST", V2, b'{"a": 1}', JSON_TYPE, "a=1")
     with pytest.raises(Unreadable):
         reading("POST", V2, b'{"a[b]": 1, "a": {"b": 2}}', JSON_TYPE)
+
+
+def test_a_long_name_is_not_repeated_for_each_member() -> None:
+    members = b",".join(b'"a%d":1' % i for i in range(4_000))
+    with pytest.raises(Unreadable, match="a name of more than"):
+        reading("POST", INTENTS, b'{"%s":{%s}}' % (b"a" * 900_000, members), JSON_TYPE)
 
 
 def test_too_many_parameters_in_json() -> None:
