@@ -1,0 +1,219 @@
+"""`/vault/calls`: the audit log, its export, and what is in doubt with its resolving by a person.
+
+What is in doubt is the ledger's to say; the log tells what the call was. Resolving is an ending
+like any other: journaled, with its reason as the memo, durable before it is answered.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import AsyncIterator, Sequence
+from typing import Any, Final
+
+import orjson
+
+from gateway.admin.house import House
+from gateway.admin.paging import LIMIT, PAGE_FIELDS, Page, cut, first_of, limit_of, no_such_start
+from gateway.admin.routes import ADMIN, Answer, Ask, Route
+from gateway.admin.views import CALL_COLUMNS, call_record
+from gateway.errors import NotFound
+from gateway.http.message import Response
+from gateway.vault.fields import choice, mistake, moment, refuse, text, usd
+from ledger import Ending, Hold, HoldState
+from ledger.history import Filters, NoSuchCall
+from vendors.money import show_usd
+
+EXPORT_CHUNK_BYTES: Final = 65_536
+
+_FILTER_FIELDS: Final = (
+    text("key_id", "Calls of this key."),
+    text("run", "Calls with this effective run label."),
+    text("scenario", "Calls of all runs of this scenario."),
+    text("label", "Calls of keys with this agent_run_label."),
+    text("vendor", "Calls to this vendor."),
+    text("account", "Calls with this account's credentials."),
+    text("operation", "Calls of this vendor operation."),
+    text("object_id", "Calls about this object of the vendor's."),
+    choice("decision", "What the gateway decided.", ["allowed", "refused"]),
+    text("code", "Calls refused with this code."),
+    choice("state", "How the call's hold stands.", [*(s.value for s in HoldState), "taken_over"]),
+    moment("since", "From this time on."),
+    moment("until", "Before this time."),
+)
+_RESOLVE_FIELDS: Final = (
+    choice("outcome", "What became of it.", ["settled", "released"], required=True),
+    usd("cost_usd", "What it did cost; for settled only."),
+    text("reason", "How that is known.", chars_max=2_000, required=True),
+)
+
+
+async def list_calls(house: House, ask: Ask) -> Answer:
+    await house.history.flush()
+    limit = limit_of(ask.query)
+    after = ask.query.get("starting_after")
+    try:
+        found = await house.history.calls(_filters(ask), limit + 1, starting_after=after)
+    except NoSuchCall:
+        raise no_such_start(after or "") from None
+    return first_of(found, limit).shown("/vault/calls", call_record)
+
+
+async def show(house: House, ask: Ask) -> Answer:
+    await house.history.flush()
+    record = await house.history.call(ask.path["id"])
+    if record is None:
+        raise NotFound(f"There is no call {ask.path['id'][:64]}.")
+    return call_record(record)
+
+
+def _filters(ask: Ask) -> Filters:
+    wishes = {k: v for k, v in ask.query.items() if k not in ("limit", "starting_after", "format")}
+    since_us, until_us = wishes.pop("since", None), wishes.pop("until", None)
+    return Filters(**wishes, since_us=since_us, until_us=until_us)
+
+
+# Export
+
+
+async def export(house: House, ask: Ask) -> Answer:
+    """All calls that match, newest first, a page in memory at a time."""
+    await house.history.flush()
+    records = house.history.export(_filters(ask))
+    if ask.query["format"] == "csv":
+        kind, lines = b"text/csv; charset=utf-8; header=present", _csv(records)
+    else:
+        kind, lines = b"application/x-ndjson", _ndjson(records)
+    name = f'attachment; filename="calls.{ask.query["format"]}"'.encode()
+    headers = [
+        (b"content-type", kind),
+        (b"content-disposition", name),
+        (b"cache-control", b"no-store"),
+        (b"x-content-type-options", b"nosniff"),
+    ]
+    return Response(200, headers, stream=_chunks(lines))
+
+
+async def _ndjson(records: AsyncIterator[dict[str, Any]]) -> AsyncIterator[bytes]:
+    async for record in records:
+        yield orjson.dumps(call_record(record)) + b"\n"
+
+
+async def _csv(records: AsyncIterator[dict[str, Any]]) -> AsyncIterator[bytes]:
+    yield _row(CALL_COLUMNS)
+    async for record in records:
+        shown = call_record(record)
+        yield _row([_cell(shown[name]) for name in CALL_COLUMNS])
+
+
+def _row(cells: Sequence[str]) -> bytes:
+    line = io.StringIO()
+    csv.writer(line).writerow(cells)
+    return line.getvalue().encode()
+
+
+def _cell(value: Any) -> str:
+    """A text that a spreadsheet would take for a formula gets an apostrophe in front."""
+    if value is None:
+        return ""
+    if isinstance(value, str):
+        return "'" + value if value.startswith(("=", "+", "-", "@", "\t", "\r")) else value
+    return orjson.dumps(value).decode()
+
+
+async def _chunks(lines: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    gathered = bytearray()
+    async for line in lines:
+        gathered += line
+        if len(gathered) >= EXPORT_CHUNK_BYTES:
+            yield bytes(gathered)
+            gathered.clear()
+    if gathered:
+        yield bytes(gathered)
+
+
+# In doubt
+
+
+async def list_in_doubt(house: House, ask: Ask) -> Answer:
+    await house.history.flush()
+    doubts: dict[str, list[Hold]] = {}
+    for hold in house.ledger.open_holds(HoldState.IN_DOUBT):
+        doubts.setdefault(hold.memo_ref, []).append(hold)
+    chosen = cut(sorted(doubts, reverse=True), str, ask.query)
+    shown = [await _doubt(house, call_id, doubts[call_id]) for call_id in chosen.items]
+    return Page(shown, chosen.has_more).shown("/vault/in-doubt", dict)
+
+
+async def _doubt(house: House, call_id: str, holds: Sequence[Hold]) -> dict[str, Any]:
+    counts = sum(hold.settled_micros + hold.standing_micros for hold in holds)
+    record = await house.history.call(call_id)
+    known = {"id": call_id, "object": "call"} if record is None else call_record(record)
+    return {**known, "state": HoldState.IN_DOUBT.value, "counts_usd": show_usd(counts)}
+
+
+async def resolve(house: House, ask: Ask) -> Answer:
+    call_id, wishes = ask.path["id"], ask.fields()
+    settled = wishes["outcome"] == "settled"
+    if settled != ("cost_usd" in wishes):
+        told = "is required when outcome is settled" if settled else "applies to settled only"
+        refuse([mistake("cost_usd", told)])
+    doubts = house.ledger.open_holds(HoldState.IN_DOUBT)
+    holds = sorted((h for h in doubts if h.memo_ref == call_id), key=lambda h: h.hold_id)
+    if not holds:
+        await _refuse_resolved(house, call_id)
+    now_us = house.now_us()
+    memo = orjson.dumps({"resolved": {**ask.body, "at_us": now_us}})
+    endings = _endings(holds, wishes["cost_usd"], memo) if settled else _released(holds, memo)
+    ticket = house.ledger.book(endings, now_us=now_us)
+    house.history.follow(endings)
+    await ticket.durable()
+    cost = show_usd(wishes["cost_usd"]) if settled else None
+    return {
+        "id": call_id,
+        "object": "resolution",
+        "state": wishes["outcome"],
+        "cost_usd": cost,
+        "reason": wishes["reason"],
+    }
+
+
+async def _refuse_resolved(house: House, call_id: str) -> None:
+    await house.history.flush()
+    record = await house.history.call(call_id)
+    if record is None:
+        raise NotFound(f"There is no call {call_id[:64]}.")
+    state = record["state"] or "made no hold"
+    refuse([mistake("id", f"is not in doubt: the call is {state}")])
+
+
+def _endings(holds: Sequence[Hold], cost_micros: int, memo: bytes) -> list[Ending]:
+    """A call may have two holds, of which together it set its quote aside: each takes up to its own
+    amount, and the last one what is left."""
+    endings = []
+    for hold in holds[:-1]:
+        part = min(cost_micros, hold.amount_micros)
+        cost_micros -= part
+        endings.append(Ending(hold.hold_id, HoldState.SETTLED, settled_micros=part, memo=memo))
+    last = Ending(holds[-1].hold_id, HoldState.SETTLED, settled_micros=cost_micros, memo=memo)
+    return [*endings, last]
+
+
+def _released(holds: Sequence[Hold], memo: bytes) -> list[Ending]:
+    return [Ending(hold.hold_id, HoldState.RELEASED, memo=memo) for hold in holds]
+
+
+ROUTES: Final = (
+    Route("GET", "/vault/calls", ADMIN, list_calls, "The audit log, newest first", "CallList",
+          query=(*PAGE_FIELDS, *_FILTER_FIELDS)),
+    Route("GET", "/vault/calls/export", ADMIN, export, "The audit log as a file", "",
+          query=(choice("format", "The file's format.", ["csv", "ndjson"], required=True),
+                 *_FILTER_FIELDS),
+          media=("text/csv", "application/x-ndjson")),
+    Route("GET", "/vault/calls/{id}", ADMIN, show, "Show a call", "Call"),
+    Route("POST", "/vault/calls/{id}/resolve", ADMIN, resolve,
+          "Say what became of a call in doubt", "Resolution", body=_RESOLVE_FIELDS),
+    Route("GET", "/vault/in-doubt", ADMIN, list_in_doubt,
+          "Calls of which nobody knows what became of them", "DoubtList",
+          query=(LIMIT, PAGE_FIELDS[1])),
+)  # fmt: skip

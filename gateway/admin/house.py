@@ -1,0 +1,122 @@
+"""What the admin side needs of the rest of the house, as narrow doors, and what it keeps itself."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from gateway.clock import Clock
+from gateway.settings import Settings
+from gateway.vault.books import Books
+from gateway.vault.keys import Key
+from gateway.vault.registry import Registry
+from ledger import Ending, Hold, HoldState, Shed, Ticket
+from ledger.history import Filters
+
+
+class Ledger(Books, Protocol):
+    """The books, with what resolving a call in doubt takes."""
+
+    def open_holds(self, *states: HoldState) -> Iterator[Hold]: ...
+
+    def book(self, endings: Sequence[Ending | Shed], *, now_us: int) -> Ticket: ...
+
+    @property
+    def trouble(self) -> str | None: ...
+
+
+class History(Protocol):
+    """The audit log, as `ledger.history.History` offers it."""
+
+    async def call(self, call_id: str) -> dict[str, Any] | None: ...
+
+    async def calls(
+        self,
+        filters: Filters,
+        limit: int,
+        *,
+        starting_after: str | None = None,
+        ending_before: str | None = None,
+    ) -> list[dict[str, Any]]: ...
+
+    def export(self, filters: Filters) -> AsyncIterator[dict[str, Any]]: ...
+
+    async def runs(
+        self,
+        since_us: int,
+        until_us: int,
+        limit: int,
+        *,
+        by: str = "run",
+        starting_after: str | None = None,
+    ) -> list[dict[str, Any]]: ...
+
+    async def run(self, label: str) -> dict[str, Any] | None: ...
+
+    def follow(self, endings: Iterable[Ending | Shed]) -> None: ...
+
+    async def flush(self) -> bool:
+        """Write what has gathered, so that what was answered a moment ago is found."""
+
+
+class Scraped(Protocol):
+    def render(self) -> bytes: ...
+
+
+class Canceller(Protocol):
+    """The one writer at a vendor that a revoke may ask for: see `gateway/call/cancel.py`."""
+
+    async def cancel_open(self, keys: Iterable[Key]) -> list[dict[str, str]]:
+        """Cancel what these keys left open. One line for each object, with what became of it."""
+
+
+class Doors(Protocol):
+    """What `gateway/call/doors.py` holds, as far as the admin side goes."""
+
+    @property
+    def settings(self) -> Settings: ...
+    @property
+    def clock(self) -> Clock: ...
+    @property
+    def registry(self) -> Registry: ...
+    @property
+    def ledger(self) -> Ledger: ...
+    @property
+    def history(self) -> History: ...
+    @property
+    def metrics(self) -> Scraped: ...
+
+
+@dataclass(slots=True)
+class House:
+    """Handed to every handler. admin_digest: SHA-256 of the admin key. document: what
+    /openapi.json tells. base_url: how callers reach
+    this instance, set once the listeners are open. draining: /readyz says so."""
+
+    doors: Doors
+    admin_digest: bytes
+    canceller: Canceller
+    document: dict[str, Any]
+    base_url: str = ""
+    draining: bool = False
+
+    @property
+    def registry(self) -> Registry:
+        return self.doors.registry
+
+    @property
+    def ledger(self) -> Ledger:
+        return self.doors.ledger
+
+    @property
+    def history(self) -> History:
+        return self.doors.history
+
+    @property
+    def known(self) -> Mapping[str, Mapping[str, object]]:
+        """The vendors that are set up here, each with its accounts."""
+        return {name: vendor.accounts for name, vendor in self.doors.settings.vendors.items()}
+
+    def now_us(self) -> int:
+        return self.doors.clock.now_us()

@@ -1,0 +1,76 @@
+"""`/vault/runs`: what runs, and whole scenarios, spent."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from gateway.admin.house import House
+from gateway.admin.paging import PAGE_FIELDS, first_of, limit_of, no_such_start
+from gateway.admin.routes import ADMIN, Answer, Ask, Route
+from gateway.admin.views import moment as shown_moment
+from gateway.admin.views import spend_record
+from gateway.errors import NotFound
+from gateway.vault.fields import choice, moment, text
+from ledger.history import NoSuchCall
+
+SPAN_US: Final = 30 * 86_400_000_000
+"""Without `since`: every call of the span is read, so that it is bounded."""
+
+
+async def list_runs(house: House, ask: Ask) -> Answer:
+    await house.history.flush()
+    query, limit = ask.query, limit_of(ask.query)
+    until_us = query.get("until", house.now_us() + 1)
+    since_us = query.get("since", until_us - SPAN_US)
+    by, after = query.get("by", "run"), query.get("starting_after")
+    try:
+        found = await house.history.runs(since_us, until_us, limit + 1, by=by, starting_after=after)
+    except NoSuchCall:
+        raise no_such_start(after or "") from None
+
+    def shown(record: dict[str, Any]) -> dict[str, Any]:
+        return {"object": by, **spend_record(record), **_state(house, by, record[by])}
+
+    return first_of(found, limit).shown("/vault/runs", shown)
+
+
+async def detail(house: House, ask: Ask) -> Answer:
+    await house.history.flush()
+    label = ask.query["label"]
+    record = await house.history.run(label)
+    keys = [key for key in house.registry.all_keys() if key.terms.label == label]
+    if record is None and not keys:
+        raise NotFound(f"There is no run {label}.")
+    return {
+        "object": "run",
+        "run": label,
+        **({} if record is None else spend_record(record)),
+        **_state(house, "run", label),
+        "keys": [key.terms.key_id for key in keys],
+    }
+
+
+def _state(house: House, by: str, name: str) -> dict[str, Any]:
+    """Is it revoked, and since when? A scenario is if the prefix of its runs is."""
+    runs = house.registry.runs
+    if by == "scenario":
+        name = f"{name}/"
+    if not runs.revoked(name):
+        return {"revoked": False, "revoked_at": None}
+    times = [at_us for prefix, at_us in runs.prefixes.items() if name.startswith(prefix)]
+    first = min([*times, *filter(None, [runs.labels.get(name)])])
+    return {"revoked": True, "revoked_at": shown_moment(first)}
+
+
+_SPAN_FIELDS: Final = (
+    moment("since", "Calls from this time on. Default: 30 days before until."),
+    moment("until", "Calls before this time. Default: now."),
+)
+ROUTES: Final = (
+    Route("GET", "/vault/runs", ADMIN, list_runs,
+          "Spend by run or by scenario, the latest call first", "RunList",
+          query=(*PAGE_FIELDS, choice("by", "Default run.", ["run", "scenario"]), *_SPAN_FIELDS)),
+    Route("GET", "/vault/runs/detail", ADMIN, detail,
+          "One run: spend by operation, refusal, state and key", "Run",
+          query=(text("label", "The run's effective label.", required=True),)),
+)  # fmt: skip

@@ -1,0 +1,247 @@
+"""The answers of the admin side as JSON schemas, for the OpenAPI document.
+
+Every answer that the tests see is checked against its schema here, and no schema lets an unknown
+property pass, so that what is written down is what is sent.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from gateway.vault.issuerreader import TEMPLATE_FIELDS
+
+Schema = dict[str, Any]
+
+TEXT: Final[Schema] = {"type": "string"}
+WHOLE: Final[Schema] = {"type": "integer"}
+FLAG: Final[Schema] = {"type": "boolean"}
+USD: Final[Schema] = {"type": "string", "pattern": r"^-?[0-9]+\.[0-9]{2,6}$"}
+TIME: Final[Schema] = {"type": "string", "format": "date-time"}
+DAY: Final[Schema] = {"type": "string", "format": "date"}
+TEXTS: Final[Schema] = {"type": "array", "items": TEXT}
+
+
+def maybe(schema: Schema) -> Schema:
+    return {"anyOf": [schema, {"type": "null"}]}
+
+
+def ref(name: str) -> Schema:
+    return {"$ref": f"#/components/schemas/{name}"}
+
+
+def record(properties: Schema, optional: Schema | None = None) -> Schema:
+    """An object with these properties and no others; all but the optional ones are always there."""
+    return {
+        "type": "object",
+        "properties": properties | (optional or {}),
+        "required": list(properties),
+        "additionalProperties": False,
+    }
+
+
+def listing(item: Schema) -> Schema:
+    data = {"type": "array", "items": item}
+    return record({"object": {"const": "list"}, "url": TEXT, "has_more": FLAG, "data": data})
+
+
+_MONEY: Final = {
+    "daily_usd_cap": maybe(USD),
+    "total_usd_cap": maybe(USD),
+    "daily_call_cap": maybe(WHOLE),
+    "day": DAY,
+    "cap_usd": maybe(USD),
+    "top_up_usd": USD,
+    "spent_usd": USD,
+    "held_usd": USD,
+    "remaining_usd": maybe(USD),
+    "restored_usd": USD,
+    "over_cap_usd": USD,
+    "settled_usd": USD,
+    "standing_usd": USD,
+    "pending_usd": USD,
+    "in_doubt_usd": USD,
+    "calls_today": WHOLE,
+    "total_spent_usd": USD,
+    "total_held_usd": USD,
+    "total_remaining_usd": maybe(USD),
+    "resets_at": TIME,
+}
+_OWN_KEY: Final = {
+    "id": TEXT,
+    "object": {"const": "key"},
+    "status": {"enum": ["active", "expired", "revoked"]},
+    "created_at": TIME,
+    "expires_at": maybe(TIME),
+    "revoked_at": maybe(TIME),
+    "last_used_at": maybe(TIME),
+    "vendor": TEXT,
+    "agent_run_label": TEXT,
+    "allowed_endpoints": TEXTS,
+    "per_call_usd_max": maybe(USD),
+    "rate_per_minute": maybe(WHOLE),
+    "concurrency_max": maybe(WHOLE),
+    "currencies": maybe(TEXTS),
+    "countries": maybe(TEXTS),
+    "params": maybe({"type": "object"}),
+    "timezone": TEXT,
+    "mode": {"enum": ["enforce", "shadow"]},
+    "vendor_accounts": TEXTS,
+    "mint_endpoints": TEXTS,
+    "allow_unpriced": {"type": "object", "additionalProperties": USD},
+    "refunds_restore_cap": FLAG,
+    "call_time_limit_s": maybe(WHOLE),
+    "idempotency_scope": maybe(TEXT),
+    "count_test_mode": FLAG,
+    "error_style": {"enum": ["auto", "flat", "vendor"]},
+    "block_status": {"enum": [429, 402]},
+    **_MONEY,
+}
+_KEY: Final = {
+    **_OWN_KEY,
+    "name": TEXT,
+    "issuer_id": maybe(TEXT),
+    "account": TEXT,
+    "in_flight": WHOLE,
+}
+_SECRET: Final = {
+    "key": TEXT | {"description": "The secret. It is shown this once."},
+    "base_url": TEXT | {"description": "Where this instance is reached."},
+}
+_ISSUER: Final = {
+    "id": TEXT,
+    "object": {"const": "issuer"},
+    "name": TEXT,
+    "status": {"enum": ["active", "revoked"]},
+    "created_at": TIME,
+    "revoked_at": maybe(TIME),
+    "keys_per_hour": maybe(WHOLE),
+    "timezone": TEXT,
+    "template": record({field.name: {} for field in TEMPLATE_FIELDS}),
+    **_MONEY,
+}
+_CALL: Final = {
+    "id": TEXT,
+    "object": {"const": "call"},
+    "at": TIME,
+    "key_id": TEXT,
+    "label": maybe(TEXT),
+    "run": maybe(TEXT),
+    "scenario": maybe(TEXT),
+    "step": maybe(TEXT),
+    "reason": maybe(TEXT),
+    "run_url": maybe(TEXT),
+    "vendor": maybe(TEXT),
+    "account": maybe(TEXT),
+    "method": TEXT,
+    "path": TEXT,
+    "operation": maybe(TEXT),
+    "decision": {"enum": ["allowed", "refused"]},
+    "code": maybe(TEXT),
+    "status": maybe(WHOLE),
+    "state": maybe(TEXT),
+    "idempotency_key": maybe(TEXT | {"description": "A hash of it."}),
+    "retry_of": maybe(TEXT),
+    "vendor_request_id": maybe(TEXT),
+    "object_id": maybe(TEXT),
+    "livemode": maybe(FLAG),
+    "duration_ms": maybe(WHOLE),
+    "lookups": TEXTS,
+    "would_refuse": maybe(TEXT),
+    "count": WHOLE,
+    "quote_usd": USD,
+    "cost_usd": USD,
+    "restored_usd": USD,
+    "day": maybe(DAY),
+}
+_CUT: Final = {
+    "revoked": WHOLE | {"description": "Keys that this revoked."},
+    "in_flight": WHOLE | {"description": "Calls that were on their way."},
+    "aborted": WHOLE | {"description": "Those of them that were ended."},
+    "aborted_in_doubt": WHOLE | {"description": "Those of these whose last byte had left."},
+    "keys": TEXTS,
+}
+_CANCELED: Final = {
+    "canceled": {
+        "type": "array",
+        "items": {"type": "object", "additionalProperties": TEXT},
+    }
+}
+_BARRED: Final = {"barred": {"type": "array", "items": {"type": "object"}}}
+_SPEND: Final = {
+    "calls": WHOLE,
+    "refused": WHOLE,
+    "cost_usd": USD,
+    "in_doubt_usd": USD,
+    "restored_usd": USD,
+    "first_at": maybe(TIME),
+    "last_at": maybe(TIME),
+}
+_REVOKED: Final = {"revoked": FLAG, "revoked_at": maybe(TIME)}
+_PARTS: Final = {
+    name: {"type": "array", "items": {"type": "object"}}
+    for name in ("by_operation", "by_code", "by_state", "by_key_id")
+}
+
+SCHEMAS: Final[dict[str, Schema]] = {
+    "Key": record(_KEY),
+    "NewKey": record({**_KEY, **_SECRET}),
+    "OwnKey": record(_OWN_KEY),
+    "KeyList": listing(ref("Key")),
+    "Issuer": record(_ISSUER),
+    "NewIssuer": record({**_ISSUER, **_SECRET}),
+    "IssuerList": listing(ref("Issuer")),
+    "Revoked": record(_CUT, _CANCELED),
+    "Barred": record({**_CUT, **_BARRED}, _CANCELED),
+    "Resumed": record(_BARRED),
+    "Call": record(_CALL),
+    "CallList": listing(ref("Call")),
+    "Doubt": {
+        "type": "object",
+        "properties": {**_CALL, "counts_usd": USD},
+        "required": ["id", "object", "state", "counts_usd"],
+        "additionalProperties": False,
+    },
+    "DoubtList": listing(ref("Doubt")),
+    "Resolution": record(
+        {
+            "id": TEXT,
+            "object": {"const": "resolution"},
+            "state": {"enum": ["settled", "released"]},
+            "cost_usd": maybe(USD),
+            "reason": TEXT,
+        }
+    ),
+    "Spend": {
+        "type": "object",
+        "properties": {
+            "object": {"enum": ["run", "scenario"]},
+            "run": TEXT,
+            "scenario": TEXT,
+            **_SPEND,
+            **_REVOKED,
+        },
+        "required": ["object", *_SPEND, *_REVOKED],
+        "additionalProperties": False,
+    },
+    "RunList": listing(ref("Spend")),
+    "Run": record(
+        {"object": {"const": "run"}, "run": TEXT, **_REVOKED, "keys": TEXTS},
+        {"scenario": maybe(TEXT), **_SPEND, **_PARTS},
+    ),
+    "Health": record({"status": TEXT}),
+    "Readiness": record({"status": TEXT, "reasons": TEXTS, "vendors": TEXTS, "sandbox": TEXTS}),
+    "Document": {"type": "object"},
+    "Problem": {
+        "type": "object",
+        "description": "RFC 9457, with our code as `error` and the facts beside it.",
+        "properties": {
+            "type": TEXT,
+            "title": TEXT,
+            "status": WHOLE,
+            "detail": TEXT,
+            "error": TEXT,
+            "errors": {"type": "array", "items": record({"field": TEXT, "problem": TEXT})},
+        },
+        "required": ["type", "title", "status", "detail", "error"],
+    },
+}

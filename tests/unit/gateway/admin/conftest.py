@@ -1,0 +1,10 @@
+from __future__ import annotations
+
+import pytest
+
+from tests.unit.gateway.admin.side import Side
+
+
+@pytest.fixture
+def side() -> Side:
+    return Side()
