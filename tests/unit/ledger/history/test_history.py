@@ -9,11 +9,13 @@ from pathlib import Path
 
 import pytest
 
+from ledger import BudgetTerms
 from ledger.entries import Ending, Entry, HoldState, Shed
 from ledger.history import Filters, History, Trouble
 from ledger.history import history as module
 from ledger.history.file import File
 from ledger.history.history import REBUILD_GROUPS
+from tests.ledgers import NOON_US, open_in
 from tests.unit.ledger.history.journals import MemoryJournals, ended, held, parted, restored, row
 
 
@@ -248,3 +250,29 @@ async def test_a_failed_open_leaves_no_connection(
     monkeypatch.undo()
     history = await History.open(path)
     await history.close()
+
+
+async def test_a_real_ledger_tells_it_all_again(tmp_path: Path, path: Path) -> None:
+    """Settled, standing, released and in flight, through checkpoints and archives and a crash."""
+    ledger = await open_in(tmp_path / "books", shards=2, checkpoint_entries=8)
+    accounts = [await ledger.open_account(BudgetTerms(daily_micros=10**9)) for _ in range(2)]
+    for n in range(40):
+        memo = held(n).memo
+        hold = await ledger.hold(accounts[n % 2], 1_000, memo=memo, call_id=row(n).id)
+        if n % 4 < 3:
+            state = (HoldState.SETTLED, HoldState.STANDING, HoldState.RELEASED)[n % 4]
+            standing = 700 if n % 4 == 1 else 0
+            ending = Ending(hold.hold_id, state, 100, standing, b'{"status": 200}')
+            await ledger.book((ending,), now_us=NOON_US).durable()
+    first = await History.open(path)
+    await first.catch_up(ledger)
+    await first.close()
+    await ledger.close()
+    again = await open_in(tmp_path / "books", shards=2, checkpoint_entries=8)
+    second = await History.open(path)
+    await second.catch_up(again)
+    expected = (("settled", 100), ("standing", 800), ("released", 0), ("in_doubt", 1_000))
+    assert await states(second) == {row(n).id: expected[n % 4] for n in range(40)}
+    assert len(await second.in_doubt(100)) == 10
+    await second.close()
+    await again.close()
