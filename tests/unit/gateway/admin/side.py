@@ -115,9 +115,9 @@ class FakeHistory:
     ) -> list[dict[str, Any]]:
         if starting_after == "nobody":
             raise NoSuchCall(starting_after)
-        return [row for row in self.spent if by in row and since_us <= row["last_at_us"] < until_us][
-            :limit
-        ]
+        return [
+            row for row in self.spent if by in row and since_us <= row["last_at_us"] < until_us
+        ][:limit]
 
     async def run(self, label: str) -> dict[str, Any] | None:
         return self.run_of.get(label)

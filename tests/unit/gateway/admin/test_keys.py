@@ -152,8 +152,12 @@ async def test_twilio_fields_apply_to_twilio_and_its_only_account_is_taken(side:
 async def test_keys_are_listed_newest_first_in_pages(side: Side) -> None:
     made = [(await side.key())["id"] for _ in range(5)]
     _, first = await side.ask("GET", "/vault/keys?limit=2")
-    _, second = await side.ask("GET", f"/vault/keys?limit=2&starting_after={first['data'][-1]['id']}")
-    _, third = await side.ask("GET", f"/vault/keys?limit=2&starting_after={second['data'][-1]['id']}")
+    _, second = await side.ask(
+        "GET", f"/vault/keys?limit=2&starting_after={first['data'][-1]['id']}"
+    )
+    _, third = await side.ask(
+        "GET", f"/vault/keys?limit=2&starting_after={second['data'][-1]['id']}"
+    )
     pages = [first, second, third]
     assert [key["id"] for page in pages for key in page["data"]] == made[::-1]
     assert [page["has_more"] for page in pages] == [True, True, False]
