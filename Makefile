@@ -128,5 +128,5 @@ $(VENV)/.dev: requirements-dev.txt $(VENV)/.run
 $(VENV)/.node: tests/node/package-lock.json requirements-node.txt $(VENV)/.dev
 	@{ command -v npm && node -e 'process.exit(parseInt(process.versions.node) < 20 ? 1 : 0)'; } >/dev/null 2>&1 || { \
 	  echo "no Node.js 20 here: installing one into $(VENV) …" >&2; $(PINNED) requirements-node.txt; }
-	@npm ci --silent --prefix tests/node </dev/null
+	@npm ci --loglevel=error --prefix tests/node </dev/null
 	@touch $@
