@@ -4,14 +4,15 @@ out.
 A vendor module decides and never waits. The gateway hands it one request (`Sent`), gets back the
 one reading of it (`Reading`: exactly what will be forwarded), asks for a `Quote` (the most the call
 can cost; it may first ask for a `Lookup`, a GET made with the real key), and after the vendor's
-answer asks what it did cost (`Outcome`). Money is an int of micro-USD; quotes round up."""
+answer asks what it did cost (`Outcome`). Money is an int of micro-USD; quotes round up.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from vendors.rates import Rate, Rates
 
@@ -259,3 +260,16 @@ class Vendor(Protocol):
         self, status: int, code: str, message: str, facts: Mapping[str, Any]
     ) -> dict[str, Any]:
         """A refusal of ours in the vendor's own error shape, with our code inside."""
+
+
+@runtime_checkable
+class Remembers(Protocol):
+    """What a vendor offers besides when its objects hold money between calls (an
+    intent counts until the vendor says that it is through)."""
+
+    def object_lookup(self, object_id: str) -> Lookup | None:
+        """How such an object is read again; None for any other id."""
+
+    def reread(self, object_id: str, rate: Rate, answer: Answer) -> Outcome:
+        """What the answer to that look-up means for the object's holds. rate: of its hold.
+        IN_DOUBT: nothing new is known, the books stay as they are."""

@@ -5,7 +5,8 @@ UTF-8. What parsers are known to read differently is refused: broken escapes, NU
 characters, a name without `=`, invalid or overlong UTF-8. `;` separates nothing here, but some
 parsers cut there, so a caller of this file that finds a raw `;` sends the pairs newly encoded
 (`ambiguous`, `encode`) in place of the bytes that came. What names mean (brackets, letter case) is
-the vendor's own business."""
+the vendor's own business.
+"""
 
 from __future__ import annotations
 

@@ -2,7 +2,8 @@
 
 Text in, micros out, and back again, in integer arithmetic alone. Six decimals are exact; anything
 finer is refused, never rounded. `ceil_div` is the one place where a cost is rounded, and it rounds
-up."""
+up.
+"""
 
 from __future__ import annotations
 

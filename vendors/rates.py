@@ -9,7 +9,8 @@ use the same one.
 A table goes stale: when it is older than `age_max_days` it prices USD only. What day it is the
 gateway tells with `at(now_us)`, which costs nothing while the day stays the same. A table that was
 never told the day counts as stale: better no than a guess. USD needs no table, has no margin and is
-never stale."""
+never stale.
+"""
 
 from __future__ import annotations
 

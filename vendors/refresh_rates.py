@@ -5,7 +5,8 @@ PACKAGE_JSON is `package/v1/currencies/usd.json` of the npm package `@fawazahmed
 (CC0; one version a day, fetched with `npm pack @fawazahmed0/currency-api@latest`): `{"date": …,
 "usd": {code: units for one USD}}`. Numbers stay the decimal text they were written as; no float
 comes near them. The table is written beside OUT first and renamed onto it, so a gateway that starts
-meanwhile reads the old or the new."""
+meanwhile reads the old or the new.
+"""
 
 from __future__ import annotations
 

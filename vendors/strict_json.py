@@ -3,7 +3,8 @@
 Refused: a byte order mark, text that is no UTF-8, two members of one name in an object, NaN and
 Infinity, numbers with a fraction or an exponent (unless the caller lets them pass as text), nesting
 deeper than 20, more than 5,000 objects and lists. Numbers stay the digits they were written in, so
-that no size of number costs time and none is rounded."""
+that no size of number costs time and none is rounded.
+"""
 
 from __future__ import annotations
 

@@ -4,7 +4,8 @@ Sources: docs.stripe.com/currencies (mirrors of 2026-07 to 2026-09; the three-de
 archive of 2022-12). An ISO 4217 table would be wrong by a factor of 100 for ISK and UGX: both are
 written with two decimals at Stripe and must be whole units. Codes are documented in lower case;
 case is folded for the look-up alone, so that `JPY` cannot slip past a table of `jpy`. A code that
-is not listed here is refused."""
+is not listed here is refused.
+"""
 
 from __future__ import annotations
 

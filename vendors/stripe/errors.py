@@ -2,7 +2,8 @@
 
 stripe-python takes a string in `error` for an OAuth error and crashes on it; stripe-node takes a
 body without `error` for a success. So `error` is an object with Stripe's type and our code, and the
-facts stand in it and beside it (probed with stripe-python 16.1.0 and stripe-node 23.1.0)."""
+facts stand in it and beside it (probed with stripe-python 16.1.0 and stripe-node 23.1.0).
+"""
 
 from __future__ import annotations
 

@@ -9,7 +9,8 @@
 | 3xx, 5xx, anything unreadable | in doubt |
 
 A figure in another currency, of another object, negative or no number keeps the hold: in doubt,
-with a why. An answer about an object speaks for the whole object."""
+with a why. An answer about an object speaks for the whole object.
+"""
 
 from __future__ import annotations
 
@@ -60,7 +61,8 @@ def settle(reading: Reading, quote: Quote, answer: Answer) -> Outcome:
         tree = _tree(answer)
         verdict = _judge(reading, quote, answer.status, tree)
     except Unclear as exc:
-        return _outcome(answer, tree, Verdict(End.IN_DOUBT, label=_named(tree)), str(exc))
+        label = _named(tree) or reading.operation.object_id or ""
+        return _outcome(answer, tree, Verdict(End.IN_DOUBT, label=label), str(exc))
     return _outcome(answer, tree, verdict)
 
 
@@ -103,16 +105,20 @@ def _tree(answer: Answer) -> Mapping[str, Any]:
 
 
 def _judge(reading: Reading, quote: Quote, status: int, tree: Mapping[str, Any]) -> Verdict:
+    """A call that belongs to no object although its path names one cannot have moved anything."""
     settler = SETTLERS[reading.operation.name]
     aside = quote.object_id is None and reading.operation.object_id is not None
     if status >= 400:
-        return _refused(settler is _intent and not aside, quote, status, tree)
+        keeps = settler is _intent and not aside
+        return _refused(keeps, reading, quote, status, tree)
     if aside and settler is not _refund:
         return Verdict(End.SETTLED, label=_named(tree))
     return settler(reading, quote, tree)
 
 
-def _refused(keeps: bool, quote: Quote, status: int, tree: Mapping[str, Any]) -> Verdict:
+def _refused(
+    keeps: bool, reading: Reading, quote: Quote, status: int, tree: Mapping[str, Any]
+) -> Verdict:
     """keeps: an intent that the error carries is the one this call was about, or had just made."""
     error = tree.get("error")
     if not isinstance(error, dict):
@@ -121,7 +127,7 @@ def _refused(keeps: bool, quote: Quote, status: int, tree: Mapping[str, Any]) ->
         raise Unclear(f"HTTP {status}: another call, or another system, decides")
     left = error.get("payment_intent")
     if not keeps or left is None or quote.rate is None:
-        return Verdict(End.RELEASED)
+        return Verdict(End.RELEASED, label=reading.operation.object_id or "")
     if not isinstance(left, dict):
         raise Unclear("the refusal names a payment intent and does not show it")
     return _of_intent(quote, left)

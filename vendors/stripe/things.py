@@ -1,7 +1,8 @@
 """Payment intents, charges and refunds as Stripe shows them, as far as money goes.
 
 Answers to lookups and answers to calls are read by the same strict eyes: a figure that is missing,
-negative, absurdly large or no integer is `Unclear`, and whoever asked stays on the safe side."""
+negative, absurdly large or no integer is `Unclear`, and whoever asked stays on the safe side.
+"""
 
 from __future__ import annotations
 

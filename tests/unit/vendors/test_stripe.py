@@ -7,7 +7,7 @@ from fractions import Fraction
 
 import pytest
 
-from vendors.contract import Answer, End, Lookup, Money, Quote, Sent
+from vendors.contract import Answer, End, Lookup, Money, Quote, Remembers, Sent
 from vendors.rates import USD, Rates
 from vendors.stripe import STRIPE
 
@@ -92,6 +92,7 @@ def test_a_call_through_the_door() -> None:
 
 
 def test_objects_can_be_read_again_and_intents_cancelled() -> None:
+    assert isinstance(STRIPE, Remembers)
     assert STRIPE.object_lookup("pi_1") == Lookup("/v1/payment_intents/pi_1", "what it has come to")
     charge = STRIPE.object_lookup("py_1")
     assert charge is not None
