@@ -38,7 +38,7 @@ CANNOT_START: Final = 3
 EXAMPLES = """examples:
   keybrake serve                        serve here, on the settings of gateway.toml
   keybrake demo                         see a key being charged until it brakes
-  keybrake keys create --cap 500 --allow 'POST /v1/payment_intents'
+  keybrake keys create --cap 500 --allow 'POST /v1/payment_intents' --label scenario/8f31
   keybrake calls tail                   the audit log as it grows
   keybrake runs revoke scenario/8f31    stop one run now
 """
@@ -88,10 +88,7 @@ def run_serve(args: argparse.Namespace) -> int:
     from gateway.run import app  # here: no other command needs a server, and --help should be quick
 
     settings = local.settings_of(args)
-    logger = log.set_up(settings.log.level, settings.log.format)
-    for vendor in settings.vendors.values():
-        if vendor.sandbox:
-            logger.warning(sandbox_words(vendor.name))
+    log.set_up(settings.log.level, settings.log.format)
     try:
         with sandboxes(settings) as pointed:
             return app.run(pointed, partial(welcome, settings))
@@ -108,9 +105,11 @@ def run_demo(args: argparse.Namespace) -> int:
 def welcome(settings: Settings, ready: Ready) -> None:
     """The door is open. The banner may need an answer of the gateway's own (a trial key), which the
     event loop that calls us is to give: so it is asked for in a thread."""
-    logging.getLogger(log.NAME).info(
-        "serving", extra={"address": ready.address, "admin_address": ready.admin_address}
-    )
+    logger = logging.getLogger(log.NAME)
+    for vendor in settings.vendors.values():
+        if vendor.sandbox:
+            logger.warning(sandbox_words(vendor.name))
+    logger.info("serving", extra={"address": ready.address, "admin_address": ready.admin_address})
     if ready.admin_key:
         log.register_secret(ready.admin_key)
     threading.Thread(target=_greet, args=(settings, ready), daemon=True, name="welcome").start()

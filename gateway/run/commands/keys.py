@@ -139,8 +139,11 @@ def read_body(file: str) -> dict[str, Any]:
 
 def _body(args: argparse.Namespace) -> dict[str, Any]:
     """The request, from the options that were given; what it lacks, the gateway says best."""
-    if args.cap is None or not args.allow:
-        raise api.Misused("keys create needs --cap USD and --allow 'METHOD /path' (or --body FILE)")
+    if args.cap is None or not args.allow or not args.label:
+        raise api.Misused(
+            "keys create needs --cap USD, --allow 'METHOD /path' and --label SCENARIO/EXECUTION "
+            "(or --body FILE)"
+        )
     body = {
         "vendor": args.vendor,
         "daily_usd_cap": args.cap,

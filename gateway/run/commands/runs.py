@@ -53,7 +53,11 @@ def run_show(args: argparse.Namespace) -> int:
     if args.json:
         show.as_json(record)
         return 0
-    parts = {name: value for name, value in record.items() if isinstance(value, list)}
+    parts = {
+        name: value
+        for name, value in record.items()
+        if isinstance(value, list) and all(isinstance(row, dict) for row in value)
+    }
     show.as_record({name: value for name, value in record.items() if name not in parts})
     for rows in parts.values():
         if rows:

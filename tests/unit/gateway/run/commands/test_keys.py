@@ -12,12 +12,12 @@ import pytest
 from gateway.run import cli
 
 MADE = {"id": "vk_1", "key": "vault_key_x", "daily_usd_cap": "500.00"}
-CREATE = ["keys", "create", "--cap", "500", "--allow", "POST /v1/payment_intents"]
+CREATE = ["keys", "create", "--cap", "500", "--allow", "POST /v1/payment_intents", "--label", "a/1"]
 
 
 def test_a_key_is_made_from_options(gateway: Any, capsys: pytest.CaptureFixture[str]) -> None:
     gateway.will("POST", "/vault/keys", MADE, 201)
-    assert cli.main([*CREATE, "--expires", "never", "--label", "a/1", "--shadow"]) == 0
+    assert cli.main([*CREATE, "--expires", "never", "--shadow"]) == 0
     assert gateway.asked[0][2] == {
         "vendor": "stripe",
         "daily_usd_cap": "500",

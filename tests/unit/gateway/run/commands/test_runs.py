@@ -9,7 +9,13 @@ import pytest
 
 from gateway.run import cli
 
-RUN = {"run": "a/1", "calls": 2, "by_operation": [{"operation": "x", "calls": 2}], "by_code": []}
+RUN = {
+    "run": "a/1",
+    "calls": 2,
+    "by_operation": [{"operation": "x", "calls": 2}],
+    "by_code": [],
+    "keys": ["vk_1"],
+}
 
 
 def test_list_and_show(gateway: Any, capsys: pytest.CaptureFixture[str]) -> None:
@@ -17,7 +23,9 @@ def test_list_and_show(gateway: Any, capsys: pytest.CaptureFixture[str]) -> None
     gateway.will("GET", "/vault/runs/detail?label=a%2F1", RUN)
     assert cli.main(["runs", "list"]) == 0
     assert cli.main(["runs", "show", "a/1"]) == 0
-    assert "OPERATION  CALLS\nx          2\n" in capsys.readouterr().out
+    out = capsys.readouterr().out
+    assert "OPERATION  CALLS\nx          2\n" in out
+    assert "keys   vk_1\n" in out
     assert cli.main(["runs", "show", "a/1", "--json"]) == 0
     assert json.loads(capsys.readouterr().out) == RUN
 
