@@ -11,9 +11,19 @@ import os
 import socket
 import ssl
 import struct
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import (
+    AsyncIterator,
+    Awaitable,
+    Callable,
+    Coroutine,
+    Generator,
+    Mapping,
+    Sequence,
+)
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
+from functools import partial
+from itertools import count
 from pathlib import Path
 from typing import Any, cast
 
@@ -240,29 +250,65 @@ class ScriptedBody:
         raise NotImplementedError
 
 
-class CancelledAt:
-    """Awaits a coroutine and cancels it where it waits for the `at`-th time (0 is the first).
-    reached: it did wait so often."""
+async def cancelled_at(coroutine: Coroutine[Any, Any, object], at: int) -> bool:
+    """Run it in a task of its own, and cancel that where it waits for the `at`-th time (0 is the
+    first). False: it ended before; what it raised then is raised."""
+    reached = False
 
-    def __init__(self, coroutine: Any, at: int) -> None:
-        self.coroutine = coroutine
-        self.at = at
-        self.reached = False
+    class Counted:
+        def __await__(self) -> Generator[Any, None, None]:
+            nonlocal reached
+            resume: Callable[[], Any] = partial(coroutine.send, None)
+            for waits in count():
+                try:
+                    waited_for = resume()
+                except StopIteration:
+                    return
+                if waits == at:
+                    reached = task.cancel()
+                try:
+                    yield waited_for
+                    resume = partial(coroutine.send, None)
+                except BaseException as exc:
+                    resume = partial(coroutine.throw, exc)
 
-    def __await__(self) -> Any:
-        waits = 0
-        while True:
-            try:
-                waited_for = self.coroutine.send(None)
-            except StopIteration as done:
-                return done.value
-            if waits == self.at:
-                self.reached = True
-                waited_for._asyncio_future_blocking = False
-                self.coroutine.throw(asyncio.CancelledError())
-                pytest.fail("went on after it was cancelled")
-            waits += 1
-            yield waited_for
+    async def run() -> None:
+        await Counted()
+
+    task = asyncio.get_running_loop().create_task(run())
+    await asyncio.wait([task])
+    if not task.cancelled():
+        task.result()
+    assert task.cancelled() or not reached, "it went on after it was cancelled"
+    return reached
+
+
+class StillTransport(asyncio.Transport):
+    """A transport without a network: keeps what is written, and tells its protocol of its end."""
+
+    def __init__(self, protocol: asyncio.Protocol, raw: socket.socket) -> None:
+        super().__init__({"socket": raw})
+        self.written = b""
+        self.protocol = protocol
+        self._ended = False
+
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        assert not self._ended
+        self.written += data
+
+    def is_closing(self) -> bool:
+        return self._ended
+
+    def abort(self) -> None:
+        if not self._ended:
+            self._ended = True
+            asyncio.get_running_loop().call_soon(self.protocol.connection_lost, None)
+
+    def pause_reading(self) -> None: ...
+
+    def resume_reading(self) -> None: ...
+
+    def set_write_buffer_limits(self, high: int | None = None, low: int | None = None) -> None: ...
 
 
 def server_tls() -> ssl.SSLContext:

@@ -159,8 +159,7 @@ class VendorStream(asyncio.Protocol, httpcore.AsyncNetworkStream):
         _wake(self._reader)
 
     def eof_received(self) -> None:
-        if self._ended is None:
-            self._ended = b""
+        self._ended = b""
         _wake(self._reader)
 
     def connection_lost(self, exc: Exception | None) -> None:

@@ -10,19 +10,18 @@ way between them."""
 from __future__ import annotations
 
 import asyncio
-import ssl
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from typing import Final
-from urllib.parse import urlsplit
 
 import httpcore
 
 from gateway.call.credentials import Credentials
 from gateway.call.exchange import Exchange, Limits
 from gateway.call.order import Aborted, NotSent, Order, OutcomeUnknown, Reply, Watch
-from gateway.call.stream import VendorBackend, VendorConnection, VendorStream, tls_context
+from gateway.call.origins import Origin, hosts, origin_of
+from gateway.call.stream import VendorBackend, VendorConnection, VendorStream
 from gateway.settings import MIB, AccountSettings, VendorSettings
 from vendors import VENDORS
 from vendors.contract import Vendor
@@ -39,8 +38,7 @@ __all__ = [
 ]
 
 SWEEP_S: Final = 0.25
-"""How late a deadline may be noticed."""
-_PORTS: Final = {"http": 80, "https": 443}
+"""A deadline is noticed one to two of these late."""
 _LOOKUP: Final = ((b"accept", b"application/json"), (b"user-agent", b"keybrake"))
 _NONE: Final[Mapping[bytes, bytes]] = {}
 
@@ -48,7 +46,7 @@ _NONE: Final[Mapping[bytes, bytes]] = {}
 class Upstreams:
     """All accounts of all vendors that the settings name. known: the vendors' modules, by name."""
 
-    __slots__ = ("_accounts", "_loop", "_timer")
+    __slots__ = ("_accounts", "_looked_s", "_loop", "_timer")
 
     def __init__(
         self,
@@ -62,11 +60,17 @@ class Upstreams:
             for settings in vendors.values()
             for account in settings.accounts.values()
         }
+        self._looked_s = loop.time()
         self._timer = loop.call_later(SWEEP_S, self._tick)
 
     def account(self, vendor: str, account: str) -> Upstream:
         """Raises KeyError for one that the settings do not name."""
         return self._accounts[vendor, account]
+
+    @property
+    def accounts(self) -> Mapping[tuple[str, str], Upstream]:
+        """By vendor and account."""
+        return self._accounts
 
     def sweep(self, now_s: float) -> None:
         """End what is over its deadline. now_s: loop time."""
@@ -81,8 +85,11 @@ class Upstreams:
         await asyncio.sleep(0)  # the loop tells each socket that it is gone
 
     def _tick(self) -> None:
+        """Sweep as of the tick before this one: the loop has read its sockets since, so when it was
+        held up for long, an answer that waited in the kernel all the while is not called late."""
         self._timer = self._loop.call_later(SWEEP_S, self._tick)
-        self.sweep(self._loop.time())
+        self.sweep(self._looked_s)
+        self._looked_s = self._loop.time()
 
 
 @dataclass(slots=True)
@@ -121,7 +128,7 @@ class Upstream:
         self._settings = settings
         self._credentials = Credentials(vendor, account)
         self._origins = {
-            name: _origin(url, settings.ca_file) for name, url in _hosts(settings, vendor).items()
+            name: origin_of(url, settings.ca_file) for name, url in hosts(settings, vendor).items()
         }
         self._limits = Limits(
             first_byte_s=settings.first_byte_timeout_s,
@@ -305,46 +312,3 @@ class Upstream:
             stacks = [origin.idle for origin in self._origins.values() if origin.idle]
             coldest = min(stacks, key=lambda stack: stack[0].idle_since_s)
             self._close(coldest.pop(0))
-
-
-@dataclass(slots=True)
-class Origin:
-    """Where requests go: never anything but what the settings say.
-
-    name: host for DNS and certificate. host: the Host header. prefix: goes before every target."""
-
-    name: str
-    port: int
-    host: bytes
-    prefix: bytes
-    tls: ssl.SSLContext | None
-    httpcore: httpcore.Origin
-    idle: list[VendorConnection] = field(default_factory=list)
-
-
-def _hosts(settings: VendorSettings, vendor: Vendor) -> dict[str, str]:
-    """Base URLs by product, '' the main one. Where a test or a proxy stands in for the vendor, its
-    other hosts are paths of that stand-in."""
-    base_url = settings.base_url.rstrip("/")
-    at_vendor = base_url == vendor.base_url.rstrip("/")
-    products = {
-        name: url if at_vendor else f"{base_url}/{name}" for name, url in vendor.products.items()
-    }
-    return {"": base_url} | products | dict(settings.hosts)
-
-
-def _origin(base_url: str, ca_file: str) -> Origin:
-    """base_url: `https://host[:port][/prefix]`, as the settings were checked to be."""
-    parts = urlsplit(base_url)
-    name = parts.hostname or ""
-    port = parts.port or _PORTS[parts.scheme]
-    shown = f"[{name}]" if ":" in name else name
-    host = shown if port == _PORTS[parts.scheme] else f"{shown}:{port}"
-    return Origin(
-        name=name,
-        port=port,
-        host=host.encode("ascii"),
-        prefix=parts.path.rstrip("/").encode("ascii"),
-        tls=tls_context(ca_file) if parts.scheme == "https" else None,
-        httpcore=httpcore.Origin(parts.scheme.encode(), name.encode("ascii"), port),
-    )

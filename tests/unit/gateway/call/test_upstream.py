@@ -28,13 +28,13 @@ from tests.vendor_double import (
     KNOWN,
     OK,
     SECRET,
-    CancelledAt,
     Double,
     Heard,
     Peer,
     ScriptedBody,
     all_of,
     answering,
+    cancelled_at,
     hearing,
     server_tls,
     turns,
@@ -314,23 +314,6 @@ async def test_products_of_a_stand_in_are_its_paths() -> None:
     ]
 
 
-async def test_products_of_the_vendor_itself_are_its_hosts() -> None:
-    async with upstream_to("https://api.double.example/") as upstream:
-        main, files = upstream._origins[""], upstream._origins["files"]
-        assert (main.name, main.port, main.host, main.prefix) == (
-            *("api.double.example", 443),
-            *(b"api.double.example", b""),
-        )
-        assert (files.host, files.prefix) == (b"files.double.example", b"/up")
-        assert files.tls is not None
-
-
-async def test_an_address_of_version_six() -> None:
-    async with upstream_to("http://[::1]:8080") as upstream:
-        assert upstream._origins[""].name == "::1"
-        assert upstream._origins[""].host == b"[::1]:8080"
-
-
 # Lookups.
 
 
@@ -375,6 +358,7 @@ async def test_each_account_has_its_own() -> None:
     upstreams = Upstreams({"double": settings}, asyncio.get_running_loop(), KNOWN)
     assert upstreams.account("double", "a").authorization == b"Bearer sk_test_a"
     assert upstreams.account("double", "b").authorization == b"Bearer sk_test_b"
+    assert list(upstreams.accounts) == [("double", "a"), ("double", "b")]
     with pytest.raises(KeyError):
         upstreams.account("double", "c")
     await upstreams.close()
@@ -388,6 +372,27 @@ async def test_the_timer_sweeps(monkeypatch: pytest.MonkeyPatch) -> None:
     ):
         with pytest.raises(OutcomeUnknown):
             await upstream.send(post(), Watch())
+
+
+async def test_a_loop_that_was_held_up_reads_before_it_calls_an_answer_late() -> None:
+    account = AccountSettings("default", Secret(SECRET))
+    loop = asyncio.get_running_loop()
+    async with vendor_double(silent) as double:
+        settings = VendorSettings("double", double.url, accounts={"default": account})
+        upstreams = Upstreams({"double": replace(settings, first_byte_timeout_s=0.0)}, loop, KNOWN)
+        watch = Watch()
+        call = upstreams.account("double", "default").send(post(), watch)
+        task = asyncio.ensure_future(call)
+        await until(lambda: watch.left)
+        upstreams._tick()
+        await turns()
+        assert not task.done()
+        await until(lambda: loop.time() > upstreams._looked_s)
+        upstreams._tick()
+        upstreams._tick()
+        with pytest.raises(OutcomeUnknown):
+            await task
+        await upstreams.close()
 
 
 async def test_closing_ends_what_is_under_way() -> None:
@@ -471,17 +476,11 @@ async def test_cancelled_anywhere_nothing_is_lost(call: Call, tls: bool) -> None
     async with vendor_double(_dripping, tls=context) as double:
         url = f"{scheme}://127.0.0.1:{double.port}"
         async with upstream_to(url, connections_max=1, ca_file=str(CERTIFICATE)) as upstream:
-            for at in range(100):
-                cancelled = CancelledAt(call(upstream), at)
-                try:
-                    await cancelled
-                except asyncio.CancelledError:
-                    assert cancelled.reached
+            at = 0
+            while await cancelled_at(call(upstream), at):
                 assert upstream.in_flight == 0
                 assert upstream.connections == upstream.idle
                 await turns(5)
-                if not cancelled.reached:
-                    break
+                at += 1
             assert at > 2
-            assert not cancelled.reached
             await call(upstream)
