@@ -19,9 +19,10 @@ from ledger import (
     Hold,
     HoldState,
     Note,
+    Shed,
     Standing,
 )
-from ledger.entries import Amended, Ended, Entry, Held, Noted, Opened, ToppedUp
+from ledger.entries import Amended, Ended, Entry, Held, Noted, Opened, Parted, ToppedUp
 from ledger.state import State
 
 
@@ -126,11 +127,8 @@ class FakeLedger:
         await self.written([held])
         return self._state.holds[held.hold_id]
 
-    def book(self, endings: Sequence[Ending], *, now_us: int) -> FakeTicket:
-        entries: list[Entry] = [
-            Ended(e.hold_id, e.state, e.settled_micros, e.standing_micros, now_us, e.tag, e.memo)
-            for e in endings
-        ]
+    def book(self, endings: Sequence[Ending | Shed], *, now_us: int) -> FakeTicket:
+        entries = [_fact(ending, now_us) for ending in endings]
         for entry in entries:
             self._state.apply(entry)
         self.groups.append(entries)
@@ -147,3 +145,10 @@ class FakeLedger:
 
     def _noted(self, notes: Sequence[Note]) -> list[Entry]:
         return [Noted(note.kind, note.name, note.blob, self._now_us()) for note in notes]
+
+
+def _fact(ending: Ending | Shed, now_us: int) -> Entry:
+    if isinstance(ending, Shed):
+        return Parted(ending.hold_id, now_us)
+    amounts = (ending.settled_micros, ending.standing_micros)
+    return Ended(ending.hold_id, ending.state, *amounts, now_us, ending.tag, ending.memo)

@@ -16,6 +16,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 from gateway.vault.paths import SEGMENT, is_canonical
@@ -91,25 +92,30 @@ class Allowlist:
         self._parsed = tuple(parsed)
         self.entries: tuple[str, ...] = tuple(map(str, self._parsed))
         self._exact = frozenset((e.method, e.path) for e in self._parsed if e.is_exact)
-        patterns: dict[str, list[str]] = {}
-        for entry in self._parsed:
-            if not entry.is_exact:
-                patterns.setdefault(entry.method, []).append(entry.pattern())
-        self._patterns = {m: re.compile("|".join(found)) for m, found in patterns.items()}
+        self._patterns: dict[str, re.Pattern[str]] = {}
 
     @classmethod
     def parse(cls, entries: Sequence[str]) -> Allowlist:
         """Raises ValueError, which names the first entry that is wrong."""
         if len(entries) > ENTRIES_MAX:
             raise ValueError(f"more than {ENTRIES_MAX} entries")
-        return cls(map(Entry.parse, entries))
+        return _shared(tuple(entries))
 
     def allows(self, method: str, path: str) -> bool:
         """May this canonical path be called with this method?"""
         if (method, path) in self._exact:
             return True
-        pattern = self._patterns.get(method)
-        return pattern is not None and pattern.fullmatch(path) is not None
+        pattern = self._patterns.get(method) or self._compile(method)
+        return pattern.fullmatch(path) is not None
+
+    def _compile(self, method: str) -> re.Pattern[str]:
+        """All entries of a method that have wildcards, as one pattern. Made when it is first asked
+        for: thousands of keys are read at start, and most are never used again."""
+        if method not in METHODS:
+            return _NOTHING
+        wild = [e.pattern() for e in self._parsed if e.method == method and not e.is_exact]
+        pattern = self._patterns[method] = re.compile("|".join(wild)) if wild else _NOTHING
+        return pattern
 
     def uncovered(self, other: Allowlist) -> tuple[str, ...]:
         """The entries of the other list that allow something which this one does not."""
@@ -143,6 +149,13 @@ class Allowlist:
         return f"Allowlist{self.entries}"
 
 
+@lru_cache(maxsize=1024)
+def _shared(entries: tuple[str, ...]) -> Allowlist:
+    """Keys of one scenario have the same list; they share one."""
+    return Allowlist(map(Entry.parse, entries))
+
+
+_NOTHING: Final = re.compile(r"(?!)")
 _PATTERNS: Final = {ONE: SEGMENT, DEEP: f"{SEGMENT}(?:/{SEGMENT})*"}
 
 

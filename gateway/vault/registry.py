@@ -303,8 +303,7 @@ class Registry:
         hit = _flights(keys).union(flights)
         in_doubt = sum(not flight.abort() for flight in hit) if abort else 0
         ended = [records.ended_note(key.terms.key_id, key.revoked_at_us or now_us) for key in keys]
-        if ended or notes:
-            await self._books.note([*notes, *ended])
+        await self._books.note([*notes, *ended])
         return Cut(revoked, len(hit), len(hit) if abort else 0, in_doubt)
 
     def _add_key(self, key: Key) -> None:

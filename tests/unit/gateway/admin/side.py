@@ -69,7 +69,8 @@ class FakeHistory:
         self.trouble: Exception | None = None
 
     def add(self, **facts: Any) -> None:
-        row = CallRow(**({"id": "call_1", "at_us": 1, "key_id": "vk_1"} | facts))._asdict()
+        given: dict[str, Any] = {"id": "call_1", "at_us": 1, "key_id": "vk_1", **facts}
+        row = CallRow(**given)._asdict()
         row["lookups"] = []
         del row["own_cost_micros"]
         self.rows.insert(0, {**row, "restored_micros": 0})

@@ -72,6 +72,8 @@ async def test_an_issuer_is_amended(side: Side) -> None:
     assert (shown["template"]["daily_usd_cap_max"], shown["keys_per_hour"]) == ("7.00", None)
     side.restart()
     assert (await side.ask("GET", path))[1] == shown
+    _, shown = await side.ask("PATCH", path, {"keys_per_hour": 9})
+    assert (shown["daily_usd_cap"], shown["keys_per_hour"]) == ("5.00", 9)
 
 
 async def test_what_cannot_be_amended_is_named(side: Side) -> None:

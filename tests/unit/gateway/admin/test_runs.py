@@ -51,7 +51,7 @@ async def test_a_revoked_run_and_scenario_say_so(side: Side) -> None:
 
 async def test_one_run_in_detail(side: Side) -> None:
     key = await side.key(agent_run_label="scn/1")
-    parts = {f"by_{name}": [] for name in ("code", "state", "key_id")}
+    parts: dict[str, list[object]] = {f"by_{name}": [] for name in ("code", "state", "key_id")}
     by_operation = [{"operation": "PostCharges", "calls": 3, "cost_micros": 5}]
     side.history.run_of["scn/1"] = {
         **spend(5, run="scn/1", scenario="scn"),
