@@ -8,10 +8,11 @@ whose `chunks` pull it.
 
 Everything hangs on one moment, `watch.left`: the request's last byte was handed to the transport.
 Before it the request never ran, and whatever goes wrong is NotSent; after it only an answer says
-what happened, and what goes wrong is OutcomeUnknown. Deadlines are one float per exchange,
-`deadline_s`, looked at by the pool's sweep; `expire` and `abort` fail the stream, which wakes the
-one waiter with the right exception. However it ends, `end` runs once, in the same step as the last
-await, and hands the connection back."""
+what happened, and what goes wrong is OutcomeUnknown. Deadlines are two floats per exchange, looked
+at by the pool's sweep; `expire` and abort fail the stream, which wakes the one waiter with the
+right exception. However it ends, `end` runs once, in the same step as the last await, and hands the
+connection back.
+"""
 
 from __future__ import annotations
 
@@ -19,14 +20,13 @@ import asyncio
 import math
 from collections import deque
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from typing import Final
 
 import h11
 
 from gateway.call.answerhead import UNTIL_CLOSE, Unreadable, framing, head_end, relayed
 from gateway.call.inflate import BadEncoding, InflatedPieces, Inflater
-from gateway.call.order import Aborted, NotSent, Order, OutcomeUnknown, Reply, Watch
+from gateway.call.order import Aborted, Limits, NotSent, Order, OutcomeUnknown, Reply, Watch
 from gateway.call.scrub import Scrubber
 from gateway.call.stream import Broken, VendorConnection
 from gateway.http.message import Body
@@ -52,21 +52,12 @@ and value (a tenth of an exchange's CPU); what matters is checked once, on the w
 _FAILURES: Final = (h11.RemoteProtocolError, Broken, Unreadable, BadEncoding)
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """Seconds. idle_s: between two pieces, either way. total_s: for an answer that is read
-    whole."""
-
-    first_byte_s: float
-    idle_s: float
-    total_s: float
-
-
 class Exchange:
     """One call on the wire. back: takes it out of the pool's books, with the connection and whether
     that may be used again."""
 
     __slots__ = (
+        "_answer_by_s",
         "_answering",
         "_back",
         "_connection",
@@ -76,9 +67,9 @@ class Exchange:
         "_next",
         "_order",
         "_streaming",
+        "_take_by_s",
         "_total_at_s",
         "_upload",
-        "deadline_s",
         "scrubber",
         "watch",
     )
@@ -105,8 +96,8 @@ class Exchange:
         self._answering = False
         self._streaming = False
         self._total_at_s = NEVER
-        self.deadline_s = NEVER
-        """Loop time after which the sweep calls `expire`."""
+        self._answer_by_s = NEVER
+        self._take_by_s = NEVER
 
     # The life of it.
 
@@ -142,6 +133,10 @@ class Exchange:
             self._upload.cancel()
         connection = self._connection
         self._back(self, connection, connection is not None and _reusable(connection))
+
+    def overdue(self, now_s: float) -> bool:
+        """Is the vendor too late with its answer, or with taking more of the request?"""
+        return self._answer_by_s < now_s or self._take_by_s < now_s
 
     def expire(self) -> None:
         """The deadline has passed."""
@@ -190,10 +185,10 @@ class Exchange:
         self.watch.left = True
         now_s = self._loop.time()
         self._total_at_s = now_s + self._limits.total_s
-        if self._answering:
-            self.deadline_s = NEVER if self._streaming else self._total_at_s
-        else:
-            self.deadline_s = now_s + min(self._limits.first_byte_s, self._limits.total_s)
+        if not self._answering:
+            self._answer_by_s = now_s + min(self._limits.first_byte_s, self._limits.total_s)
+        elif not self._streaming:
+            self._answer_by_s = self._total_at_s
 
     async def _pump(self, connection: VendorConnection, body: Body, missing: int | None) -> None:
         """Send the rest of a body as it comes. missing: bytes still to go, None if unknown. What
@@ -206,9 +201,9 @@ class Exchange:
                     return  # whoever waits for the answer is told why
                 missing = self._pass_on(connection, piece, missing)
                 if socket.full and not self.watch.left:
-                    self.deadline_s = self._loop.time() + self._limits.idle_s
+                    self._take_by_s = self._loop.time() + self._limits.idle_s
                     await socket.drained()
-                    self.deadline_s = NEVER
+                    self._take_by_s = NEVER
         except h11.LocalProtocolError as exc:
             self._fail(NotSent(f"not a body of the announced length: {exc}"))
         except Exception as exc:
@@ -244,7 +239,7 @@ class Exchange:
             await self._collect(reply, whole_max)
         if reply.body is None:
             self._streaming = True
-            self.deadline_s = NEVER
+            self._answer_by_s = NEVER
         return reply
 
     async def _head(self) -> tuple[h11.Response, int]:
@@ -254,7 +249,7 @@ class Exchange:
         received = await self._more()
         self._answering = True
         if self.watch.left:
-            self.deadline_s = self._total_at_s
+            self._answer_by_s = self._total_at_s
         for _ in range(INTERIM_MAX + 1):
             while not (end := head_end(received)):
                 received += await self._more()
@@ -275,10 +270,10 @@ class Exchange:
         """What comes next. Raises Broken at the end of file: nobody asks where it would be in
         order."""
         if self._streaming:
-            self.deadline_s = self._loop.time() + self._limits.idle_s
+            self._answer_by_s = self._loop.time() + self._limits.idle_s
         received = await self._wired().socket.receive()
         if self._streaming:
-            self.deadline_s = NEVER
+            self._answer_by_s = NEVER
         if not received:
             raise Broken("the connection ended before the answer did")
         return received

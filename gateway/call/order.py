@@ -76,6 +76,16 @@ class Watch:
         return not self.left
 
 
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Seconds. idle_s: between two pieces, either way. total_s: for an answer that is read
+    whole."""
+
+    first_byte_s: float
+    idle_s: float
+    total_s: float
+
+
 class Source(Protocol):
     """Where a reply's pieces come from."""
 

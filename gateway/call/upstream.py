@@ -18,8 +18,8 @@ from typing import Final
 import httpcore
 
 from gateway.call.credentials import Credentials
-from gateway.call.exchange import Exchange, Limits
-from gateway.call.order import Aborted, NotSent, Order, OutcomeUnknown, Reply, Watch
+from gateway.call.exchange import Exchange
+from gateway.call.order import Aborted, Limits, NotSent, Order, OutcomeUnknown, Reply, Watch
 from gateway.call.origins import Origin, hosts, origin_of
 from gateway.call.stream import VendorBackend, VendorConnection, VendorStream
 from gateway.settings import MIB, AccountSettings, VendorSettings
@@ -201,7 +201,7 @@ class Upstream:
     def sweep(self, now_s: float) -> None:
         """End the exchanges that are over their deadline, and what is idle and no longer of use."""
         for exchange in tuple(self._flying):
-            if exchange.deadline_s < now_s:
+            if exchange.overdue(now_s):
                 exchange.expire()
         for origin in self._origins.values():
             stale = [one for one in origin.idle if not self._is_fresh(one, now_s)]

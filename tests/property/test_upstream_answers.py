@@ -15,9 +15,9 @@ import uvloop
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.call.exchange import Exchange, Limits
+from gateway.call.exchange import Exchange
 from gateway.call.inflate import BadEncoding, Inflater
-from gateway.call.order import Order, OutcomeUnknown, Watch
+from gateway.call.order import Limits, Order, OutcomeUnknown, Watch
 from gateway.call.scrub import Scrubber
 from gateway.call.stream import VendorConnection, VendorStream
 from tests.vendor_double import StillTransport, all_of

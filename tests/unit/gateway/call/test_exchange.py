@@ -586,6 +586,29 @@ async def test_a_long_answer_may_pause_but_not_stop() -> None:
         assert unknown.value.timed_out
 
 
+async def test_an_upload_that_ends_does_not_lift_the_deadline_of_a_long_answer() -> None:
+    go_on = asyncio.Event()
+
+    async def script(peer: Peer) -> None:
+        await peer.head()
+        peer.say(b"HTTP/1.1 200 OK\r\nContent-Length: 500\r\n\r\n...")
+        await peer.gone()
+
+    watch = Watch()
+    async with vendor_double(script) as double, upstream_to(double.url) as upstream:
+        body = ScriptedBody(b"part", go_on, b"rest")
+        reply = await upstream.send(post(body, whole=0), watch)
+        chunks = reply.chunks()
+        assert await anext(chunks) == b"..."
+        task = asyncio.ensure_future(anext(chunks))
+        await turns()
+        go_on.set()
+        await until(lambda: watch.left)
+        sweep(upstream, LATER_S)
+        with pytest.raises(OutcomeUnknown):
+            await task
+
+
 # Abort.
 
 
