@@ -52,7 +52,8 @@ class Sandbox:
         assert process.stdout is not None
         line = process.stdout.readline()
         if not line:
-            raise RuntimeError(f"the sandbox ended at once, exit code {process.wait()}")
+            with process:
+                raise RuntimeError(f"the sandbox ended at once, exit code {process.wait()}")
         return cls(process, json.loads(line)["address"])
 
     @property
