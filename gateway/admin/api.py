@@ -29,6 +29,7 @@ from gateway.errors import (
     InvalidRequest,
     MethodNotAllowed,
     NotFound,
+    RateLimited,
     Refusal,
 )
 from gateway.http.message import Request, Response
@@ -151,7 +152,8 @@ class AdminApi:
         scheme, _, secret = header.partition(b" ")
         bearer = self._known(secret) if scheme.lower() == b"bearer" else None
         if bearer is None:
-            raise AdminKeyUnknown()
+            told = self._house.doors.guesses.wrong(request.peer, self._house.now_us())
+            raise told if isinstance(told, RateLimited) else AdminKeyUnknown()
         if bearer.who not in route.who:
             raise AdminForbidden()
         return bearer

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from gateway.clock import Clock
+from gateway.errors import Refusal
 from gateway.settings import Settings
 from gateway.vault.books import Books
 from gateway.vault.keys import Key
@@ -64,6 +65,11 @@ class Scraped(Protocol):
     def render(self) -> bytes: ...
 
 
+class Guesses(Protocol):
+    def wrong(self, address: str, now_us: int) -> Refusal:
+        """What an unknown key from this address is told: RateLimited beyond so many a minute."""
+
+
 class Canceller(Protocol):
     """The one writer at a vendor that a revoke may ask for: see `gateway/call/cancel.py`."""
 
@@ -84,6 +90,8 @@ class Doors(Protocol):
     def ledger(self) -> Ledger: ...
     @property
     def history(self) -> History: ...
+    @property
+    def guesses(self) -> Guesses: ...
     @property
     def metrics(self) -> Scraped: ...
 

@@ -8,7 +8,7 @@ from typing import Any, Final
 from gateway.admin.house import House
 from gateway.admin.paging import PAGE_FIELDS, cut
 from gateway.admin.routes import ADMIN, MAKERS, Answer, Ask, Route, Who
-from gateway.admin.views import key_record, self_record
+from gateway.admin.views import key_record, self_record, status
 from gateway.errors import NotFound
 from gateway.ids import make_id
 from gateway.vault.fields import choice, matching, mistake, refuse, text
@@ -63,7 +63,7 @@ _MATCHES: Final[Mapping[str, Callable[[House, Key], str | None]]] = {
     "label": lambda _, key: key.terms.label,
     "vendor": lambda _, key: key.terms.vendor,
     "issuer_id": lambda _, key: key.terms.issuer_id,
-    "status": lambda house, key: shown(house, key)["status"],
+    "status": lambda house, key: status(key, house.now_us()),
 }
 
 

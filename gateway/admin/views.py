@@ -23,7 +23,7 @@ def key_record(key: Key, standing: Standing, now_us: int) -> dict[str, Any]:
         "id": terms.key_id,
         "object": "key",
         "name": terms.name,
-        "status": _status(key, now_us),
+        "status": status(key, now_us),
         "issuer_id": terms.issuer_id,
         "created_at": rfc3339(terms.created_at_us),
         "expires_at": _time(terms.expires_at_us),
@@ -115,7 +115,8 @@ def day(number: int) -> str:
     return (_EPOCH + timedelta(days=number)).isoformat()
 
 
-def _status(key: Key, now_us: int) -> str:
+def status(key: Key, now_us: int) -> str:
+    """`active`, `revoked` or `expired`."""
     if key.revoked_at_us is not None:
         return "revoked"
     return "expired" if key.expired(now_us) else "active"

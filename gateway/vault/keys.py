@@ -9,6 +9,7 @@ wherever the minute begins, because the moment of the call that many calls ago i
 from __future__ import annotations
 
 from collections import deque
+from dataclasses import replace
 from typing import Final, Protocol
 
 from gateway.vault.terms import Mode, Terms
@@ -92,4 +93,17 @@ def budget_of(terms: Terms) -> BudgetTerms:
         total_micros=terms.total_cap_micros,
         daily_units=terms.daily_call_cap,
         enforce=terms.mode is Mode.ENFORCE,
+    )
+
+
+def on_budget(terms: Terms, budget: Terms) -> Terms:
+    """Terms of a key on another key's budget: what belongs to the budget is the other's."""
+    return replace(
+        terms,
+        account=budget.account,
+        daily_cap_micros=budget.daily_cap_micros,
+        total_cap_micros=budget.total_cap_micros,
+        daily_call_cap=budget.daily_call_cap,
+        timezone=budget.timezone,
+        mode=budget.mode,
     )

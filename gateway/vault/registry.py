@@ -20,7 +20,7 @@ from __future__ import annotations
 import asyncio
 from bisect import insort
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Protocol
 
 from gateway.errors import KeyExpired, KeyRevoked, PolicyRefused, Refusal
@@ -28,7 +28,7 @@ from gateway.vault import bars, records, runs
 from gateway.vault.bars import Bar, Bars
 from gateway.vault.books import Books
 from gateway.vault.issuers import Issuer, IssuerTerms, issuer_budget
-from gateway.vault.keys import Flight, Key, budget_of
+from gateway.vault.keys import Flight, Key, budget_of, on_budget
 from gateway.vault.runs import Runs
 from gateway.vault.secrets import Kind, digest, mint, well_formed
 from gateway.vault.terms import Terms
@@ -170,6 +170,7 @@ class Registry:
     async def _issue(
         self, terms: Terms, issuer: Issuer | None, notes: Sequence[Note]
     ) -> tuple[Key, str]:
+        self._judge_bars(terms)
         if issuer is None:
             await self.reopen_run(terms.label)
         self._judge_issue(terms, issuer)
@@ -180,22 +181,30 @@ class Registry:
             issuer.judge_pace(terms.created_at_us)
             key.parent_id = issuer.account_id
             first = issuer.first_budget(terms)
-        if first is not None:
-            key.terms, key.account_id = _joined(terms, first.terms), first.account_id
-        else:
+        if first is None:
             key.account_id = await self._books.open_account(budget_of(terms), parent=key.parent_id)
-        await self._books.note([records.key_note(key), *notes], account_id=key.account_id)
-        self._add_key(key)
+            await self._write_new(key, notes)
+        else:
+            async with self.amending:  # the budget's caps stay as they are until the key has them
+                key.terms, key.account_id = on_budget(terms, first.terms), first.account_id
+                await self._write_new(key, notes)
         await self._look_again(key, issuer)
         return key, secret
 
-    def _judge_issue(self, terms: Terms, issuer: Issuer | None) -> None:
+    async def _write_new(self, key: Key, notes: Sequence[Note]) -> None:
+        await self._books.note([records.key_note(key), *notes], account_id=key.account_id)
+        self._add_key(key)
+
+    def _judge_bars(self, terms: Terms) -> None:
         if (bar := self.bars.stops(terms.vendor, terms.account)) is not None:
             raise PolicyRefused(
                 "No key is made for what was revoked, until POST /vault/resume.",
                 rule="barred",
                 barred=bar.shown(),
             )
+
+    def _judge_issue(self, terms: Terms, issuer: Issuer | None) -> None:
+        self._judge_bars(terms)
         if self.runs.revoked(terms.label):
             raise PolicyRefused(
                 "This run was revoked; only the admin key can make a key for it again.",
@@ -217,7 +226,7 @@ class Registry:
         """New terms for a key. Caps and mode are the budget's: its other keys take them on as
         well."""
         sharing = self._by_account[key.account_id]
-        news = {other: _joined(other.terms, terms) for other in sharing if other is not key}
+        news = {other: on_budget(other.terms, terms) for other in sharing if other is not key}
         news = {other: new for other, new in news.items() if new != other.terms} | {key: terms}
         caps_change = budget_of(terms) != budget_of(key.terms)
         notes = [*(records.key_note(other, new) for other, new in news.items()), *notes]
@@ -328,16 +337,3 @@ def _key_id(key: Key) -> str:
 
 def _flights(keys: Iterable[Key]) -> set[Flight]:
     return {flight for key in keys for flight in key.in_flight}
-
-
-def _joined(terms: Terms, budget: Terms) -> Terms:
-    """Terms of a key on another key's budget: what belongs to the budget is the other's."""
-    return replace(
-        terms,
-        account=budget.account,
-        daily_cap_micros=budget.daily_cap_micros,
-        total_cap_micros=budget.total_cap_micros,
-        daily_call_cap=budget.daily_call_cap,
-        timezone=budget.timezone,
-        mode=budget.mode,
-    )

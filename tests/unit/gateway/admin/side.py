@@ -15,6 +15,7 @@ from jsonschema import Draft202012Validator, FormatChecker
 from gateway.admin.api import AdminApi, find_route
 from gateway.admin.schemas import SCHEMAS
 from gateway.clock import HandClock
+from gateway.errors import KeyUnknown, RateLimited, Refusal
 from gateway.http.message import Request, Response
 from gateway.settings import AccountSettings, Secret, ServerSettings, Settings, VendorSettings
 from gateway.vault.keys import Key
@@ -144,6 +145,17 @@ class FakeCanceller:
         return [{"object_id": "pi_1", "status": "canceled"}]
 
 
+class FakeGuesses:
+    """Three wrong keys, then no more."""
+
+    def __init__(self) -> None:
+        self.addresses: list[str] = []
+
+    def wrong(self, address: str, now_us: int) -> Refusal:
+        self.addresses.append(address)
+        return KeyUnknown() if len(self.addresses) <= 3 else RateLimited(retry_after_s=60)
+
+
 class FakeMetrics:
     def render(self) -> bytes:
         return b"keybrake_calls_total 1\n"
@@ -156,6 +168,7 @@ class FakeDoors:
     registry: Registry
     ledger: FakeLedger
     history: FakeHistory = field(default_factory=FakeHistory)
+    guesses: FakeGuesses = field(default_factory=FakeGuesses)
     metrics: FakeMetrics = field(default_factory=FakeMetrics)
 
 

@@ -34,6 +34,14 @@ async def test_an_unknown_key_is_unknown(side: Side, key: str) -> None:
     assert (status, told["error"]) == (401, "admin_key_unknown")
 
 
+async def test_who_guesses_is_slowed_and_a_right_key_never_is(side: Side) -> None:
+    for _ in range(3):
+        assert (await side.ask("GET", "/vault/keys", key="x"))[0] == 401
+    status, told = await side.ask("GET", "/vault/keys", key="x")
+    assert (status, told["error"], told["retry_after_s"]) == (429, "rate_limited", 60)
+    assert (await side.ask("GET", "/vault/keys"))[0] == 200
+
+
 async def test_only_a_bearer_is_a_bearer(side: Side) -> None:
     for header in (f"Basic {side.admin_key}", side.admin_key, f"Bearer  {side.admin_key}"):
         sent = {b"authorization": header.encode()}

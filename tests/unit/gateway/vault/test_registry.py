@@ -373,6 +373,25 @@ async def test_new_caps_reach_the_ledger_and_all_keys_of_the_budget(house: House
     assert again.terms == two.terms
 
 
+async def test_a_key_that_joins_a_budget_waits_for_its_new_caps(house: House) -> None:
+    issuer = await house.issuer()
+    first = await house.key(issuer)
+    async with house.registry.amending:
+        joining = asyncio.ensure_future(house.key(issuer))
+        await asyncio.sleep(0)
+        await house.registry.amend(first, replace(first.terms, daily_cap_micros=7))
+        assert not joining.done()
+    assert (await joining).terms.daily_cap_micros == 7
+
+
+async def test_a_bar_leaves_a_revoked_run_revoked(house: House) -> None:
+    await house.registry.revoke_run(label="scn/1", abort=False)
+    await house.registry.bar(Bar(), abort=False)
+    with pytest.raises(PolicyRefused):
+        await house.key()
+    assert house.registry.runs.revoked("scn/1")
+
+
 async def test_a_new_name_leaves_the_account_alone(house: House) -> None:
     key = await house.key()
     await house.registry.amend(key, replace(key.terms, name="x"))
