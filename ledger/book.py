@@ -238,10 +238,13 @@ class Ledger:
     def standing(self, account_id: int, now_us: int) -> Standing:
         return self._shard(account_id).state.account(account_id).standing(now_us)
 
-    @property
     def shards(self) -> tuple[int, ...]:
         """Their numbers."""
         return tuple(self._by_number)
+
+    def last_seq(self, shard: int) -> int:
+        """The number of the newest row that a shard's journal has on disk."""
+        return self._by_number[shard].last_seq
 
     def read_entries(self, shard: int, after_seq: int = 0) -> Iterator[tuple[int, list[Entry]]]:
         """Every row of a shard's journal after one, archives included: its number and its entries.

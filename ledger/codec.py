@@ -93,8 +93,8 @@ def terms_to_row(terms: BudgetTerms) -> tuple[Any, ...]:
 
 def _rows(body: bytes) -> list[Any]:
     rows: list[Any] = orjson.loads(body)
-    if rows[0] != VERSION:
-        raise ValueError(f"format version {rows[0]} is not known")
+    if rows[:1] != [VERSION]:
+        raise ValueError(f"format version {rows[:1]} is not known")
     del rows[0]
     return rows
 

@@ -239,6 +239,10 @@ class Shard:
 
     # -- reading back --------------------------------------------------------------------------
 
+    @property
+    def last_seq(self) -> int:
+        return self._store.chain.seq
+
     def read_entries(self, after_seq: int) -> Iterator[tuple[int, list[Entry]]]:
         """Every row after one, with its entries: from the archives, then from the journal."""
         for archive in archives_of(self.path):
