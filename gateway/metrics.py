@@ -154,13 +154,16 @@ class Called(Protocol):
 class Metrics:
     """What this process counts on its calls' way. page: where other parts add their own."""
 
-    __slots__ = ("_calls", "_cost", "_refusals", "_seconds", "page")
+    __slots__ = ("_calls", "_cost", "_refusals", "_seconds", "drift", "page")
 
     def __init__(self) -> None:
         self.page = Page()
         self._calls = self.page.counter("keybrake_calls_total", "Calls with a known key.")
         self._refusals = self.page.counters("keybrake_refusals_total", "Refusals, by code.", "code")
         self._cost = self.page.counter("keybrake_cost_micros_total", "Costs booked, in micro-USD.")
+        self.drift = self.page.counter(
+            "keybrake_drift_micros_total", "Micro-USD that vendors declared above their holds."
+        )
         self._seconds = self.page.histogram("keybrake_call_seconds", "From head to answer.")
 
     def refused(self, code: str) -> None:

@@ -48,7 +48,7 @@ def tell_books(journey: Journey) -> None:
         return
     main = made[-1]
     record.hold_id, record.day, record.state = main.hold_id, main.day, main.state.value
-    record.cost_micros = counted(main)
+    record.held_micros, record.cost_micros = main.amount_micros, counted(main)
     if len(made) > 1:
         record.own_hold_id = made[0].hold_id
         record.own_cost_micros = counted(made[0])

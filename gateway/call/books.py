@@ -13,7 +13,6 @@ from typing import Any
 
 from gateway.call import objects
 from gateway.call.journey import Journey
-from gateway.call.meters import Meters
 from gateway.call.pricing import known_holds, object_tag
 from gateway.clock import Clock, rfc3339
 from gateway.errors import (
@@ -24,6 +23,7 @@ from gateway.errors import (
     SpendRefusal,
     TotalCapExceeded,
 )
+from gateway.metrics import Metrics
 from ledger import (
     CapExceeded,
     Ending,
@@ -46,19 +46,20 @@ _STATES = {
     End.SETTLED: HoldState.SETTLED,
     End.STANDING: HoldState.STANDING,
     End.PENDING: HoldState.PENDING,
+    End.RELEASED: HoldState.RELEASED,
 }
 
 
 class Books:
     """The journey's door to the ledger."""
 
-    __slots__ = ("_clock", "_history", "_ledger", "_meters")
+    __slots__ = ("_clock", "_history", "_ledger", "_metrics")
 
-    def __init__(self, ledger: Ledger, history: History, clock: Clock, meters: Meters) -> None:
+    def __init__(self, ledger: Ledger, history: History, clock: Clock, metrics: Metrics) -> None:
         self._ledger = ledger
         self._history = history
         self._clock = clock
-        self._meters = meters
+        self._metrics = metrics
 
     async def hold(self, journey: Journey) -> None:
         """Set the quote aside, durably. Raises the spend refusals, and LedgerUnavailable."""
@@ -97,6 +98,7 @@ class Books:
             journey.key.account_id,
             micros,
             units=0,
+            memo=journey.record.head_memo(),
             call_id=journey.call_id,
             tag=tag,
             remark=remark,
@@ -137,7 +139,7 @@ class Books:
         elif outcome.end is End.IN_DOUBT:
             self.doubt(journey, memo)
             journey.cost_micros = sum(hold.amount_micros for hold in journey.made)
-        elif outcome.end is End.RELEASED:
+        elif outcome.end is End.RELEASED and (outcome.object_id is None or not journey.known):
             self.release(journey, memo)
         else:
             outcome = objects.since_known(outcome, journey.base_micros)
@@ -171,7 +173,7 @@ class Books:
             journey.cost_micros = max(0, after - before)
         if drift > 0:
             await ticket.durable()
-            self._meters.drift_micros.value += drift
+            self._metrics.drift.value += drift
             _log.warning(
                 "drift: %s cost %s more than its hold of %s",
                 journey.call_id,
@@ -184,7 +186,9 @@ class Books:
     ) -> None:
         """A retry ends the hold of its first call, if that is still open to evidence. What was
         settled stays settled; any refusal leaves a call in doubt in doubt."""
-        undecided = outcome.end in (End.IN_DOUBT, End.RELEASED) or (journey.record.status or 0) >= 400
+        undecided = (
+            outcome.end in (End.IN_DOUBT, End.RELEASED) or (journey.record.status or 0) >= 400
+        )
         if hold is None or undecided or hold.state is not HoldState.IN_DOUBT:
             return
         tag = object_tag(journey, outcome.object_id) if outcome.object_id else ""

@@ -12,7 +12,7 @@ from gateway.call.turns import Turns
 from gateway.call.turnstile import Turnstile
 from gateway.call.upstream import Upstreams
 from gateway.clock import Clock
-from gateway.call.meters import Meters
+from gateway.metrics import Metrics
 from gateway.settings import Settings
 from gateway.vault.registry import Registry
 from ledger import Ledger
@@ -37,5 +37,5 @@ class Doors:
     turns: Turns
     turnstiles: Mapping[tuple[str, str], Turnstile]
     guesses: Guesses
-    meters: Meters
+    metrics: Metrics
     rates: Callable[[], Rates]

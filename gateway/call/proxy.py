@@ -39,7 +39,7 @@ class Proxy:
 
     def __init__(self, doors: Doors) -> None:
         self._doors = doors
-        self._books = Books(doors.ledger, doors.history, doors.clock, doors.meters)
+        self._books = Books(doors.ledger, doors.history, doors.clock, doors.metrics)
         self._retries = retries.Retries(doors.ledger, doors.loop)
         self._sender = Sender(doors, self._books)
 
@@ -54,7 +54,7 @@ class Proxy:
             key = admission.find_key(request, self._doors.registry, self._doors.guesses, now_us)
             admission.judge_vendor(route, key)
         except Refusal as refusal:
-            self._doors.meters.refused(refusal.code)
+            self._doors.metrics.refused(refusal.code)
             return dress(refusal, call_id, vendor, None, request.headers)
         vendor = self._doors.vendors[key.terms.vendor]
         return await self._journey(Journey(call_id, request, key, vendor, route, now_us))
@@ -253,7 +253,7 @@ class Proxy:
         """The call's row in the audit log, and its count in the metrics."""
         record = journey.record
         audit.tell_books(journey)
-        self._doors.meters.ended(record)
+        self._doors.metrics.called(record)
         self._doors.history.record(record.row())
 
 

@@ -49,9 +49,9 @@ class Server:
 
     __slots__ = (
         "_fds_max",
-        "_host",
+        "_given",
+        "_listen",
         "_listener",
-        "_port",
         "_resume_timer",
         "_service",
         "_shed_max",
@@ -59,10 +59,18 @@ class Server:
     )
 
     def __init__(
-        self, handler: Handler, render: Render, settings: ServerSettings, *, listen: str = ""
+        self,
+        handler: Handler,
+        render: Render,
+        settings: ServerSettings,
+        *,
+        listen: str = "",
+        listener: socket.socket | None = None,
     ) -> None:
-        """listen: host:port, by default the settings' one. To be made inside a running loop."""
-        self._host, self._port = _split(listen or settings.listen)
+        """listen: host:port, by default the settings' one; or listener, a socket of `listen_on`. To be
+        made inside a running loop."""
+        self._listen = listen or settings.listen
+        self._given = listener
         self._service = Service(handler, render, settings)
         self._sweep = Sweep(self._service.connections, interval_for(settings), self._service.loop)
         self._listener: socket.socket | None = None
@@ -85,7 +93,7 @@ class Server:
 
     def start(self) -> None:
         """Listen and accept. Raises ListenFailed."""
-        self._listener = _listen(self._host, self._port)
+        self._listener = self._given or listen_on(self._listen)
         self._service.loop.add_reader(self._listener.fileno(), self._accept)
         self._sweep.start()
 
@@ -190,8 +198,10 @@ def _split(listen: str) -> tuple[str, int]:
     return host.removeprefix("[").removesuffix("]"), int(port)
 
 
-def _listen(host: str, port: int) -> socket.socket:
-    """TCP_NODELAY is inherited by what is accepted."""
+def listen_on(listen: str) -> socket.socket:
+    """A listening socket; who comes waits in its backlog until a Server takes it over.
+    TCP_NODELAY is inherited by what is accepted. Raises ListenFailed."""
+    host, port = _split(listen)
     sock: socket.socket | None = None
     try:
         family, kind, proto, _, address = socket.getaddrinfo(
@@ -205,5 +215,5 @@ def _listen(host: str, port: int) -> socket.socket:
     except OSError as exc:
         if sock is not None:
             sock.close()
-        raise ListenFailed(f"cannot listen on {host}:{port}: {exc.strerror}") from exc
+        raise ListenFailed(f"cannot listen on {listen}: {exc.strerror}") from exc
     return sock

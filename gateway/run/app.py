@@ -14,10 +14,12 @@ import logging
 import os
 import resource
 import signal
-from collections.abc import Callable
+import socket
+from collections.abc import Callable, Coroutine
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
-from typing import Final
+from pathlib import Path
+from typing import Any, Final
 
 import orjson
 import uvloop
@@ -35,21 +37,21 @@ from gateway.call.upstream import Upstreams
 from gateway.clock import SystemClock
 from gateway.errors import RouteUnknown
 from gateway.http.message import Request, Response
-from gateway.http.server import ListenFailed, Server
+from gateway.http.server import ListenFailed, Server, listen_on
 from gateway.metrics import Metrics
 from gateway.run.adminkey import AdminKey, admin_key
 from gateway.settings import Settings
 from gateway.tasks import spawn
 from gateway.vault.registry import Registry
 from ledger import Ledger, LedgerRefused
-from ledger.history import History
+from ledger.history import History, Trouble
 from vendors import VENDORS
 from vendors.rates import Rates, RatesMistake
 
 _log = logging.getLogger("keybrake")
 
 TICK_S: Final = 1.0
-"""How often the books are looked after: a full disk, stalls, steps of the wall clock."""
+"""How often the wall clock is looked at."""
 GC_THRESHOLD: Final = 50_000
 """Young objects between two collections: a call's own garbage is freed by reference counts."""
 
@@ -83,12 +85,13 @@ async def serve(settings: Settings, ready: Callable[[Ready], None]) -> int:
         deaths.append(why)
         stop.set()
 
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
     async with AsyncExitStack() as down:
+        listeners = _listeners(settings, down)
         house = await _build(settings, down, die)
-        _open_door(house, ready)
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, stop.set)
+        _open_door(house, listeners, ready)
         gc.collect()
         gc.freeze()
         gc.set_threshold(GC_THRESHOLD, 50, 50)
@@ -119,13 +122,13 @@ async def _build(settings: Settings, down: AsyncExitStack, die: Callable[[str], 
     except LedgerRefused as exc:
         raise StartRefused(str(exc)) from exc
     down.push_async_callback(ledger.close)
-    history = await History.open(settings.ledger.audit)
+    history = await _history(settings)
     down.push_async_callback(history.close)
-    await history.catch_up(ledger)
+    _in_background(down, history.catch_up(ledger), "audit-catch-up")
     registry = Registry.load(ledger, clock)
     down.push_async_callback(registry.close)
     metrics = Metrics()
-    upstreams = Upstreams(settings.vendors, VENDORS, loop)
+    upstreams = Upstreams(settings.vendors, loop)
     down.push_async_callback(upstreams.close)
     doors = Doors(
         settings=settings,
@@ -149,14 +152,28 @@ async def _build(settings: Settings, down: AsyncExitStack, die: Callable[[str], 
     )
     key = await admin_key(settings, ledger)
     admin = AdminApi(doors, key.digest, Canceller(doors))
-    ticking = spawn(_tick(doors), name="tick")
-    down.callback(ticking.cancel)
+    _in_background(down, _watch_clock(clock), "watch-clock")
     return House(settings, doors, admin, key, [])
 
 
-def _open_door(house: House, ready: Callable[[Ready], None]) -> None:
+def _listeners(settings: Settings, down: AsyncExitStack) -> list[socket.socket]:
+    """Before anything is touched: a port in use must leave no trace."""
+    sockets = []
+    try:
+        for address in (settings.server.listen, settings.server.admin_listen):
+            if address:
+                sockets.append(listen_on(address))
+                down.callback(sockets[-1].close)
+    except ListenFailed as exc:
+        raise StartRefused(str(exc)) from exc
+    return sockets
+
+
+def _open_door(
+    house: House, listeners: list[socket.socket], ready: Callable[[Ready], None]
+) -> None:
     proxy, admin, routes = Proxy(house.doors), house.admin, house.doors.routes
-    shared = not house.settings.server.admin_listen
+    shared = len(listeners) == 1
 
     async def answer(request: Request) -> Response:
         if not routes.is_ours(request.path):
@@ -165,21 +182,25 @@ def _open_door(house: House, ready: Callable[[Ready], None]) -> None:
             return await admin.answer(request)
         return refusals.plain(RouteUnknown())
 
-    server = house.settings.server
-    house.servers.append(Server(answer, refusals.plain, server))
-    if server.admin_listen:
-        house.servers.append(
-            Server(admin.answer, refusals.plain, server, listen=server.admin_listen)
-        )
-    try:
-        for listener in house.servers:
-            listener.start()
-    except ListenFailed as exc:
-        raise StartRefused(str(exc)) from exc
-    first, last = (_shown(listener.address) for listener in (house.servers[0], house.servers[-1]))
+    for handler, listener in zip((answer, admin.answer), listeners, strict=False):
+        server = Server(handler, refusals.plain, house.settings.server, listener=listener)
+        server.start()
+        house.servers.append(server)
+    first, last = (_shown(server.address) for server in (house.servers[0], house.servers[-1]))
     house.admin.opened(first)
     ready(Ready(first, last, house.admin_key.fresh))
     _tell_parent(first, last)
+
+
+def _in_background(down: AsyncExitStack, work: Coroutine[Any, Any, Any], name: str) -> None:
+    """Beside the calls, and ended before what it works on is closed."""
+    task = spawn(work, name=name)
+
+    async def end() -> None:
+        task.cancel()
+        await asyncio.wait((task,))
+
+    down.push_async_callback(end)
 
 
 async def _drain(house: House) -> None:
@@ -193,15 +214,21 @@ async def _drain(house: House) -> None:
         await listener.close()
 
 
-async def _tick(doors: Doors) -> None:
-    """Look after the books once a second; a step of the wall clock is logged and not followed."""
-    clock, step_us = doors.clock, 0
+async def _watch_clock(clock: SystemClock) -> None:
+    """Steps of the wall clock are logged and not followed."""
+    step_us = 0
     while True:
         await asyncio.sleep(TICK_S)
-        doors.ledger.tick()
-        if isinstance(clock, SystemClock) and abs(clock.wall_step_us() - step_us) > 1_000_000:
+        if abs(clock.wall_step_us() - step_us) > 1_000_000:
             step_us = clock.wall_step_us()
             _log.warning("the wall clock is %.1f s off budget time; not followed", step_us / 1e6)
+
+
+async def _history(settings: Settings) -> History:
+    try:
+        return await History.open(Path(settings.ledger.audit.removeprefix("sqlite:")))
+    except Trouble as exc:
+        raise StartRefused(str(exc)) from exc
 
 
 def _rates(settings: Settings) -> Rates:

@@ -48,7 +48,7 @@ def first_failure(results: Sequence[RuleResult]) -> PolicyRefused | None:
 def _results(terms: Terms, reading: Reading, quote: Quote | None) -> Iterator[RuleResult]:
     if quote is not None and terms.per_call_micros_max is not None:
         yield _per_call(terms.per_call_micros_max, quote)
-    if quote is not None and terms.currencies is not None:
+    if quote is not None and quote.rate is not None and terms.currencies is not None:
         yield _currency(terms.currencies, quote)
     for rule in terms.params:
         yield _param(rule, reading)

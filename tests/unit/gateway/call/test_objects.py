@@ -2,7 +2,16 @@
 
 from __future__ import annotations
 
-from gateway.call.objects import Need, alive, counted, kept_rate, need, remark, replay_ending, spread
+from gateway.call.objects import (
+    Need,
+    alive,
+    counted,
+    kept_rate,
+    need,
+    remark,
+    replay_ending,
+    spread,
+)
 from ledger import Ending, Hold, HoldState, Shed
 from ledger.entries import Ended, Held
 from vendors.contract import End, Outcome, Quote
@@ -47,9 +56,7 @@ def made_hold(
 
 
 def standing(hold_id: int, amount: int, account: int = KEY_A, parent: int | None = None) -> Hold:
-    return made_hold(
-        hold_id, amount, account, parent, state=HoldState.STANDING, standing=amount
-    )
+    return made_hold(hold_id, amount, account, parent, state=HoldState.STANDING, standing=amount)
 
 
 def quote(amount: int, before: int = 0) -> Quote:
@@ -131,7 +138,10 @@ def test_what_nobody_held_is_drift_on_the_last_hold() -> None:
 
 
 def test_taking_over_sheds_the_old_keys_leg_and_keeps_the_issuers() -> None:
-    known, made = [standing(1, 1000, KEY_A, ISSUER)], [made_hold(2, 1000, KEY_B), made_hold(3, 0, KEY_B, ISSUER)]
+    known, made = (
+        [standing(1, 1000, KEY_A, ISSUER)],
+        [made_hold(2, 1000, KEY_B), made_hold(3, 0, KEY_B, ISSUER)],
+    )
     result = spread(settles(1000), known, made, KEY_B, ISSUER, b"")
     assert result.first == (
         Shed(1),
