@@ -42,6 +42,7 @@ class History:
     """Living: the writer with its queue, the reader with its connection."""
 
     __slots__ = (
+        "_caught_up",
         "_file",
         "_marking",
         "_reading",
@@ -59,6 +60,8 @@ class History:
         self._file, self._reading = file, reading
         self._writer = Writer(file, queue_max)
         self._marking: asyncio.Task[None] | None = None
+        self._caught_up = asyncio.Event()
+        self._caught_up.set()
         self.record = self._writer.record
         """record(row: CallRow): a call has ended. Queued; well under a microsecond."""
         reader = Reader(reading)
@@ -106,7 +109,9 @@ class History:
         self._writer.give_back((refund_id, gives_micros, hold_id))
 
     async def flush(self) -> bool:
-        """Write all that has gathered. False: the file does not take it; it waits."""
+        """Write all that has gathered, once the journals are brought in: who reads next must not
+        miss a call. False: the file does not take it; it waits."""
+        await self._caught_up.wait()
         return await self._writer.flush()
 
     @property
@@ -126,6 +131,7 @@ class History:
         Returns how many entry groups were read. Raises Trouble when the file does not take it, and
         whatever the journals raise: then the next start tries again."""
         self._writer.let_changes_wait(True)
+        self._caught_up.clear()
         try:
             reached = dict(await self._file.fetch(MARKS))
             read = 0
@@ -138,6 +144,7 @@ class History:
             await self._agree(list(journals.open_holds()))
         finally:
             self._writer.let_changes_wait(False)
+            self._caught_up.set()
         self._writer.marks.follow(journals, reached)
         self._marking = asyncio.get_running_loop().create_task(self._keep_marks(), name="marks")
         return read

@@ -162,7 +162,7 @@ async def test_what_happens_during_a_rebuild_comes_after_it(history: History) ->
         journals.add(held(n + 1))
         journals.add(ended(n + 1, HoldState.IN_DOUBT))
     catching_up = asyncio.ensure_future(history.catch_up(journals))
-    await history.flush()
+    await asyncio.sleep(0)  # it has begun
     last = REBUILD_GROUPS + 1
     history.follow([Ending(last, HoldState.SETTLED, 1)])
     history.record(row(9_999, hold_id=9_999, state="settled", cost_micros=2))
@@ -171,6 +171,15 @@ async def test_what_happens_during_a_rebuild_comes_after_it(history: History) ->
     assert found[row(last).id] == ("settled", 1)
     assert found[row(1).id] == ("in_doubt", 5_000_000)
     assert found[row(9_999).id] == ("settled", 2)
+
+
+async def test_a_reader_does_not_miss_what_is_still_being_read(history: History) -> None:
+    journals = MemoryJournals()
+    journals.add(held(1))
+    catching_up = asyncio.ensure_future(history.catch_up(journals))
+    await asyncio.sleep(0)  # it has begun
+    assert await states(history) == {row(1).id: ("open", 5_000_000)}
+    await catching_up
 
 
 async def test_live_rows_outlast_a_rebuild_of_the_same_calls(history: History) -> None:
