@@ -197,13 +197,15 @@ class GatewayEnded(Exception):
 
 @dataclass(slots=True)
 class Gateway:
-    """A gateway process and its directory. address, admin_address: host:port, new at each start."""
+    """A gateway process and its directory. address, admin_address: host:port, new at each start.
+    program: what Python runs at the next start, the gateway itself or something around it."""
 
     directory: Path
     env: dict[str, str]
     address: str = ""
     admin_address: str = ""
     admin_key: str = ADMIN_KEY
+    program: tuple[str, ...] = ("-m", "gateway")
     _process: subprocess.Popen[bytes] | None = None
 
     @classmethod
@@ -254,27 +256,42 @@ class Gateway:
         self.address, self.admin_address = ready["address"], ready["admin_address"]
 
     def _spawn(self, ready_fd: int) -> subprocess.Popen[bytes]:
-        environment = {
-            **os.environ,
-            "PYTHONPATH": str(ROOT),
-            "KEYBRAKE_ADMIN_KEY": self.admin_key,
-            "STRIPE_SECRET_KEY": STRIPE_SECRET,
-            **self.env,
-            "KEYBRAKE_READY_FD": str(ready_fd),
-        }
         with (
             (self.directory / "stdout.log").open("ab") as out,
             (self.directory / "stderr.log").open("ab") as err,
         ):
             return subprocess.Popen(
-                [sys.executable, "-m", "gateway", "serve", "--config", "gateway.toml"],
+                [sys.executable, *self.program, "serve", "--config", "gateway.toml"],
                 cwd=self.directory,
-                env=environment,
+                env={**self._environment(), "KEYBRAKE_READY_FD": str(ready_fd)},
                 pass_fds=(ready_fd,),
                 stdin=subprocess.DEVNULL,
                 stdout=out,
                 stderr=err,
             )
+
+    def run(self, *words: str) -> subprocess.CompletedProcess[str]:
+        """A command of keybrake's on this gateway's settings, such as `ledger verify`, to its
+        end."""
+        return subprocess.run(
+            [sys.executable, "-m", "gateway", *words, "--config", "gateway.toml"],
+            cwd=self.directory,
+            env=self._environment(),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=END_TIMEOUT_S,
+            check=False,
+        )
+
+    def _environment(self) -> dict[str, str]:
+        return {
+            **os.environ,
+            "PYTHONPATH": str(ROOT),
+            "KEYBRAKE_ADMIN_KEY": self.admin_key,
+            "STRIPE_SECRET_KEY": STRIPE_SECRET,
+            **self.env,
+        }
 
     def kill(self) -> None:
         """SIGKILL, and nothing of it is left when this returns."""
