@@ -9,6 +9,7 @@ a hang-up."""
 from __future__ import annotations
 
 import logging
+from typing import NoReturn
 
 from gateway.call import admission, audit, pricing, retries, settling
 from gateway.call.answers import add_cost, relayed
@@ -55,9 +56,15 @@ class Proxy:
             admission.judge_vendor(route, key)
         except Refusal as refusal:
             self._doors.metrics.refused(refusal.code)
+            vendor = vendor or self._vendor_of_sdk(request)
             return dress(refusal, call_id, vendor, None, request.headers)
         vendor = self._doors.vendors[key.terms.vendor]
         return await self._journey(Journey(call_id, request, key, vendor, route, now_us))
+
+    def _vendor_of_sdk(self, request: Request) -> Vendor | None:
+        """Where the path leads nowhere: whose SDK is it that asks?"""
+        vendors = self._doors.vendors.values()
+        return next((vendor for vendor in vendors if vendor.is_sdk(request.headers)), None)
 
     async def _journey(self, journey: Journey) -> Response:
         try:
@@ -186,10 +193,7 @@ class Proxy:
         record = journey.record
         record.status = reply.status
         if _redirects(reply):
-            await reply.close()
-            record.code = VendorRedirected.code
-            self._books.doubt(journey, record.outcome_memo())
-            raise VendorRedirected(in_doubt=True, vendor_status=reply.status)
+            await self._refuse_redirect(journey, reply)
         outcome = settling.outcome_of(journey, reply, self._doors.rates())
         audit.tell_outcome(record, outcome)
         self._tell_duration(journey)
@@ -205,10 +209,17 @@ class Proxy:
         )
         journey.record.status = reply.status
         if _redirects(reply):
-            await reply.close()
-            raise VendorRedirected(in_doubt=False, vendor_status=reply.status)
+            await self._refuse_redirect(journey, reply)
         self._tell_duration(journey)
         return self._answer(journey, reply)
+
+    async def _refuse_redirect(self, journey: Journey, reply: Reply) -> NoReturn:
+        """Nobody knows what the vendor did before it sent us elsewhere."""
+        await reply.close()
+        journey.record.refuse(VendorRedirected.code, VendorRedirected.status)
+        journey.record.decision = "allowed"
+        self._books.doubt(journey, journey.record.outcome_memo())
+        raise VendorRedirected(in_doubt=self._metered(journey), vendor_status=reply.status)
 
     def _answer(self, journey: Journey, reply: Reply) -> Response:
         """The vendor's answer as the caller gets it, with the cost in its head; and the audit

@@ -7,6 +7,7 @@ gets 429 for a cap, since 402 reads as a declined card."""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from typing import Any
 
@@ -14,6 +15,7 @@ import orjson
 
 from gateway.errors import RateLimited, Refusal, SpendRefusal
 from gateway.http.message import JSON_TYPE, Headers, Response
+from gateway.ids import make_id
 from gateway.vault.terms import ErrorStyle, Terms
 from vendors.contract import Vendor
 
@@ -43,11 +45,9 @@ def dress(
 
 
 def plain(refusal: Refusal) -> Response:
-    """For a request that never became a call: its framing, its route or its key was at fault."""
-    body = {"error": refusal.code, "message": refusal.text, "call_id": None, **refusal.facts}
-    return Response(
-        refusal.status, _headers(refusal, "", None), orjson.dumps(body), close=refusal.close
-    )
+    """For a request that never became a call: its framing, its route or its key was at fault. The
+    id is for the caller to name it by; nothing is kept of it."""
+    return dress(refusal, make_id("call_", time.time_ns() // 1000))
 
 
 def _status(refusal: Refusal, terms: Terms | None, sdk: bool) -> int:
@@ -62,11 +62,9 @@ def _in_vendor_shape(terms: Terms | None, sdk: bool) -> bool:
 
 
 def _headers(refusal: Refusal, call_id: str, vendor: Vendor | None) -> Headers:
-    headers: Headers = [JSON_TYPE]
-    if call_id:
-        headers.append((b"keybrake-call-id", call_id.encode()))
-        if vendor is not None:
-            headers.append((b"request-id", call_id.encode()))
+    headers: Headers = [JSON_TYPE, (b"keybrake-call-id", call_id.encode())]
+    if vendor is not None:
+        headers.append((b"request-id", call_id.encode()))
     if refusal.retry is not None:
         headers.append((b"stripe-should-retry", b"true" if refusal.retry else b"false"))
     elif 400 <= refusal.status < 500 and vendor is not None:
