@@ -16,8 +16,9 @@ _PAIRS: Final = tuple(a + b for a in _ALPHABET for b in _ALPHABET)
 def make_id(prefix: str, now_us: int) -> str:
     """`vk_` + 26 characters. Later ids sort after earlier ones, to the millisecond.
 
-    Ids are names, not secrets: their chance is drawn from the system once and stepped on from there by
-    an odd stride, so that none comes twice; asking the system each time took 5 % of a call's CPU."""
+    Ids are names, not secrets: their chance is drawn from the system once and stepped on from there
+    by an odd stride, so that none comes twice; asking the system each time took 5 % of a call's
+    CPU."""
     global _chance
     _chance = (_chance + _STRIDE) & _CHANCE_MASK
     return prefix + _digits(now_us // 1000, 10) + _digits(_chance, 16)

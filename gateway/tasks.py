@@ -1,4 +1,5 @@
-"""The one place that starts a task: it keeps a reference until the task is done, and logs what it raised."""
+"""The one place that starts a task: it keeps a reference until the task is done, and logs what it
+raised."""
 
 from __future__ import annotations
 

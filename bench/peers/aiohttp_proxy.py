@@ -2,10 +2,9 @@
 
     python bench/peers/aiohttp_proxy.py --vendor http://127.0.0.1:8001 --secret sk_test_x
 
-No budget, no journal, no allowlist: what remains is what a Python proxy costs before it thinks. It is
-written as aiohttp's own pages show it (`web.Application`, `ClientSession`), with uvloop, without an
-access log, and with its start-up objects frozen, as ours are.
-"""
+No budget, no journal, no allowlist: what remains is what a Python proxy costs before it thinks. It
+is written as aiohttp's own pages show it (`web.Application`, `ClientSession`), with uvloop, without
+an access log, and with its start-up objects frozen, as ours are. """
 
 from __future__ import annotations
 

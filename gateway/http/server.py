@@ -67,8 +67,8 @@ class Server:
         listen: str = "",
         listener: socket.socket | None = None,
     ) -> None:
-        """listen: host:port, by default the settings' one; or listener, a socket of `listen_on`. To be
-        made inside a running loop."""
+        """listen: host:port, by default the settings' one; or listener, a socket of `listen_on`. To
+        be made inside a running loop."""
         self._listen = listen or settings.listen
         self._given = listener
         self._service = Service(handler, render, settings)
