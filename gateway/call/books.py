@@ -166,7 +166,8 @@ class Books:
             ticket = self._book(spread.first)
             if spread.then:
                 await ticket.durable()
-                self._book(spread.then)
+                for ending in spread.then:
+                    self._book((ending,))
             after = sum(
                 objects.counted(h) for h in (*known, *made) if h.account_id == key.account_id
             )

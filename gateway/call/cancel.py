@@ -78,7 +78,8 @@ class Canceller:
             reading, quote, Answer(reply.status, dict(reply.headers), reply.body or b"")
         )
         if outcome.end is not End.IN_DOUBT:
-            self._book(known, key, objects.since_known(outcome, objects.base_micros(quote, known)))
+            base = objects.base_micros(quote, known)
+            await self._book(known, key, objects.since_known(outcome, base))
         record = CallRecord(
             call_id,
             now_us,
@@ -98,11 +99,13 @@ class Canceller:
         doors.history.record(record.row())
         return outcome.end.value if reply.status >= 300 else "canceled"
 
-    def _book(self, known: list[Hold], key: Key, outcome: Outcome) -> None:
+    async def _book(self, known: list[Hold], key: Key, outcome: Outcome) -> None:
+        """Durable, since the answer to the revoke says that it is canceled."""
         if outcome.object_id is None:
             return
         spread = objects.spread(outcome, known, [], key.account_id, key.parent_id, b"")
         endings = [ending for ending in spread.first if isinstance(ending, Ending)]
         if endings:
-            self._doors.ledger.book(endings, now_us=self._doors.clock.now_us())
+            ticket = self._doors.ledger.book(endings, now_us=self._doors.clock.now_us())
             self._doors.history.follow(endings)
+            await ticket.durable()

@@ -10,7 +10,8 @@ key, its issuer's.
   key takes the object over, its own budget must carry all of it, while a shared issuer counts it
   once: then part of the new hold has an own leg only.
 - `spread` answers after the vendor's answer: it pours the object's settled and standing money into
-  its holds in order, and frees the legs of a key that no longer carries it.
+  its holds in order, and frees the legs of a key that no longer carries it. A call that set nothing
+  aside (a cancel) takes nothing over: what had moved stays with the key that carried it.
 
 Pure: holds and numbers in, ledger endings out. Amounts are micro-USD.
 """
@@ -39,8 +40,8 @@ class Need:
 @dataclass(frozen=True, slots=True)
 class Spread:
     """first: one group of entries, to be booked (and durable, if `then` is not empty) before
-    `then`, which frees holds that live in other shards. drift_micros: what went above everything
-    held."""
+    `then`, entries for holds that may each live in another shard. drift_micros: what went above
+    everything held."""
 
     first: tuple[Ending | Shed, ...]
     then: tuple[Ending, ...]
@@ -110,6 +111,8 @@ def spread(
     first. The outcome speaks for the object since we know it (its base is taken off already)."""
     mine = [h for h in known if _own(h, account_id)]
     others = [h for h in known if not _own(h, account_id) and not h.shed]
+    if others and made and not mine and not any(h.amount_micros for h in made):
+        return _left_with_others(outcome, known, others, made, memo)
     shared = [h for h in others if parent_id is not None and h.parent_id == parent_id]
     parents = [h for h in known if h.shed and h.parent_id == parent_id] + shared
     only_own = [h for h in (*mine, *made) if h.parent_id is None and parent_id is not None]
@@ -121,9 +124,28 @@ def spread(
     for hold, settled, standing in (*poured, *upstairs[: len(parents)]):
         if hold.hold_id == last or _changes(hold, settled, standing):
             first.append(_ending(hold, settled, standing, memo if hold.hold_id == last else b""))
-    gone = [h for h in others if h not in shared]
+    elsewhere = [h for h in known if h.shed and h.parent_id != parent_id]
+    gone = [h for h in others if h not in shared] + elsewhere
     then = tuple(Ending(h.hold_id, HoldState.RELEASED) for h in gone)
     return Spread(tuple(first), then, drift)
+
+
+def _left_with_others(
+    outcome: Outcome,
+    known: Sequence[Hold],
+    others: Sequence[Hold],
+    made: Sequence[Hold],
+    memo: bytes,
+) -> Spread:
+    """The answer is booked as if those who carry the object had made the call; the call itself cost
+    nothing."""
+    parents = (h.parent_id for h in known if h.shed or h in others)
+    issuer_id = next((parent for parent in parents if parent is not None), None)
+    theirs = spread(outcome, known, (), others[-1].account_id, issuer_id, b"")
+    last = made[-1].hold_id
+    first = tuple(_ending(h, 0, 0, memo if h.hold_id == last else b"") for h in made)
+    then = tuple(entry for entry in theirs.first if isinstance(entry, Ending))
+    return Spread(first, then + theirs.then, theirs.drift_micros)
 
 
 def replay_ending(outcome: Outcome, others: Sequence[Hold], own: Hold, memo: bytes) -> Ending:

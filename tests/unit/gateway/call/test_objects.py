@@ -17,7 +17,7 @@ from ledger.entries import Ended, Held
 from vendors.contract import End, Outcome, Quote
 from vendors.rates import USD
 
-KEY_A, KEY_B, ISSUER = 1, 2, 9
+KEY_A, KEY_B, KEY_C, ISSUER = 1, 2, 3, 9
 
 
 def made_hold(
@@ -174,6 +174,35 @@ def test_a_shed_hold_goes_on_with_the_issuers_money() -> None:
 def test_cancelling_frees_everything() -> None:
     result = spread(settles(0), [standing(1, 1000)], [made_hold(2, 0)], KEY_A, None, b"")
     assert result.first[0] == Ending(1, HoldState.SETTLED, 0, 0)
+
+
+def test_a_cancel_by_another_key_leaves_what_moved_with_the_key_that_moved_it() -> None:
+    theirs = made_hold(1, 1000, state=HoldState.STANDING, settled=300, standing=700)
+    result = spread(settles(300), [theirs], [made_hold(2, 0, KEY_B)], KEY_B, None, b"memo")
+    assert result.first == (Ending(2, HoldState.SETTLED, 0, 0, b"memo"),)
+    assert result.then == (Ending(1, HoldState.SETTLED, 300, 0),)
+    assert result.drift_micros == 0
+
+
+def test_such_a_cancel_reaches_the_leg_that_counts_for_the_issuer() -> None:
+    state = HoldState.STANDING
+    shed = made_hold(1, 1000, KEY_A, ISSUER, state=state, settled=300, standing=700, shed=True)
+    theirs = made_hold(2, 1000, KEY_B, state=state, settled=300, standing=700)
+    call = made_hold(3, 0, KEY_C, ISSUER)
+    result = spread(settles(300), [shed, theirs], [call], KEY_C, ISSUER, b"")
+    assert result.first == (Ending(3, HoldState.SETTLED, 0, 0),)
+    assert result.then == (
+        Ending(2, HoldState.SETTLED, 300, 0),
+        Ending(1, HoldState.SETTLED, 300, 0),
+    )
+
+
+def test_a_key_of_elsewhere_frees_the_shed_leg_too() -> None:
+    shed = made_hold(1, 1000, KEY_A, ISSUER, state=HoldState.STANDING, standing=1000, shed=True)
+    known, made = [shed, standing(2, 1000, KEY_B)], [made_hold(3, 1000, KEY_C)]
+    result = spread(settles(1000), known, made, KEY_C, None, b"")
+    assert result.first == (Ending(3, HoldState.SETTLED, 1000, 0),)
+    assert set(result.then) == {Ending(1, HoldState.RELEASED), Ending(2, HoldState.RELEASED)}
 
 
 def test_a_replayed_answer_ends_its_own_hold_only() -> None:
