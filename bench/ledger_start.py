@@ -1,10 +1,12 @@
-"""How long a start takes: builds a ledger of a million entries and ten thousand live keys through the
-ledger's own door, ends that process without closing (as a crash would), and times the open in a fresh one.
+"""How long a start takes: builds a ledger of a million entries and ten thousand live keys through
+the ledger's own door, ends that process without closing (as a crash would), and times the open in a
+fresh one.
 
     python -m bench.ledger_start [--entries 1000000] [--keys 10000] [--directory DIR]
 
-Three figures: after the crash, with as long a tail to replay as the last checkpoint left; after that
-with the worst tail that can be (no checkpoint was ever written, `--worst`); and after a clean close.
+Three figures: after the crash, with as long a tail to replay as the last checkpoint left; after
+that with the worst tail that can be (no checkpoint was ever written, `--worst`); and after a clean
+close.
 """
 
 from __future__ import annotations
@@ -79,9 +81,8 @@ async def open_and_close(directory: Path) -> None:
     took_s = time.perf_counter() - began_s
     keys = sum(1 for _ in ledger.notes("key"))
     metrics = ledger.metrics()
-    print(
-        f"{took_s:.2f} s ({metrics['accounts']:.0f} accounts, {keys} keys, {os.times()[0]:.2f} s CPU)"
-    )
+    accounts, cpu_s = metrics["accounts"], os.times()[0]
+    print(f"{took_s:.2f} s ({accounts:.0f} accounts, {keys} keys, {cpu_s:.2f} s CPU)")
     await ledger.close()
 
 

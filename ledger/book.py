@@ -195,9 +195,7 @@ class Ledger:
     def book(self, endings: Sequence[Ending | Shed], *, now_us: int) -> Ticket:
         """Apply how holds go on, all or none, and queue it in order. All holds of a group live in
         one shard. Raises ImpossibleEntry, and then nothing has changed."""
-        if not endings:
-            return self._first().journal.latest()
-        shard = self._shard(endings[0].hold_id)
+        shard = self._shard(endings[0].hold_id) if endings else self._first()
         return shard.book(endings, now_us)
 
     def restore(self, hold_id: int, amount_micros: int, refund_id: str) -> Ticket:

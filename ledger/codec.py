@@ -29,7 +29,7 @@ from ledger.entries import (
 )
 
 VERSION: Final = 1
-_PREFIX: Final = b"[%d," % VERSION
+_VERSION_PART: Final = b"%d" % VERSION
 
 
 class Unreadable(Exception):
@@ -46,7 +46,7 @@ def encode(entry: Entry) -> bytes:
 
 def body_of(parts: Iterable[bytes]) -> bytes:
     """Encoded entries as a row's body."""
-    return _PREFIX + b",".join(parts) + b"]"
+    return b"[" + b",".join((_VERSION_PART, *parts)) + b"]"
 
 
 def decode(body: bytes) -> list[Entry]:

@@ -20,7 +20,6 @@ How it fails:
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections import deque
 from collections.abc import Callable, Sequence
 from enum import Enum
@@ -171,9 +170,11 @@ class Journal:
 
     def append(self, parts: Sequence[bytes]) -> Batch:
         """Journal entries, all in one batch, that are to stay whatever happens."""
+        if not parts:
+            return self.latest()
         batch = self._queue[-1]
         batch.parts += parts
-        if self._in_flight is None and not self._sending and not self._lingering and parts:
+        if self._in_flight is None and not self._sending and not self._lingering:
             self._linger()
         return batch
 
@@ -224,14 +225,16 @@ class Journal:
     async def close(self) -> None:
         """Flush what is queued, if that is possible, and let the file go. A thread that does not
         come back is not waited for."""
-        with contextlib.suppress(CannotRecord):
-            await self.latest().durable()
+        latest, self._awaits_tick = self.latest(), False
+        self.hurry(latest)
+        await asyncio.wait((latest.done,), timeout=self._settings.stall_exit_s)
         closed = self._loop.create_future()
         self._writer.do(lambda store: store.close(), closed.set_result)
         self._writer.stop()
         if self._dead is None:
             self._end("closed")
-        await asyncio.wait((closed,), timeout=CLOSE_S)
+        if self._writer.alive:
+            await asyncio.wait((closed,), timeout=CLOSE_S)
 
     # -- sending -------------------------------------------------------------------------------
 
@@ -268,13 +271,20 @@ class Journal:
         self._stalled_s = 0.0
         if batch is None or self._dead is not None:
             return
+        try:
+            self._judge(batch, failure)
+        except Exception as exc:  # a mistake of ours must not leave anybody waiting
+            failure = exc
+        if not batch.done.done():
+            batch.done.set_result(Verdict.DEAD)
+            self._thread_failed(failure)
+
+    def _judge(self, batch: Batch, failure: BaseException | None) -> None:
+        """Leaves the batch undecided where the journal is to end."""
         if failure is None:
             self._durable(batch)
         elif isinstance(failure, StoreFull):
             self._no_room(batch)
-        else:
-            batch.done.set_result(Verdict.DEAD)
-            self._thread_failed(failure)
 
     def _durable(self, batch: Batch) -> None:
         batch.done.set_result(Verdict.DURABLE)
@@ -325,9 +335,9 @@ class Journal:
 
     def _recover(self) -> None:
         """Write on; once nothing is queued, reserve room again."""
-        if self._queue[0].parts:
+        if self._queue[0].parts or self._in_flight is not None:
             self._send()
-        elif self._in_flight is None:
+        else:
             self._writer.do(lambda store: store.keep_reserve(), self._reserved)
 
     def _reserved(self, failure: BaseException | None) -> None:

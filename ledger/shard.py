@@ -13,7 +13,7 @@ from typing import Final
 from ledger import codec, snapshot
 from ledger.account import Account
 from ledger.archive import archives_of, rows_of
-from ledger.chain import BrokenChain
+from ledger.chain import BrokenChain, Row
 from ledger.entries import (
     Amended,
     BudgetTerms,
@@ -62,7 +62,7 @@ class Shard:
         self._clock = clock
         self._checkpoint_entries = settings.checkpoint_entries
         self._retry_memory_us = settings.retry_memory_h * 3_600_000_000
-        self._checkpoint_due_us = state.at_us + CHECKPOINT_US
+        self._checkpoint_due_us = clock.now_us() + CHECKPOINT_US
         self.journal = Journal(
             through(store),
             settings,
@@ -193,9 +193,7 @@ class Shard:
     def restore(self, hold_id: int, amount_micros: int, refund_id: str) -> Batch:
         now_us = self._clock.now_us()
         entry = self.state.restoring(hold_id, amount_micros, refund_id, now_us)
-        if entry is None:
-            return self.journal.latest()
-        return self._book([entry], ())
+        return self._book([] if entry is None else [entry], ())
 
     def _book(self, entries: list[Entry], notes: Sequence[Note]) -> Batch:
         """One group: the first entry is the one that may be impossible, notes never are."""
@@ -212,8 +210,7 @@ class Shard:
         """After a replay nobody knows what became of a call that was in flight."""
         holds = [h for h in self.state.holds.values() if h.state is HoldState.OPEN]
         endings = [Ending(hold.hold_id, HoldState.IN_DOUBT) for hold in holds]
-        self.book(endings, self._clock.now_us())
-        return self.journal.latest()
+        return self.book(endings, self._clock.now_us())
 
     def tick(self, now_s: float) -> None:
         self.journal.tick(now_s)
@@ -244,15 +241,29 @@ class Shard:
         return self._store.chain.seq
 
     def read_entries(self, after_seq: int) -> Iterator[tuple[int, list[Entry]]]:
-        """Every row after one, with its entries: from the archives, then from the journal."""
-        for archive in archives_of(self.path):
-            for row in rows_of(archive, after_seq):
-                after_seq = row.seq
-                if row.entries:
-                    yield row.seq, codec.decode(row.body)
-        for row in self._store.rows(after_seq):
+        """Every row after one, with its entries: from the archives, then from the journal. Raises
+        StoreBroken if one is missing."""
+        for row in self._rows(after_seq):
             if row.entries:
                 yield row.seq, codec.decode(row.body)
+
+    def _rows(self, after_seq: int) -> Iterator[Row]:
+        """Rows may move to another archive while they are read, and are looked for there again."""
+        gap_at = -1
+        while after_seq != gap_at:
+            gap_at = after_seq
+            for archive in archives_of(self.path):
+                for row in rows_of(archive, after_seq):
+                    after_seq = row.seq
+                    yield row
+            for row in self._store.rows(after_seq):
+                if row.seq != after_seq + 1:
+                    break
+                after_seq = row.seq
+                yield row
+            else:
+                return
+        raise StoreBroken(f"{self.path}: row {after_seq + 1} is missing")
 
 
 def recover(store: SqliteStore, key: bytes) -> State:

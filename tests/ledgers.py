@@ -1,4 +1,5 @@
-"""What tests of the ledger share: its settings in a directory, faults to order, and the image a crash leaves."""
+"""What tests of the ledger share: its settings in a directory, faults to order, and the image a
+crash leaves."""
 
 from __future__ import annotations
 
@@ -54,15 +55,15 @@ async def open_in(
     return await Ledger.open(
         settings_in(directory, shards, **others),
         clock or HandClock(NOON_US),
-        on_death=on_death or Deaths(),
+        on_death=on_death if on_death is not None else Deaths(),
         through=through,
     )
 
 
 class FaultyStore:
-    """A real store that fails when told to, the way a disk does: before anything was written, or, with
-    `after`, when it was and nobody can know. faults: one for each append to come; None: it goes well.
-    gate: appends wait for it."""
+    """A real store that fails when told to, the way a disk does: before anything was written, or,
+    with `after`, when it was and nobody can know. faults: one for each append to come; None: it
+    goes well. gate: appends wait for it."""
 
     def __init__(self, store: Store) -> None:
         self.real = store

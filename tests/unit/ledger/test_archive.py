@@ -167,9 +167,7 @@ def test_closing_while_rows_move_leaves_no_part(path: Path) -> None:
     assert [file.name for file in path.parent.glob("*.part")] == []
 
 
-def test_no_room_while_rows_are_deleted_undoes_that_slice(
-    store: SqliteStore, path: Path
-) -> None:
+def test_no_room_while_rows_are_deleted_undoes_that_slice(store: SqliteStore, path: Path) -> None:
     write(store)
     while not archives_of(path):
         store.tidy()
@@ -185,14 +183,12 @@ def test_no_room_while_rows_are_deleted_undoes_that_slice(
     assert len(list(store.rows(0))) == 1
 
 
-def test_an_archive_that_is_missing_in_between_is_noticed(
-    store: SqliteStore, path: Path
-) -> None:
+def test_an_archive_that_is_missing_in_between_is_noticed(store: SqliteStore, path: Path) -> None:
     for _ in range(3):
         write(store)
         tidy(store)
     archives_of(path)[1].unlink()
-    with pytest.raises(StoreBroken, match="archive 000002 of ledger-0.db is missing"):
+    with pytest.raises(StoreBroken, match=r"archive 000002 of ledger-0\.db is missing"):
         archives_of(path)
 
 

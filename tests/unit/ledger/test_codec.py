@@ -30,7 +30,22 @@ ENTRIES: list[Entry] = [
     Noted("key", "vk_1", BYTES, 12),
     Noted("key", "vk_1", None, 13),
     Held(3, 1, None, 20_000, None, 14, 600, 1, False, "call_1", "t", "r", BYTES, None),
-    Held(4, 2, 1, 20_000, 20_001, 15, 6, 0, True, "", "", "é", b"", RetryKey(BYTES[:16], BYTES[16:32])),
+    Held(
+        4,
+        2,
+        1,
+        20_000,
+        20_001,
+        15,
+        6,
+        0,
+        True,
+        "",
+        "",
+        "é",
+        b"",
+        RetryKey(BYTES[:16], BYTES[16:32]),
+    ),
     *(Ended(3, state, 5, 6, 16, "pi_1", BYTES) for state in HoldState),
     Parted(4, 17),
     Restored(3, 1, 20_000, -5, "re_1", 18),
@@ -48,6 +63,10 @@ def test_a_row_keeps_the_order() -> None:
     assert codec.decode(codec.body_of(map(codec.encode, ENTRIES))) == ENTRIES
 
 
+def test_an_empty_row_is_a_row() -> None:
+    assert codec.decode(codec.body_of([])) == []
+
+
 @pytest.mark.parametrize("tag", ["\ud800", 1 << 70])
 def test_what_json_cannot_carry_is_refused(tag: object) -> None:
     with pytest.raises(ValueError, match="cannot be journaled"):
@@ -56,8 +75,11 @@ def test_what_json_cannot_carry_is_refused(tag: object) -> None:
 
 @pytest.mark.parametrize(
     "body",
-    [b"", b"{", b"[]", b"7", b"[2]", b'[1,["X"]]', b"[1,[]]", b'[1,["E",1]]', b"[1,7]", b"null"]
-    + ['[1,["N","k","n","€",1]]'.encode(), b'[1,["E",1,"gone",0,0,0,"",""]]'],
+    [
+        *(b"", b"{", b"[]", b"7", b"[2]", b"null", b"[1,7]"),
+        *(b'[1,["X"]]', b"[1,[]]", b'[1,["E",1]]', b'[1,["E",1,"gone",0,0,0,"",""]]'),
+        '[1,["N","k","n","€",1]]'.encode(),
+    ],
 )
 def test_a_foreign_row_is_unreadable(body: bytes) -> None:
     with pytest.raises(codec.Unreadable):
@@ -69,7 +91,9 @@ def test_a_checkpoint_comes_back_as_it_was() -> None:
     assert codec.decode_checkpoint(body) == (5, 6, {"a": [1, 2]})
 
 
-@pytest.mark.parametrize("body", [b"[1]", b'[1,["D",1,2,{}]]', b'[1,["C",1]]', b"[1,2]", b"[", b"[]"])
+@pytest.mark.parametrize(
+    "body", [b"[1]", b'[1,["D",1,2,{}]]', b'[1,["C",1]]', b"[1,2]", b"[", b"[]"]
+)
 def test_anything_else_is_no_checkpoint(body: bytes) -> None:
     with pytest.raises(codec.Unreadable):
         codec.decode_checkpoint(body)

@@ -134,12 +134,13 @@ def test_a_group_is_looked_at_as_a_whole() -> None:
     for hold_id in (1, 2):
         state.apply(held(hold_id, account_id=3, parent_id=2, parent_day=TODAY))
     state.must_allow([Parted(1, 1), ended(S.SETTLED, 5), ended(S.RELEASED, hold_id=2)])
-    for group in (
+    groups: tuple[list[Ended | Parted], ...] = (
         [ended(S.SETTLED, 5), Parted(1, 1)],
         [ended(S.SETTLED, 5), ended(S.SETTLED, 6)],
         [Parted(1, 1), Parted(1, 1)],
         [ended(S.RELEASED, hold_id=2), ended(S.OPEN)],
-    ):
+    )
+    for group in groups:
         with pytest.raises(ImpossibleEntry):
             state.must_allow(group)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
@@ -135,7 +136,7 @@ def test_half_a_reserve_is_none(
     def no_room(_fd: int, _offset: int, _length: int) -> None:
         raise OSError(errno.ENOSPC, "no room")
 
-    monkeypatch.setattr(store_module.os, "posix_fallocate", no_room)
+    monkeypatch.setattr(os, "posix_fallocate", no_room)
     with pytest.raises(StoreFull):
         store.keep_reserve()
     assert not path.with_suffix(".reserve").exists()
