@@ -177,20 +177,19 @@ class AdminApi:
 
 
 def find_route(method: str, path: str) -> tuple[Route, dict[str, str]]:
-    """The first row that fits, and the values of its braces. HEAD is answered like GET, without its
-    body. Raises NotFound, and MethodNotAllowed with `allow`."""
+    """The row that fits, and the values of its braces; a path that is written out in a row is never
+    another row's brace. HEAD is answered like GET, without its body. Raises NotFound, and
+    MethodNotAllowed with `allow`."""
     segments = path.split("/")
     asked = "GET" if method == "HEAD" else method
-    allowed: list[str] = []
-    for route in ROUTES:
-        found = route.matches(segments)
-        if found is None:
-            continue
+    fits = [(route, found) for route in ROUTES if (found := route.matches(segments)) is not None]
+    fits = [(route, found) for route, found in fits if not found] or fits
+    if not fits:
+        raise NotFound("Nothing lives at this path of the admin side.")
+    for route, found in fits:
         if route.method == asked:
             return route, found
-        allowed.append(route.method)
-    if not allowed:
-        raise NotFound("Nothing lives at this path of the admin side.")
+    allowed = {route.method for route, _ in fits}
     if "GET" in allowed:
-        allowed.append("HEAD")
-    raise MethodNotAllowed(allow=", ".join(sorted(set(allowed))))
+        allowed.add("HEAD")
+    raise MethodNotAllowed(allow=", ".join(sorted(allowed)))

@@ -99,9 +99,8 @@ def _check_together(
             draft.mistake(
                 ("server", "host_routes", host), f"{target} is no vendor, and no vendor/product"
             )
-    if server.get("admin_listen") and server["admin_listen"] == server.get(
-        "listen", ServerSettings().listen
-    ):
+    listen, admin = server.get("listen", ServerSettings().listen), server.get("admin_listen", "")
+    if listen == admin and not admin.endswith(":0"):  # of port 0 the system makes two
         draft.mistake(
             ("server", "admin_listen"),
             "is the same address as server.listen; leave it empty to share",

@@ -7,7 +7,7 @@ it does not. What is refused has reached nobody and cost nothing.
 from __future__ import annotations
 
 from base64 import b64encode
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any, Final
@@ -53,7 +53,7 @@ def house(anyones: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Iterato
     with Gateway.start(
         tmp_path_factory.mktemp("fields"),
         anyones.base_url,
-        more=more + "[money]\nrates_age_max_days = 36_500\n",
+        more=more + "[money]\nrates_age_max_days = 3_650\n",
         env={f"SECRET_OF_{name.upper()}": secret for name, secret in ACCOUNTS.items()},
     ) as running:
         yield running
