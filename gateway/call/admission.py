@@ -37,8 +37,9 @@ _OUR_KEY = b"vault_key_"
 def find_key(request: Request, registry: Registry, guesses: Guesses, now_us: int) -> Key:
     """The key that the request bears. Raises KeyMissing, KeyUnknown, RequestMalformed, and
     RateLimited for unknown keys of an address that has guessed too often."""
-    if _OUR_KEY in (query := request.query.encode("latin-1")) and find_in_text(query):
-        raise RequestMalformed("A vault key stands in the query; send it in Authorization only.")
+    target = request.target.encode("latin-1")
+    if (_OUR_KEY in target or b"%" in target) and find_in_text(target):
+        raise misplaced_key("the path or query")
     header = request.headers.get(b"authorization")
     if header is None:
         raise KeyMissing()
@@ -46,6 +47,11 @@ def find_key(request: Request, registry: Registry, guesses: Guesses, now_us: int
         if (key := registry.find(secret)) is not None:
             return key
     raise guesses.wrong(request.peer, now_us)
+
+
+def misplaced_key(where: str) -> RequestMalformed:
+    """A vault key where it would reach the vendor, or a log."""
+    return RequestMalformed(f"A vault key stands in {where}; send it in Authorization only.")
 
 
 def bearers(header: bytes) -> tuple[bytes, ...]:
@@ -82,10 +88,19 @@ def admit(journey: Journey, now_us: int) -> None:
     if journey.operation.money is Money.MINTS:
         _judge_minting(journey)
     journey.account_headers = _account_headers(request, terms, journey.vendor)
+    for name in journey.vendor.request_headers:
+        if _OUR_KEY in (value := request.headers.get(name, b"")) and find_in_text(value):
+            raise misplaced_key(f"the header {name.decode()}")
     if (refusal := _judge_pace(journey.key, now_us)) is not None:
         if terms.mode is not Mode.SHADOW:
             raise refusal
         journey.would_refuse = refusal
+
+
+def judge_body(body: bytes) -> None:
+    """Raises RequestMalformed for a body that would tell the vendor a vault key."""
+    if b"vault" in body and find_in_text(body):
+        raise misplaced_key("the body")
 
 
 def judge_vendor(route: Route, key: Key) -> None:

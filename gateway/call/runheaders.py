@@ -14,6 +14,7 @@ from typing import Final
 from urllib.parse import unquote_to_bytes
 
 from gateway.errors import RequestMalformed
+from gateway.vault.secrets import find_in_text
 
 STEP_CHARS_MAX: Final = 200
 """As long as a label may be."""
@@ -23,6 +24,7 @@ URL_CHARS_MAX: Final = 2_048
 """What browsers and proxies agree on; a longer address is dropped, since half of one leads
 nowhere."""
 CUT_MARK: Final = " …[cut]"
+KEY_MARK: Final = "[vault key]"
 NAMES: Final = (b"keybrake-run", b"keybrake-step", b"keybrake-reason", b"keybrake-run-url")
 
 _RUN: Final = re.compile(rb"[A-Za-z0-9._:-]{1,100}")
@@ -72,7 +74,7 @@ def effective_label(label: str, run: str | None) -> str:
 
 
 def _run(value: bytes) -> str:
-    if _RUN.fullmatch(value) is None:
+    if _RUN.fullmatch(value) is None or find_in_text(value):
         raise RequestMalformed(
             "Keybrake-Run must be 1 to 100 of the characters A-Z a-z 0-9 . _ : -",
             field="Keybrake-Run",
@@ -81,7 +83,7 @@ def _run(value: bytes) -> str:
 
 
 def _step(value: bytes) -> str:
-    text = value.decode("utf-8", "replace").translate(_CONTROL)
+    text = _without_keys(value.decode("utf-8", "replace").translate(_CONTROL))
     if len(text) <= STEP_CHARS_MAX:
         return text
     return text[: STEP_CHARS_MAX - len(CUT_MARK)] + CUT_MARK
@@ -93,6 +95,7 @@ def _reason(value: bytes) -> str:
     extended = _EXTENDED.match(value)
     encoded = value[extended.end() :] if extended else value
     text = unquote_to_bytes(encoded).decode("utf-8", "replace").translate(_CONTROL)
+    text = _without_keys(text)
     whole = text.encode()
     if len(whole) <= REASON_BYTES_MAX:
         return text
@@ -100,9 +103,19 @@ def _reason(value: bytes) -> str:
     return kept.decode("utf-8", "ignore") + CUT_MARK
 
 
+def _without_keys(text: str) -> str:
+    """What is kept goes to disk, where a vault key has no business."""
+    while (key := find_in_text(text.encode())) is not None:
+        shown = key.decode()
+        if shown not in text:
+            return KEY_MARK  # it hides behind percent signs: nothing of such a text is kept
+        text = text.replace(shown, KEY_MARK)
+    return text
+
+
 def _url(value: bytes) -> str | None:
     """A web address with a plain host: a user name in it could be a credential, so there is
     none."""
-    if len(value) > URL_CHARS_MAX or _URL.fullmatch(value) is None:
+    if len(value) > URL_CHARS_MAX or _URL.fullmatch(value) is None or find_in_text(value):
         return None
     return value.decode("ascii")

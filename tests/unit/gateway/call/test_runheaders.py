@@ -18,6 +18,7 @@ from gateway.call.runheaders import (
     read_run_headers,
 )
 from gateway.errors import RequestMalformed
+from gateway.vault.secrets import Kind, mint
 
 
 def test_nothing_said() -> None:
@@ -137,3 +138,21 @@ def test_empty_notes_are_none() -> None:
 )
 def test_effective_label(label: str, run: str | None, expected: str) -> None:
     assert effective_label(label, run) == expected
+
+
+def test_a_vault_key_is_never_kept() -> None:
+    """What a caller says of its run goes to disk; the key that it holds must not."""
+    key = mint(Kind.VAULT)
+    said = read_run_headers(
+        {
+            b"keybrake-step": f"7 {key}".encode(),
+            b"keybrake-reason": f"{key} and%20{key}!".encode(),
+            b"keybrake-run-url": f"https://make.example/?key={key}".encode(),
+        }
+    )
+    assert (said.step, said.reason) == ("7 [vault key]", "[vault key] and [vault key]!")
+    assert said.run_url is None
+    twice_escaped = key.replace("_", "%255F").encode()
+    assert read_run_headers({b"keybrake-reason": twice_escaped}).reason == "[vault key]"
+    with pytest.raises(RequestMalformed):
+        read_run_headers({b"keybrake-run": key.encode()})
