@@ -248,22 +248,26 @@ class Shard:
                 yield row.seq, codec.decode(row.body)
 
     def _rows(self, after_seq: int) -> Iterator[Row]:
-        """Rows may move to another archive while they are read, and are looked for there again."""
+        """Rows may move to another archive while they are read: a gap is looked at twice."""
         gap_at = -1
-        while after_seq != gap_at:
-            gap_at = after_seq
-            for archive in archives_of(self.path):
-                for row in rows_of(archive, after_seq):
-                    after_seq = row.seq
-                    yield row
-            for row in self._store.rows(after_seq):
+        while True:
+            for row in self._as_they_lie(after_seq):
                 if row.seq != after_seq + 1:
                     break
                 after_seq = row.seq
                 yield row
             else:
                 return
-        raise StoreBroken(f"{self.path}: row {after_seq + 1} is missing")
+            if gap_at == after_seq:
+                raise StoreBroken(f"{self.path}: row {after_seq + 1} is missing")
+            gap_at = after_seq
+
+    def _as_they_lie(self, after_seq: int) -> Iterator[Row]:
+        for archive in archives_of(self.path):
+            for row in rows_of(archive, after_seq):
+                after_seq = row.seq
+                yield row
+        yield from self._store.rows(after_seq)
 
 
 def recover(store: SqliteStore, key: bytes) -> State:

@@ -80,7 +80,7 @@ class FaultyStore:
         self.reached.set()
         self.gate.wait()
         fault = self.faults.pop(0) if self.faults else self.always
-        if fault is not None and not self.after:
+        if fault is not None and (not self.after or isinstance(fault, StoreFull)):
             self.log.append("failed")
             raise fault
         self.real.append(entries, body)
