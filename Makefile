@@ -77,7 +77,14 @@ bench: $(VENV)/.dev ## CPU and latency per call next to a bare aiohttp proxy
 
 # ── setting it up ───────────────────────────────────────────────────────────────────────────────
 
-.PHONY: pins clean
+.PHONY: rates pins clean
+rates: $(VENV)/.run ## today's exchange rates into var/rates.json, for money.rates_file
+	@mkdir -p var && rm -rf var/rates.tmp && mkdir var/rates.tmp
+	@npm pack --silent --pack-destination var/rates.tmp @fawazahmed0/currency-api@latest >/dev/null </dev/null
+	@tar -xzf var/rates.tmp/*.tgz -C var/rates.tmp package/v1/currencies/usd.json
+	@$(BIN)/python -m vendors.refresh_rates var/rates.tmp/package/v1/currencies/usd.json var/rates.json
+	@rm -rf var/rates.tmp
+
 pins: $(VENV)/.dev ## after a change to a requirements*.in: write exact versions and hashes again
 	for set in requirements requirements-dev requirements-node; do \
 	  $(BIN)/uv pip compile --quiet --no-config --universal --python-version 3.11 --generate-hashes \

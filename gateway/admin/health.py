@@ -19,18 +19,25 @@ async def healthz(house: House, ask: Ask) -> Answer:
 
 
 async def readyz(house: House, ask: Ask) -> Answer:
-    """503 while calls would be refused: draining, or no hold can be made durable."""
+    """503 while calls would be refused: draining, or no hold can be made durable. Stale exchange
+    rates refuse other currencies only, so they are shown and nothing more."""
     trouble = house.ledger.trouble
     reasons = [
         *(["draining"] if house.draining else []),
         *([f"ledger: {trouble}"] if trouble else []),
     ]
     vendors = house.doors.settings.vendors
+    rates = house.doors.rates()
     answer = {
         "status": "ok" if not reasons else "unavailable",
         "reasons": reasons,
         "vendors": sorted(vendors),
         "sandbox": sorted(name for name, vendor in vendors.items() if vendor.sandbox),
+        "rates": {
+            "date": rates.date.isoformat(),
+            "age_days": rates.age_days,
+            "stale": rates.stale,
+        },
     }
     return respond(503 if reasons else 200, answer)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -14,6 +14,7 @@ from gateway.vault.keys import Key
 from gateway.vault.registry import Registry
 from ledger import Ending, Hold, HoldState, Shed, Ticket
 from ledger.history import Filters
+from vendors.rates import Rates
 
 
 class Ledger(Books, Protocol):
@@ -94,6 +95,8 @@ class Doors(Protocol):
     def guesses(self) -> Guesses: ...
     @property
     def metrics(self) -> Scraped: ...
+    @property
+    def rates(self) -> Callable[[], Rates]: ...
 
 
 @dataclass(slots=True)

@@ -229,7 +229,15 @@ SCHEMAS: Final[dict[str, Schema]] = {
         {"scenario": maybe(TEXT), **_SPEND, **_PARTS},
     ),
     "Health": record({"status": TEXT}),
-    "Readiness": record({"status": TEXT, "reasons": TEXTS, "vendors": TEXTS, "sandbox": TEXTS}),
+    "Readiness": record(
+        {
+            "status": TEXT,
+            "reasons": TEXTS,
+            "vendors": TEXTS,
+            "sandbox": TEXTS,
+            "rates": record({"date": TEXT, "age_days": WHOLE, "stale": FLAG}),
+        }
+    ),
     "Document": {"type": "object"},
     "Problem": {
         "type": "object",

@@ -116,7 +116,7 @@ class House:
 async def _build(settings: Settings, down: AsyncExitStack, die: Callable[[str], None]) -> House:
     loop = asyncio.get_running_loop()
     clock = SystemClock()
-    rates = _rates(settings)
+    rates = _rates(settings, clock.now_us())
     try:
         ledger = await Ledger.open(settings.ledger, clock, on_death=die)
     except LedgerRefused as exc:
@@ -231,12 +231,19 @@ async def _history(settings: Settings) -> History:
         raise StartRefused(str(exc)) from exc
 
 
-def _rates(settings: Settings) -> Rates:
+def _rates(settings: Settings, now_us: int) -> Rates:
     money = settings.money
     try:
-        return Rates.load(money.rates_file, money.rates_margin_percent, money.rates_age_max_days)
+        rates = Rates.load(money.rates_file, money.rates_margin_percent, money.rates_age_max_days)
     except RatesMistake as exc:
         raise StartRefused(str(exc)) from exc
+    if rates.at(now_us).stale:
+        _log.warning(
+            "the exchange rates are of %s: USD only is priced until `make rates` brings newer ones "
+            "(money.rates_file), or money.rates_age_max_days allows these",
+            rates.date,
+        )
+    return rates
 
 
 def _routes(settings: Settings) -> Routes:

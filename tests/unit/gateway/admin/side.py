@@ -24,6 +24,7 @@ from gateway.vault.secrets import Kind, digest, mint
 from ledger import Ending, Shed
 from ledger.history import CallRow, Filters, NoSuchCall
 from tests.fakes import FakeLedger
+from vendors.rates import Rates
 
 BODY: Mapping[str, Any] = {
     "vendor": "stripe",
@@ -161,6 +162,9 @@ class FakeMetrics:
         return b"keybrake_calls_total 1\n"
 
 
+RATES = Rates.load(None, "2", 30)
+
+
 @dataclass
 class FakeDoors:
     settings: Settings
@@ -170,6 +174,9 @@ class FakeDoors:
     history: FakeHistory = field(default_factory=FakeHistory)
     guesses: FakeGuesses = field(default_factory=FakeGuesses)
     metrics: FakeMetrics = field(default_factory=FakeMetrics)
+
+    def rates(self) -> Rates:
+        return RATES.at(self.clock.now_us())
 
 
 def settings() -> Settings:
