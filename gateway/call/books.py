@@ -135,7 +135,7 @@ class Books:
     async def settle(self, journey: Journey, outcome: Outcome, memo: bytes) -> None:
         """Book what the answer means."""
         if journey.retried is not None:
-            self._settle_retry(journey, journey.retried.hold, outcome, memo)
+            await self._settle_retry(journey, journey.retried.hold, outcome, memo)
         elif outcome.end is End.IN_DOUBT:
             self.doubt(journey, memo)
             journey.cost_micros = sum(hold.amount_micros for hold in journey.made)
@@ -144,63 +144,94 @@ class Books:
         else:
             outcome = objects.since_known(outcome, journey.base_micros)
             await self._spread(journey, outcome, memo)
-            self._restore(journey, outcome)
+            self._restore(journey, outcome, journey.made[-1])
 
     async def _spread(self, journey: Journey, outcome: Outcome, memo: bytes) -> None:
         key, known, made = journey.key, journey.known, journey.made
         tag = object_tag(journey, outcome.object_id) if outcome.object_id else ""
+        refused = _is_refusal(journey)
         if not known and len(made) == 1:
             hold = made[0]
             total = outcome.settled_micros + outcome.standing_micros
             drift = total - hold.amount_micros
             state = HoldState.STANDING if outcome.standing_micros else _STATES[outcome.end]
+            if refused and not total:
+                state = HoldState.RELEASED
             ending = Ending(
                 hold.hold_id, state, outcome.settled_micros, outcome.standing_micros, memo, tag
             )
             ticket = self._ledger.book((ending,), now_us=self._clock.now_us())
             journey.cost_micros = total
-        else:
-            before = sum(objects.counted(hold) for hold in known)
-            spread = objects.spread(outcome, known, made, key.account_id, key.parent_id, memo)
-            drift = spread.drift_micros
-            ticket = self._book(spread.first)
-            if spread.then:
-                await ticket.durable()
-                for ending in spread.then:
-                    self._book((ending,))
-            after = sum(
-                objects.counted(h) for h in (*known, *made) if h.account_id == key.account_id
-            )
-            journey.cost_micros = max(0, after - before)
-        if drift > 0:
-            await ticket.durable()
-            self._metrics.drift.value += drift
-            _log.warning(
-                "drift: %s cost %s more than its hold of %s",
-                journey.call_id,
-                show_usd(drift),
-                show_usd(sum(h.amount_micros for h in made)),
-            )
+            await self._book_drift(journey, ticket, drift)
+            return
+        before = objects.carried(known, key.account_id)
+        spread = objects.spread(outcome, known, made, key.account_id, key.parent_id, memo)
+        if refused:
+            spread = replace(spread, first=objects.given_back(spread.first, made))
+        await self._book_spread(journey, spread)
+        after = objects.carried((*known, *made), key.account_id)
+        journey.cost_micros = max(0, after - before)
 
-    def _settle_retry(
+    async def _book_spread(self, journey: Journey, spread: objects.Spread) -> None:
+        ticket = self._book(spread.first)
+        if spread.then:
+            await ticket.durable()
+            for ending in spread.then:
+                ticket = self._book((ending,))
+        await self._book_drift(journey, ticket, spread.drift_micros)
+
+    async def _book_drift(self, journey: Journey, ticket: Ticket, drift_micros: int) -> None:
+        """What the vendor declared above everything held is on disk before the caller hears of
+        it."""
+        if drift_micros <= 0:
+            return
+        await ticket.durable()
+        self._metrics.drift.value += drift_micros
+        _log.warning(
+            "drift: %s cost %s more than was held for it",
+            journey.call_id,
+            show_usd(drift_micros),
+        )
+
+    async def _settle_retry(
         self, journey: Journey, hold: Hold | None, outcome: Outcome, memo: bytes
     ) -> None:
-        """A retry ends the hold of its first call, if that is still open to evidence. What was
-        settled stays settled; any refusal leaves a call in doubt in doubt."""
-        undecided = (
-            outcome.end in (End.IN_DOUBT, End.RELEASED) or (journey.record.status or 0) >= 400
-        )
-        if hold is None or undecided or hold.state is not HoldState.IN_DOUBT:
+        """A retry ends the hold of its first call, if that is in doubt. What was settled stays
+        settled; any refusal leaves a call in doubt in doubt. An answer that was stored at the time
+        of the first call may be old news of an object that still stands, and then speaks for that
+        hold only; else it speaks for the whole object."""
+        if hold is None or hold.state is not HoldState.IN_DOUBT:
             return
-        tag = object_tag(journey, outcome.object_id) if outcome.object_id else ""
-        others = [
-            known
-            for known in known_holds(journey, outcome.object_id, self._ledger)
-            if known.hold_id != hold.hold_id and known.account_id == hold.account_id
+        if outcome.end is End.IN_DOUBT or _is_refusal(journey):
+            return
+        tag = object_tag(journey, outcome.object_id) if outcome.object_id else hold.tag
+        outcome = objects.since_known(outcome, objects.base_micros(journey.quote, [hold]))
+        known = known_holds(journey, outcome.object_id, self._ledger)
+        if outcome.replayed and outcome.standing_micros:
+            others = [other for other in known if other.account_id == hold.account_id]
+            ending = objects.replay_ending(outcome, others, hold, memo)
+            self._book((replace(ending, tag=tag),))
+            return
+        made = [*self._beside(hold), hold]
+        spread = objects.spread(outcome, known, made, hold.account_id, hold.parent_id, memo)
+        named = (
+            replace(entry, tag=tag)
+            if entry.hold_id == hold.hold_id and isinstance(entry, Ending)
+            else entry
+            for entry in spread.first
+        )
+        await self._book_spread(journey, replace(spread, first=tuple(named)))
+        self._restore(journey, outcome, hold)
+
+    def _beside(self, hold: Hold) -> list[Hold]:
+        """What the same call took over on its key's leg alone."""
+        return [
+            other
+            for other in (self._ledger.tagged(hold.tag) if hold.tag else ())
+            if other.memo_ref == hold.memo_ref
+            and other is not hold
+            and other.state is HoldState.IN_DOUBT
         ]
-        base = objects.base_micros(journey.quote, [hold] if hold.tag else [])
-        ending = objects.replay_ending(objects.since_known(outcome, base), others, hold, memo)
-        self._book((replace(ending, tag=tag),))
 
     def _book(self, endings: Sequence[Ending | Shed]) -> Ticket:
         """For holds of earlier calls too: their rows in the audit log follow."""
@@ -208,22 +239,26 @@ class Books:
         self._history.follow(endings)
         return ticket
 
-    def _restore(self, journey: Journey, outcome: Outcome) -> None:
-        """A refund of the key's own charge, made today, gives its cap back once, where the key says
-        so."""
+    def _restore(self, journey: Journey, outcome: Outcome, refund: Hold) -> None:
+        """A refund of the key's own charge, made on the day of that charge, gives its cap back
+        once, where the key says so. refund: the hold that it was made under."""
         back = outcome.gives_back
-        if back is None or not journey.key.terms.refunds_restore_cap or not journey.made:
+        if back is None or not refund.restorable:
             return
-        today = journey.made[-1].day
         for object_id in back.objects:
             for hold in self._ledger.tagged(object_tag(journey, object_id)):
-                if hold.account_id == journey.key.account_id and hold.day == today:
+                if hold.account_id == refund.account_id and hold.day == refund.day:
                     room = hold.settled_micros - hold.restored_micros
                     if hold.state is HoldState.SETTLED and room > 0:
                         gives = min(room, back.amount_micros)
                         self._ledger.restore(hold.hold_id, gives, back.refund_id)
                         self._history.give_back(hold.hold_id, back.refund_id, gives)
                         return
+
+
+def _is_refusal(journey: Journey) -> bool:
+    """Did the vendor say no?"""
+    return (journey.record.status or 0) >= 400
 
 
 _CAP_REFUSALS: dict[Limit, type[SpendRefusal]] = {

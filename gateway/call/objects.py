@@ -13,6 +13,9 @@ key, its issuer's.
   its holds in order, and frees the legs of a key that no longer carries it. A call that set nothing
   aside (a cancel) takes nothing over: what had moved stays with the key that carried it.
 
+As long as an object stands, every hold that counts for it does: what has moved is forgotten with
+the object and not before.
+
 Pure: holds and numbers in, ledger endings out. Amounts are micro-USD.
 """
 
@@ -24,8 +27,6 @@ from dataclasses import dataclass, replace
 from ledger import Ending, Hold, HoldState, Shed
 from vendors.contract import Outcome, Quote
 from vendors.rates import Rate
-
-_ALIVE = (HoldState.STANDING, HoldState.SETTLED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +54,11 @@ def counted(hold: Hold) -> int:
     return hold.settled_micros + hold.open_micros
 
 
+def carried(holds: Iterable[Hold], account_id: int) -> int:
+    """What these count for on a key's own budget."""
+    return sum(counted(hold) for hold in holds if _own(hold, account_id))
+
+
 def remark(rate: Rate | None, base_micros: int) -> str:
     """What a hold remembers of its object: the rate it was made at, and what the object had cost
     before."""
@@ -64,10 +70,27 @@ def kept_rate(known: Sequence[Hold]) -> Rate | None:
     return Rate.parse(text) if text else None
 
 
+def kept_quote(hold: Hold | None) -> Quote:
+    """The quote of a retry: what its first call's hold says. A look-up would tell what the object
+    is now, not what it was.
+    None: the hold was settled, and is no longer kept."""
+    if hold is None:
+        return Quote(0, "settled by the first call with this Idempotency-Key")
+    rate = kept_rate([hold])
+    return Quote(
+        hold.amount_micros,
+        "held by the first call with this Idempotency-Key",
+        "usd" if rate is None else rate.currency,
+        rate=rate,
+        object_id=hold.tag.rpartition("/")[2] or None,
+    )
+
+
 def alive(known: Iterable[Hold]) -> list[Hold]:
     """The holds that the vendor's word on the object speaks for. One in doubt speaks for itself: it
-    counts in full beside the others until it is resolved."""
-    return [hold for hold in known if hold.state in _ALIVE]
+    counts in full beside the others until it is resolved. A settled one is of an object that is
+    through."""
+    return [hold for hold in known if hold.state is HoldState.STANDING]
 
 
 def base_micros(quote: Quote, known: Sequence[Hold]) -> int:
@@ -95,8 +118,7 @@ def need(quote: Quote, known: Sequence[Hold], account_id: int, parent_id: int | 
     if parent_id is None:
         return Need(own_need, 0, base)
     parent_need = max(0, total - sum(counted(h) for h in known if h.parent_id == parent_id))
-    both = min(own_need, parent_need)
-    return Need(both, own_need - both, base)
+    return Need(parent_need, max(0, own_need - parent_need), base)
 
 
 def spread(
@@ -121,9 +143,13 @@ def spread(
     upstairs, _ = _pour(outcome, [*parents, *both]) if parents else ([], 0)
     first: list[Ending | Shed] = [Shed(h.hold_id) for h in shared]
     last = made[-1].hold_id if made else None
+    stands = outcome.standing_micros > 0
     for hold, settled, standing in (*poured, *upstairs[: len(parents)]):
-        if hold.hold_id == last or _changes(hold, settled, standing):
-            first.append(_ending(hold, settled, standing, memo if hold.hold_id == last else b""))
+        ending = _ending(
+            hold, settled, standing, memo if hold.hold_id == last else b"", stands=stands
+        )
+        if hold.hold_id == last or _changes(hold, ending):
+            first.append(ending)
     elsewhere = [h for h in known if h.shed and h.parent_id != parent_id]
     gone = [h for h in others if h not in shared] + elsewhere
     then = tuple(Ending(h.hold_id, HoldState.RELEASED) for h in gone)
@@ -143,9 +169,23 @@ def _left_with_others(
     issuer_id = next((parent for parent in parents if parent is not None), None)
     theirs = spread(outcome, known, (), others[-1].account_id, issuer_id, b"")
     last = made[-1].hold_id
-    first = tuple(_ending(h, 0, 0, memo if h.hold_id == last else b"") for h in made)
+    first = tuple(_ending(h, 0, 0, memo if h.hold_id == last else b"", stands=False) for h in made)
     then = tuple(entry for entry in theirs.first if isinstance(entry, Ending))
     return Spread(first, then + theirs.then, theirs.drift_micros)
+
+
+def given_back(first: Iterable[Ending | Shed], made: Sequence[Hold]) -> tuple[Ending | Shed, ...]:
+    """For a call that the vendor refused: what it made and counts for nothing is released and not
+    settled, so that a retry with the same Idempotency-Key holds afresh."""
+    ids = {hold.hold_id for hold in made}
+    return tuple(
+        replace(entry, state=HoldState.RELEASED)
+        if isinstance(entry, Ending)
+        and entry.hold_id in ids
+        and not (entry.settled_micros or entry.standing_micros)
+        else entry
+        for entry in first
+    )
 
 
 def replay_ending(outcome: Outcome, others: Sequence[Hold], own: Hold, memo: bytes) -> Ending:
@@ -154,7 +194,7 @@ def replay_ending(outcome: Outcome, others: Sequence[Hold], own: Hold, memo: byt
     covered = sum(counted(h) for h in others)
     rest = max(0, outcome.settled_micros + outcome.standing_micros - covered)
     settled = min(rest, outcome.settled_micros)
-    return _ending(own, settled, rest - settled, memo)
+    return _ending(own, settled, rest - settled, memo, stands=outcome.standing_micros > 0)
 
 
 def _own(hold: Hold, account_id: int) -> bool:
@@ -179,12 +219,13 @@ def _pour(outcome: Outcome, holds: Sequence[Hold]) -> tuple[list[tuple[Hold, int
     return poured, drift
 
 
-def _changes(hold: Hold, settled: int, standing: int) -> bool:
-    return (hold.settled_micros, hold.standing_micros) != (settled, standing) or (
-        hold.state is HoldState.STANDING and standing == 0
-    )
+def _changes(hold: Hold, ending: Ending) -> bool:
+    now = (hold.state, hold.settled_micros, hold.standing_micros)
+    return now != (ending.state, ending.settled_micros, ending.standing_micros)
 
 
-def _ending(hold: Hold, settled: int, standing: int, memo: bytes) -> Ending:
-    state = HoldState.STANDING if standing else HoldState.SETTLED
+def _ending(hold: Hold, settled: int, standing: int, memo: bytes, *, stands: bool) -> Ending:
+    """stands: can more of the object move?"""
+    goes_on = standing or (settled and stands)
+    state = HoldState.STANDING if goes_on else HoldState.SETTLED
     return Ending(hold.hold_id, state, settled, standing, memo)

@@ -81,7 +81,9 @@ def fixed_hold(terms: Terms, method: str, allow_path: str) -> int | None:
 
 async def price(journey: Journey, rates: Rates, ledger: Ledger) -> None:
     """Set the journey's quote. Raises refusals, and NoSuchObject."""
-    if journey.operation.money is not Money.PRICED:
+    if journey.retried is not None:
+        journey.quote = objects.kept_quote(journey.retried.hold)
+    elif journey.operation.money is not Money.PRICED:
         journey.quote = Quote(_fixed_hold(journey), "the fixed hold of the key's allow_unpriced")
     else:
         journey.known = known_holds(journey, journey.operation.object_id, ledger)
@@ -89,7 +91,7 @@ async def price(journey: Journey, rates: Rates, ledger: Ledger) -> None:
         object_id = journey.quote.object_id
         if object_id != journey.operation.object_id:
             journey.known = known_holds(journey, object_id, ledger)
-    _judge(journey)
+    judge_terms(journey, journey.quote)
 
 
 def object_tag(journey: Journey, object_id: str) -> str:
@@ -156,9 +158,10 @@ async def _look_up(journey: Journey, lookup: Lookup) -> Answer:
     return answer
 
 
-def _judge(journey: Journey) -> None:
-    """The key's rules on amount, currency and fields; in shadow mode they only speak."""
-    for result in judge(journey.key.terms, journey.reading, journey.quote):
+def judge_terms(journey: Journey, quote: Quote | None) -> None:
+    """The key's rules on amount, currency and fields; in shadow mode they only speak. quote: None
+    for a call that costs nothing. Raises PolicyRefused."""
+    for result in judge(journey.key.terms, journey.reading, quote):
         if result.passed:
             continue
         refusal = PolicyRefused(result.detail, rule=result.rule)

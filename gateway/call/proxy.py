@@ -8,6 +8,7 @@ a hang-up."""
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from typing import NoReturn
 
@@ -77,6 +78,9 @@ class Proxy:
             _log.exception("call %s failed inside the gateway", journey.call_id)
             self._books.doubt(journey)
             return self._refused(journey, Internal())
+        except asyncio.CancelledError:  # the process ends; what was on its way stays counted
+            self._books.doubt(journey)
+            raise
         finally:
             journey.close()
 
@@ -94,8 +98,12 @@ class Proxy:
         reply = await self._sender.send(
             journey, journey.reading.body, self._doors.settings.server.metered_answer_bytes_max
         )
-        await self._settle(journey, reply)
-        return self._answer(journey, reply)
+        try:
+            await self._settle(journey, reply)
+            return self._answer(journey, reply)
+        except BaseException:
+            await reply.close()
+            raise
 
     def _admit(self, journey: Journey) -> None:
         """Decide on the head alone."""
@@ -124,6 +132,7 @@ class Proxy:
         body = b""
         if request.body.length != 0 and self._must_read(journey, content_type):
             body = await request.body.read_all(self._doors.settings.server.priced_body_bytes_max)
+        admission.judge_body(body)
         sent = Sent(
             request.method, journey.path, request.query, content_type, body, request.headers
         )
@@ -171,6 +180,8 @@ class Proxy:
             tag = pricing.object_tag(journey, object_id)
             await doors.turns.take(tag)
             journey.on_close(lambda: doors.turns.give(tag))
+            if journey.request.gone():
+                raise ClientGone  # before a look-up: who hung up in the line holds nobody up
         turnstile = doors.turnstiles[terms.vendor, terms.account]
         if not turnstile.try_enter():
             await turnstile.enter(terms.key_id)
@@ -202,6 +213,7 @@ class Proxy:
     async def _pass(self, journey: Journey) -> Response:
         """A call that costs nothing: no hold, and a body that nobody had to read streams
         through."""
+        pricing.judge_terms(journey, None)
         request, reading = journey.request, journey.reading
         whole = bool(reading.body) or request.body.length == 0
         reply = await self._sender.send(

@@ -39,14 +39,13 @@ class Sender:
         except NotSent as exc:
             self._release(journey, VendorUnreachable(f"{VendorUnreachable.message} ({exc})"))
         except Aborted as exc:
-            refusal = KeyRevoked(in_doubt=exc.left and bool(journey.made))
+            refusal = KeyRevoked(in_doubt=exc.left and _counts(journey))
             if exc.left:
                 self._doubt(journey, refusal)
             self._release(journey, refusal)
         except OutcomeUnknown as exc:
             kind = VendorTimeout if exc.timed_out else VendorBrokeOff
-            metered = bool(journey.made) or journey.retried is not None
-            self._doubt(journey, kind(in_doubt=metered, why=exc.why))
+            self._doubt(journey, kind(in_doubt=_counts(journey), why=exc.why))
         except Refusal as refusal:
             self._release(journey, refusal)
 
@@ -68,6 +67,11 @@ class Sender:
         journey.record.decision = "allowed"
         self._books.doubt(journey, journey.record.outcome_memo())
         raise refusal
+
+
+def _counts(journey: Journey) -> bool:
+    """Is there a hold behind this call, its own or that of the call it repeats?"""
+    return bool(journey.made) or journey.retried is not None
 
 
 def _order(journey: Journey, body: bytes | Body, whole_bytes_max: int) -> Order:

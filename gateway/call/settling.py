@@ -1,11 +1,13 @@
 """What an answer means for the call's hold: the vendor module's reading of it, and the cases it
 cannot know.
 
-Pure. A metered answer that was too long to be read whole settles at the quote; an operation that
-nobody prices is booked at the greater of its fixed hold and what its answer shows."""
+Pure. A metered answer that was too long to be read whole settles at the quote, and of an object
+that holds money it frees nothing; an operation that nobody prices is booked at the greater of its
+fixed hold and what its answer shows."""
 
 from __future__ import annotations
 
+from gateway.call import objects
 from gateway.call.journey import Journey
 from gateway.call.upstream import Reply
 from vendors.contract import Answer, End, Money, Outcome
@@ -24,11 +26,26 @@ def outcome_of(journey: Journey, reply: Reply, rates: Rates) -> Outcome:
 
 
 def _unread(journey: Journey, status: int) -> Outcome:
-    """Too long to be read: a success costs its quote, anything else is not known."""
-    if not 200 <= status < 300:
+    """Too long to be read: a success costs its quote, anything else is not known. A retry has no
+    quote of its own."""
+    if journey.retried is not None or not 200 <= status < 300:
         return Outcome(End.IN_DOUBT, why=f"an answer of status {status} was too long to be read")
     journey.estimated = True
+    if journey.quote.object_id is not None:
+        return _as_it_stood(journey, journey.quote.object_id)
     return Outcome(End.SETTLED, settled_micros=max(journey.quote.amount_micros, 0))
+
+
+def _as_it_stood(journey: Journey, object_id: str) -> Outcome:
+    """An answer that nobody read frees nothing: the object stands, at its quote or at what it
+    counted for before (a cancel is quoted at nothing), until it is read again."""
+    carried: dict[int, int] = {}
+    for hold in journey.known:
+        carried[hold.account_id] = carried.get(hold.account_id, 0) + objects.counted(hold)
+    before = journey.base_micros + max(carried.values(), default=0)
+    standing = max(journey.quote.amount_micros, before)
+    end = End.STANDING if standing else End.SETTLED
+    return Outcome(end, standing_micros=standing, object_id=object_id)
 
 
 def _unpriced(journey: Journey, answer: Answer, rates: Rates) -> Outcome:

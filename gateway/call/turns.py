@@ -26,7 +26,12 @@ class Turns:
             return
         turn: asyncio.Future[None] = self._loop.create_future()
         line.append(turn)
-        await turn
+        try:
+            await turn
+        except asyncio.CancelledError:
+            if not turn.cancelled():  # it came in the same moment
+                self.give(tag)
+            raise
 
     def give(self, tag: str) -> None:
         line = self._lines[tag]

@@ -56,6 +56,10 @@ class Turnstile:
         alarm = self._loop.call_later(self._wait_s, _give_up, turn)
         try:
             await turn
+        except asyncio.CancelledError:
+            if not turn.cancelled() and turn.exception() is None:  # it came in the same moment
+                self.leave()
+            raise
         finally:
             alarm.cancel()
 
