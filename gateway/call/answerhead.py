@@ -18,10 +18,10 @@ UNTIL_CLOSE: Final = -2
 """No length at all: such a body ends when the connection does, and cannot be told from one cut
 short."""
 
-_LENGTH_DIGITS_MAX: Final = 15
-_CONTROLS: Final = bytes([*range(9), 11, 12, *range(14, 32), 127])
+LENGTH_DIGITS_MAX: Final = 15
+CONTROLS: Final = bytes([*range(9), 11, 12, *range(14, 32), 127])
 _VERSIONS: Final = (b"HTTP/1.1 ", b"HTTP/1.0 ")
-_DROPPED: Final = frozenset(
+DROPPED: Final = frozenset(
     (
         *(b"content-length", b"transfer-encoding", b"content-encoding", b"connection"),
         *(b"keep-alive", b"proxy-connection", b"te", b"trailer", b"upgrade"),
@@ -59,7 +59,7 @@ def framing(head: bytes | bytearray) -> int:
         raise Unreadable("bare line end in the head")
     if b"\n " in head or b"\n\t" in head:
         raise Unreadable("folded header line")
-    if len(head.translate(None, _CONTROLS)) != len(head):
+    if len(head.translate(None, CONTROLS)) != len(head):
         raise Unreadable("control character in the head")
     return _length(head, head.lower())
 
@@ -75,7 +75,7 @@ def _length(head: bytes | bytearray, lower: bytes | bytearray) -> int:
     if not lengths:
         return UNTIL_CLOSE
     value = _value(lower, _LENGTH)
-    if not value.isdigit() or len(value) > _LENGTH_DIGITS_MAX:
+    if not value.isdigit() or len(value) > LENGTH_DIGITS_MAX:
         raise Unreadable("unreadable Content-Length")
     return int(value)
 
@@ -91,7 +91,7 @@ def relayed(lines: Iterable[tuple[bytes, bytes]]) -> tuple[Headers, bytes]:
     encoding = b""
     for raw_name, value in lines:
         name = raw_name.lower()
-        if name not in _DROPPED:
+        if name not in DROPPED:
             headers.append((name, value))
         elif name == b"content-encoding":
             encoding = encoding + b"," + value if encoding else value.strip().lower()

@@ -1,10 +1,10 @@
-"""One request out and one answer in, over one pooled connection: the only place that speaks h11 to
-a vendor.
+"""One request out and one answer in, over one pooled connection.
 
 It goes straight down: `run` writes head and body in one piece (or lets a task of its own pump a
 long body while the answer may already come), reads the answer's head through the strict gate of
 `answerhead`, and reads the body whole if it fits the order's limit; a longer one becomes a `Reply`
-whose `chunks` pull it.
+whose `chunks` pull it. What goes over the wire is written and read by `direct` where it can, and by
+`plain` (h11) where not; an exchange may turn from the first to the second when it sees the answer.
 
 Everything hangs on one moment, `watch.left`: the request's last byte was handed to the transport.
 Before it the request never ran, and whatever goes wrong is NotSent; after it only an answer says
@@ -19,17 +19,17 @@ from __future__ import annotations
 import asyncio
 import math
 from collections import deque
-from collections.abc import Awaitable, Callable
-from typing import Final
+from typing import Final, Protocol
 
-import h11
-
-from gateway.call.answerhead import UNTIL_CLOSE, Unreadable, framing, head_end, relayed
+from gateway.call import plain
+from gateway.call.answerhead import UNTIL_CLOSE, Unreadable, framing, head_end
+from gateway.call.direct import Direct
 from gateway.call.inflate import BadEncoding, InflatedPieces, Inflater
 from gateway.call.order import Aborted, Limits, NotSent, Order, OutcomeUnknown, Reply, Watch
+from gateway.call.origins import Origin
 from gateway.call.scrub import Scrubber
 from gateway.call.stream import Broken, VendorConnection
-from gateway.http.message import Body
+from gateway.http.message import Body, Headers
 from gateway.tasks import spawn
 
 NEVER: Final = math.inf
@@ -37,35 +37,37 @@ INTERIM_MAX: Final = 5
 """1xx answers before the real one; a vendor that sends more is flooding."""
 STATUS_MAX: Final = 599
 
-_OURS: Final = frozenset(
-    (b"host", b"content-length", b"transfer-encoding", b"connection", b"accept-encoding", b"expect")
-)
-"""Framing of a request is written here and nowhere else."""
-_IDENTITY: Final = (b"accept-encoding", b"identity")
-_CHUNKED: Final = (b"transfer-encoding", b"chunked")
-_WITH_BODY: Final = frozenset((b"POST", b"PUT", b"PATCH"))
-"""Methods that say Content-Length: 0 when they carry nothing (RFC 9110, 8.6)."""
-_END: Final = h11.EndOfMessage()
-_Prepared: Final = type(_END.headers)
-"""h11's own list of headers. It takes one as it is, without a regular expression for each name
-and value (a tenth of an exchange's CPU); what matters is checked once, on the whole head."""
-_FAILURES: Final = (h11.RemoteProtocolError, Broken, Unreadable, BadEncoding)
+_FAILURES: Final = (plain.Misread, Broken, Unreadable, BadEncoding)
+
+
+class Home(Protocol):
+    """The account that an exchange is made for."""
+
+    limits: Limits
+    scrubber: Scrubber
+    direct: Direct
+    loop: asyncio.AbstractEventLoop
+
+    def back(self, exchange: Exchange, connection: VendorConnection | None, reusable: bool) -> None:
+        """It is over. connection: what it had, and whether that may be used again."""
 
 
 class Exchange:
-    """One call on the wire. back: takes it out of the pool's books, with the connection and whether
-    that may be used again."""
+    """One call on the wire."""
 
     __slots__ = (
         "_answer_by_s",
         "_answering",
-        "_back",
         "_connection",
+        "_direct",
         "_ended",
-        "_limits",
-        "_loop",
-        "_next",
+        "_first",
+        "_home",
+        "_inflated",
+        "_left",
         "_order",
+        "_origin",
+        "_rest",
         "_streaming",
         "_take_by_s",
         "_total_at_s",
@@ -73,28 +75,25 @@ class Exchange:
         "scrubber",
         "watch",
     )
+    _origin: Origin
+    _first: bytes
 
-    def __init__(
-        self,
-        order: Order,
-        watch: Watch,
-        limits: Limits,
-        scrubber: Scrubber,
-        loop: asyncio.AbstractEventLoop,
-        back: Callable[[Exchange, VendorConnection | None, bool], None],
-    ) -> None:
+    def __init__(self, order: Order, watch: Watch, home: Home) -> None:
         self._order = order
         self.watch = watch
-        self._limits = limits
-        self.scrubber = scrubber
-        self._loop = loop
-        self._back = back
+        self.scrubber = home.scrubber
+        self._home = home
         self._connection: VendorConnection | None = None
         self._upload: asyncio.Task[None] | None = None
-        self._next: Callable[[], Awaitable[bytes]] = self._raw_piece
+        self._inflated: InflatedPieces | None = None
         self._ended = False
         self._answering = False
         self._streaming = False
+        self._direct = False
+        """Is h11 left out? Then _rest is what is here of the body, and _left is how many bytes of
+        it are still to come, below 0 while that is not known, or when more came than it has."""
+        self._rest = b""
+        self._left = -1
         self._total_at_s = NEVER
         self._answer_by_s = NEVER
         self._take_by_s = NEVER
@@ -106,11 +105,12 @@ class Exchange:
         self._connection = connection
         self.watch.on_abort = self._abort
 
-    async def run(self, host: bytes, prefix: bytes, first: bytes) -> Reply:
+    async def run(self, origin: Origin, first: bytes) -> Reply:
         """Send and receive. first: the whole body, or the first piece of one that streams. Raises
         as `Upstream.send`."""
+        self._origin, self._first = origin, first
         try:
-            self._send(host, prefix, first)
+            self._send()
             return await self._answer()
         except _FAILURES as exc:
             raise self._failure(str(exc)) from exc
@@ -132,7 +132,15 @@ class Exchange:
         if self._upload is not None and not self.watch.left:
             self._upload.cancel()
         connection = self._connection
-        self._back(self, connection, connection is not None and _reusable(connection))
+        self._home.back(self, connection, connection is not None and self._reusable(connection))
+
+    def _reusable(self, connection: VendorConnection) -> bool:
+        """May another call have it? Unused, or both sides done, and not a byte more than that."""
+        if self._direct:
+            at_end = self._left == 0 and not self._rest
+        else:
+            at_end = plain.reusable(connection.wire)
+        return at_end and connection.socket.untouched
 
     def overdue(self, now_s: float) -> bool:
         """Is the vendor too late with its answer, or with taking more of the request?"""
@@ -158,35 +166,42 @@ class Exchange:
             self._connection.socket.fail(fault)
 
     def _failure(self, why: str, *, timed_out: bool = False) -> NotSent | OutcomeUnknown:
+        self._left = -1  # a connection on which something went wrong is not used again
         return OutcomeUnknown(why, timed_out=timed_out) if self.watch.left else NotSent(why)
 
     # The request.
 
-    def _send(self, host: bytes, prefix: bytes, first: bytes) -> None:
-        order, connection = self._order, self._wired()
-        body = order.body
+    def _send(self) -> None:
+        connection, first = self._wired(), self._first
+        body = self._order.body
         length = len(body) if isinstance(body, bytes) else body.length
-        try:
-            out = _opening(connection.wire, order, host, prefix, length, first)
-        except h11.LocalProtocolError as exc:
-            raise NotSent(f"not a request that can be written: {exc}") from exc
+        is_whole = length == len(first)
+        out = self._home.direct.opening(self._order, self._origin, first) if is_whole else None
+        self._direct = out is not None
+        if out is None:
+            out = self._plain_opening(connection, length)
         connection.socket.send(out)
-        missing = None if length is None else length - len(first)
-        if isinstance(body, bytes) or missing == 0:
+        if is_whole or isinstance(body, bytes):
             self._leave(connection)
         else:
+            missing = None if length is None else length - len(first)
             self._upload = spawn(self._pump(connection, body, missing), name="upload")
 
+    def _plain_opening(self, connection: VendorConnection, length: int | None) -> bytes:
+        try:
+            return plain.opening(connection.wire, self._order, self._origin, length, self._first)
+        except plain.Unwritable as exc:
+            raise NotSent(f"not a request that can be written: {exc}") from exc
+
     def _leave(self, connection: VendorConnection) -> None:
-        """Every byte was handed over: tell h11, and start the answer's clock."""
-        last = connection.wire.send(_END)
-        if last:
+        """Every byte was handed over: start the answer's clock."""
+        if not self._direct and (last := plain.ending(connection.wire)):
             connection.socket.send(last)
         self.watch.left = True
-        now_s = self._loop.time()
-        self._total_at_s = now_s + self._limits.total_s
+        now_s, limits = self._home.loop.time(), self._home.limits
+        self._total_at_s = now_s + limits.total_s
         if not self._answering:
-            self._answer_by_s = now_s + min(self._limits.first_byte_s, self._limits.total_s)
+            self._answer_by_s = now_s + min(limits.first_byte_s, limits.total_s)
         elif not self._streaming:
             self._answer_by_s = self._total_at_s
 
@@ -201,10 +216,10 @@ class Exchange:
                     return  # whoever waits for the answer is told why
                 missing = self._pass_on(connection, piece, missing)
                 if socket.full and not self.watch.left:
-                    self._take_by_s = self._loop.time() + self._limits.idle_s
+                    self._take_by_s = self._home.loop.time() + self._home.limits.idle_s
                     await socket.drained()
                     self._take_by_s = NEVER
-        except h11.LocalProtocolError as exc:
+        except plain.Unwritable as exc:
             self._fail(NotSent(f"not a body of the announced length: {exc}"))
         except Exception as exc:
             self._fail(exc)
@@ -214,8 +229,7 @@ class Exchange:
     ) -> int | None:
         """Hand a piece to the transport, b'' for the end. Returns what is missing after it."""
         if piece:
-            framed = connection.wire.send_with_data_passthrough(h11.Data(data=piece)) or []
-            connection.socket.send_pieces(framed)
+            connection.socket.send_pieces(plain.framed(connection.wire, piece))
             missing = None if missing is None else missing - len(piece)
         if not piece or missing == 0:
             self._leave(connection)
@@ -224,14 +238,14 @@ class Exchange:
     # The answer.
 
     async def _answer(self) -> Reply:
-        response, length = await self._head()
-        headers, encoding = relayed(response.headers.raw_items())
-        status = response.status_code
+        status, headers, encoding, length = await self._head()
         bodiless = status in (204, 304) or self._order.method == b"HEAD"
         if length == UNTIL_CLOSE and not bodiless:
             raise Unreadable("an answer without a length")
+        if self._direct:
+            self._begin_body(0 if bodiless else length)
         if encoding and not bodiless:
-            self._next = InflatedPieces(self._raw_piece, Inflater(encoding)).next
+            self._inflated = InflatedPieces(self._raw_piece, Inflater(encoding))
         known = length if length >= 0 and not encoding else None
         reply = Reply(self, status, headers, known)
         whole_max = self._order.whole_bytes_max
@@ -242,35 +256,55 @@ class Exchange:
             self._answer_by_s = NEVER
         return reply
 
-    async def _head(self) -> tuple[h11.Response, int]:
-        """The final answer's head and how its body is framed; what follows it is in h11's
-        buffer."""
-        connection = self._wired()
+    async def _head(self) -> tuple[int, Headers, bytes, int]:
+        """The final answer's status, headers and encoding, and how its body is framed."""
         received = await self._more()
         self._answering = True
         if self.watch.left:
             self._answer_by_s = self._total_at_s
+        while not (end := head_end(received)):
+            received += await self._more()
+        if self._direct:
+            head = self.scrubber.whole(received[:end])
+            found = self._home.direct.read(head, to_head=self._order.method == b"HEAD")
+            if found is not None:
+                self._rest = received[end:]
+                return found
+            self._direct = False
+            plain.retell(self._wired().wire, self._order, self._origin, self._first)
+        return await self._plain_head(received)
+
+    async def _plain_head(self, received: bytes) -> tuple[int, Headers, bytes, int]:
+        """The same by h11, which gets what follows the head, too. received: the first head at
+        least."""
+        wire = self._wired().wire
         for _ in range(INTERIM_MAX + 1):
             while not (end := head_end(received)):
                 received += await self._more()
             head = self.scrubber.whole(received[:end])
             length = framing(head)
-            connection.wire.receive_data(head)
-            event = connection.wire.next_event()
+            found = plain.read(wire, head)
             received = received[end:]
-            if isinstance(event, h11.Response):
-                if event.status_code > STATUS_MAX:
+            if found is not None:
+                if found[0] > STATUS_MAX:
                     raise Unreadable("no status of HTTP")
                 if received:
-                    connection.wire.receive_data(received)
-                return event, length
+                    wire.receive_data(received)
+                return *found, length
         raise Unreadable("too many interim answers")
+
+    def _begin_body(self, length: int) -> None:
+        """Of a direct exchange: see where its end is. What lies behind that is dropped, and keeps
+        the connection from being used again."""
+        self._left = length - len(self._rest)
+        if self._left < 0:
+            self._rest = self._rest[:length]
 
     async def _more(self) -> bytes:
         """What comes next. Raises Broken at the end of file: nobody asks where it would be in
         order."""
         if self._streaming:
-            self._answer_by_s = self._loop.time() + self._limits.idle_s
+            self._answer_by_s = self._home.loop.time() + self._home.limits.idle_s
         received = await self._wired().socket.receive()
         if self._streaming:
             self._answer_by_s = NEVER
@@ -278,67 +312,44 @@ class Exchange:
             raise Broken("the connection ended before the answer did")
         return received
 
+    async def _next(self) -> bytes:
+        """The next piece of the decoded body, b'' at its end."""
+        return await (self._raw_piece() if self._inflated is None else self._inflated.next())
+
     async def _raw_piece(self) -> bytes:
         """The next piece of the body as it was sent, b'' at its end."""
+        if self._direct:
+            return await self._direct_piece()
         wire = self._wired().wire
-        while True:
-            event = wire.next_event()
-            if isinstance(event, h11.Data):
-                return event.data
-            if event is not h11.NEED_DATA:
-                return b""  # EndOfMessage; trailers are dropped
+        while (piece := plain.piece(wire)) is None:
             wire.receive_data(await self._more())
+        return piece
+
+    async def _direct_piece(self) -> bytes:
+        if not self._rest and self._left > 0:
+            self._rest = await self._more()
+            self._begin_body(self._left)
+        piece, self._rest = self._rest, b""
+        return piece
 
     async def _collect(self, reply: Reply, whole_max: int) -> None:
         """Read the body whole, or leave what was read to the reply's chunks if it is longer."""
-        parts: deque[bytes] = deque()
-        size = 0
-        while piece := await self._next():
-            parts.append(piece)
-            size += len(piece)
-            if size > whole_max:
-                reply.early = parts
-                return
-        reply.body = self.scrubber.whole(b"".join(parts))
+        if self._direct and self._left <= 0 and self._inflated is None:
+            body, self._rest = self._rest, b""  # the usual answer, which came in one piece
+        else:
+            parts: deque[bytes] = deque()
+            size = 0
+            while piece := await self._next():
+                parts.append(piece)
+                size += len(piece)
+                if size > whole_max:
+                    reply.early = parts
+                    return
+            body = b"".join(parts)
+        reply.body = self.scrubber.whole(body)
         self.end()
 
     def _wired(self) -> VendorConnection:
         connection = self._connection
         assert connection is not None
         return connection
-
-
-def _opening(
-    wire: h11.Connection, order: Order, host: bytes, prefix: bytes, length: int | None, first: bytes
-) -> bytes:
-    """Head and first bytes of the body. The head is written anew: framing and Host are ours."""
-    headers = [
-        (b"host", host),
-        *(line for line in order.headers if line[0] not in _OURS),
-        _IDENTITY,
-    ]
-    if length is None:
-        headers.append(_CHUNKED)
-    elif length or order.method in _WITH_BODY:
-        headers.append((b"content-length", b"%d" % length))
-    prepared = _Prepared([(name, name, value) for name, value in headers])
-    request = h11.Request(method=order.method, target=prefix + order.target, headers=prepared)
-    head = b"".join(wire.send_with_data_passthrough(request) or ())
-    breaks = len(headers) + 2
-    if head.count(b"\n") != breaks or head.count(b"\r") != breaks or b"\0" in head:
-        raise h11.LocalProtocolError("a header that would not stay on its line")
-    if not first:
-        return head
-    return b"".join((head, *(wire.send_with_data_passthrough(h11.Data(data=first)) or ())))
-
-
-def _reusable(connection: VendorConnection) -> bool:
-    """May another call have it? Unused, or both sides done, and not a byte more than that."""
-    wire = connection.wire
-    if wire.our_state is h11.DONE and wire.their_state is h11.DONE:
-        if wire.trailing_data[0]:
-            return False
-        wire.start_next_cycle()
-    elif wire.our_state is not h11.IDLE or wire.their_state is not h11.IDLE:
-        return False
-    return connection.socket.untouched

@@ -20,17 +20,22 @@ from vendors.contract import Vendor
 
 _PORTS: Final = {"http": 80, "https": 443}
 
+LINE_BREAKS: Final = 2
+"""In an origin's `line`."""
+
 
 @dataclass(slots=True)
 class Origin:
     """Where requests go: never anything but what the settings say.
 
-    name: host for DNS and certificate. host: the Host header. prefix: goes before every target."""
+    name: host for DNS and certificate. host: the Host header. prefix: goes before every target.
+    line: what follows a target in every request's head, without the last line break."""
 
     name: str
     port: int
     host: bytes
     prefix: bytes
+    line: bytes
     tls: ssl.SSLContext | None
     httpcore: httpcore.Origin
     idle: list[VendorConnection] = field(default_factory=list)
@@ -54,11 +59,13 @@ def origin_of(base_url: str, ca_file: str) -> Origin:
     port = parts.port or _PORTS[parts.scheme]
     shown = f"[{name}]" if ":" in name else name
     host = shown if port == _PORTS[parts.scheme] else f"{shown}:{port}"
+    host_header = host.encode("ascii")
     return Origin(
         name=name,
         port=port,
-        host=host.encode("ascii"),
+        host=host_header,
         prefix=parts.path.rstrip("/").encode("ascii"),
+        line=b" HTTP/1.1\r\nhost: %b\r\naccept-encoding: identity" % host_header,
         tls=tls_context(ca_file) if parts.scheme == "https" else None,
         httpcore=httpcore.Origin(parts.scheme.encode(), name.encode("ascii"), port),
     )

@@ -4,7 +4,7 @@ A pool here is a list per origin: the warmest connection on top, checkout and re
 append (httpcore's own pool looks at every connection on each arrival and departure; at 32 callers
 that was twenty times a call's CPU). Every exchange in flight is in one set; one timer for all
 accounts sweeps it for deadlines, and the stacks for connections that sat idle too long. A
-connection is either in an exchange or on a stack, never both, never neither: `_back` is the only
+connection is either in an exchange or on a stack, never both, never neither: `back` is the only
 way between them."""
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from typing import Final
 import httpcore
 
 from gateway.call.credentials import Credentials
+from gateway.call.direct import Direct
 from gateway.call.exchange import Exchange
 from gateway.call.order import Aborted, Limits, NotSent, Order, OutcomeUnknown, Reply, Watch
 from gateway.call.origins import Origin, hosts, origin_of
@@ -110,12 +111,14 @@ class Upstream:
         "_closed",
         "_credentials",
         "_flying",
-        "_limits",
-        "_loop",
         "_open",
         "_origins",
         "_settings",
         "counts",
+        "direct",
+        "limits",
+        "loop",
+        "scrubber",
     )
 
     def __init__(
@@ -127,16 +130,18 @@ class Upstream:
     ) -> None:
         self._settings = settings
         self._credentials = Credentials(vendor, account)
+        self.scrubber = self._credentials.scrubber
+        self.direct = Direct()
         self._origins = {
             name: origin_of(url, settings.ca_file) for name, url in hosts(settings, vendor).items()
         }
-        self._limits = Limits(
+        self.limits = Limits(
             first_byte_s=settings.first_byte_timeout_s,
             idle_s=settings.first_byte_timeout_s,
             total_s=settings.total_timeout_s,
         )
         self._backend = VendorBackend()
-        self._loop = loop
+        self.loop = loop
         self._flying: set[Exchange] = set()
         self._open = 0
         self._closed = False
@@ -183,7 +188,7 @@ class Upstream:
             if watch.aborted:
                 raise Aborted(left=False)
             watch.gate()
-            return await exchange.run(origin.host, origin.prefix, first)
+            return await exchange.run(origin, first)
         except BaseException:
             exchange.end()
             raise
@@ -233,20 +238,17 @@ class Upstream:
             raise NotSent("the gateway is closing")
         if len(self._flying) >= self._settings.connections_max:
             raise NotSent("busy")
-        scrubber = self._credentials.scrubber
-        exchange = Exchange(order, watch, self._limits, scrubber, self._loop, self._back)
+        exchange = Exchange(order, watch, self)
         self._flying.add(exchange)
         return exchange
 
-    def _back(
-        self, exchange: Exchange, connection: VendorConnection | None, reusable: bool
-    ) -> None:
+    def back(self, exchange: Exchange, connection: VendorConnection | None, reusable: bool) -> None:
         """An exchange is over: its place is free, its connection on the stack again or closed."""
         self._flying.discard(exchange)
         if connection is None:
             return
         if reusable and not self._closed:
-            connection.idle_since_s = self._loop.time()
+            connection.idle_since_s = self.loop.time()
             connection.stack.append(connection)
         else:
             self._close(connection)
@@ -254,10 +256,11 @@ class Upstream:
     def _checkout(self, origin: Origin) -> VendorConnection | None:
         """The warmest connection that is still good. Nothing was sent on it yet, so trying the next
         one is no second request."""
-        now_s = self._loop.time()
+        now_s = self.loop.time()
         while origin.idle:
             connection = origin.idle.pop()
-            if self._is_fresh(connection, now_s) and connection.socket.quiet():
+            age_s = now_s - connection.idle_since_s
+            if age_s <= self._settings.connection_idle_s and connection.socket.quiet():
                 self.counts.reused += 1
                 return connection
             self._discard(connection)
@@ -265,7 +268,7 @@ class Upstream:
 
     def _is_fresh(self, connection: VendorConnection, now_s: float) -> bool:
         age_s = now_s - connection.idle_since_s
-        return connection.socket.untouched and age_s <= self._settings.connection_idle_s
+        return age_s <= self._settings.connection_idle_s and connection.socket.untouched
 
     def _discard(self, connection: VendorConnection) -> None:
         self.counts.closed_stale += 1

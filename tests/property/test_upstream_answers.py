@@ -3,60 +3,29 @@ us."""
 
 from __future__ import annotations
 
-import asyncio
 import gzip
-import socket
 import zlib
-from itertools import pairwise
 from typing import Any
 
-import httpcore
-import uvloop
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.call.exchange import Exchange
 from gateway.call.inflate import BadEncoding, Inflater
-from gateway.call.order import Limits, Order, OutcomeUnknown, Watch
-from gateway.call.scrub import Scrubber
-from gateway.call.stream import VendorConnection, VendorStream
-from tests.vendor_double import StillTransport, all_of
+from gateway.call.order import Order
+from tests.lone_exchange import carry, cut
 
-LIMITS = Limits(30, 30, 60)
-ORIGIN = httpcore.Origin(b"http", b"127.0.0.1", 80)
 WHOLE = 200
 
 
 def outcome(raw: bytes, cuts: list[int]) -> tuple[Any, ...]:
     """What one exchange makes of an answer that comes in these pieces and then ends: the reply and
     whether its connection may be used again, or the kind of failure."""
-    bounds = [0, *sorted(cut % (len(raw) + 1) for cut in cuts), len(raw)]
-    pieces = [raw[a:b] for a, b in pairwise(bounds) if a < b]
-    with socket.socket() as still:
-        return uvloop.run(_outcome(pieces, still))
-
-
-async def _outcome(pieces: list[bytes], still: socket.socket) -> tuple[Any, ...]:
-    loop = asyncio.get_running_loop()
-    stream = VendorStream(loop)
-    stream.connection_made(StillTransport(stream, still))
-    kept: list[bool] = []
-    exchange = Exchange(
-        Order(b"POST", b"/", [], b"a=1", whole_bytes_max=WHOLE),
-        *(Watch(), LIMITS, Scrubber("topsecret"), loop),
-        lambda _, __, reusable: kept.append(reusable),
-    )
-    exchange.take(VendorConnection(ORIGIN, stream, []))
-    for piece in pieces:
-        loop.call_soon(stream.data_received, piece)
-    loop.call_later(0, loop.call_soon, stream.eof_received)
-    try:
-        reply = await exchange.run(b"vendor", b"", b"a=1")
-        body = await all_of(reply.chunks())
-    except OutcomeUnknown:
-        exchange.end()
-        return ("unknown", *kept)
-    return (reply.status, reply.headers, reply.length, body, *kept)
+    order = Order(b"POST", b"/", [(b"x-a", b"b")], b"a=1", whole_bytes_max=WHOLE)
+    seen = carry(order, cut(raw, cuts))
+    if seen.failure:
+        assert seen.failure == "OutcomeUnknown"
+        return ("unknown", *seen.kept)
+    return (seen.status, seen.headers, seen.length, seen.body, *seen.kept)
 
 
 def chunked(body: bytes, size: int) -> bytes:

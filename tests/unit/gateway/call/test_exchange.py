@@ -106,8 +106,8 @@ async def test_a_head_of_our_own_framing() -> None:
     assert heard[0].lines == [
         b"POST /p/v1/charges?a=%2B HTTP/1.1",
         b"host: " + host,
-        b"x-a: b",
         b"accept-encoding: identity",
+        b"x-a: b",
         b"content-length: 8",
     ]
     assert heard[0].body == b"amount=1"
@@ -310,8 +310,9 @@ async def test_a_piece_that_comes_when_the_vendor_is_gone() -> None:
 
 
 @pytest.mark.parametrize("size", [1, 2, 7, 1000])
-async def test_an_answer_in_pieces_of_any_size(size: int) -> None:
-    raw = b"HTTP/1.1 103 Early\r\nLink: x\r\n\r\n" + answer(b"x" * 20, b"Request-Id: req_1")
+@pytest.mark.parametrize("early", [b"", b"HTTP/1.1 103 Early\r\nLink: x\r\n\r\n"])
+async def test_an_answer_in_pieces_of_any_size(size: int, early: bytes) -> None:
+    raw = early + answer(b"x" * 20, b"Request-Id: req_1")
 
     async def script(peer: Peer) -> None:
         await peer.request()
@@ -523,6 +524,24 @@ async def test_a_bomb_is_not_read_whole() -> None:
             assert len(piece) <= MARK
             size += len(piece)
         assert size == 30_000_000
+
+
+async def test_a_body_longer_than_its_length_in_a_later_piece() -> None:
+    go_on = asyncio.Event()
+
+    async def script(peer: Peer) -> None:
+        await peer.request()
+        peer.say(b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nab")
+        await go_on.wait()
+        peer.say(b"cdef")
+        await peer.gone()
+
+    async with vendor_double(script) as double, upstream_to(double.url) as upstream:
+        chunks = (await upstream.send(post(whole=0), Watch())).chunks()
+        assert await anext(chunks) == b"ab"
+        go_on.set()
+        assert await all_of(chunks) == b"cd"
+        assert upstream.connections == 0
 
 
 # What comes back is scrubbed.

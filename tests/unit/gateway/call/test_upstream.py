@@ -325,11 +325,11 @@ async def test_a_lookup_carries_our_key_and_nothing_of_a_caller() -> None:
     assert heard[0].lines == [
         b"GET /v1/charges/ch_1?expand=x HTTP/1.1",
         f"host: 127.0.0.1:{double.port}".encode(),
+        b"accept-encoding: identity",
         b"authorization: Bearer " + SECRET.encode(),
         b"accept: application/json",
         b"user-agent: keybrake",
         b"stripe-account: acct_1",
-        b"accept-encoding: identity",
     ]
 
 

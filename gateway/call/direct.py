@@ -1,0 +1,230 @@
+"""A plain exchange without h11: a whole request written in one piece, an answer of known length
+read where it lies.
+
+h11 is half the CPU of an exchange, and nearly all of that goes into asking again what it has
+already answered: is a head of this *shape* well formed, and where does its message end? So it is
+asked once for each shape. Of a request that is the method and the names of its headers in order, of
+an answer the status line and those names; h11 reads the first message of a shape whole and has to
+find the same method, target, status, headers, body and end. What differs between two messages of
+one shape is text that neither reader looks into, and the length, which is looked at each time.
+
+Everything else is h11's: `opening` and `read` say None, and the caller turns to `plain`. That is so
+for bodies that stream out, chunked answers, interim answers, HTTP/1.0, `Connection: close`, odd
+white space, and whatever h11 understood differently. `ENABLED = False` sends everything there; a
+property test holds both ways to the same outcome on any bytes, so this file can go at any time.
+"""
+
+from __future__ import annotations
+
+import re
+from operator import itemgetter
+from typing import Final, NamedTuple
+
+import h11
+
+from gateway.call.answerhead import (
+    CONTROLS,
+    DROPPED,
+    LENGTH_DIGITS_MAX,
+    UNTIL_CLOSE,
+    framing,
+)
+from gateway.call.order import Order
+from gateway.call.origins import LINE_BREAKS, Origin
+from gateway.call.plain import IDENTITY, OURS, WITH_BODY
+from gateway.http.message import Headers
+
+ENABLED: bool = True
+"""The switch: False has h11 carry every exchange."""
+
+SHAPES_MAX: Final = 4_096
+"""A vendor has a few dozen; one that has more makes us forget and ask again."""
+LEARN_BYTES_MAX: Final = 65_536
+"""A shape is learnt from a message whose body h11 can be shown without much cost."""
+
+_Found = tuple[int, Headers, bytes, int]
+"""Of an answer: status, headers as they go on, encoding, and length as `answerhead.framing` has
+it."""
+
+_HEAD_END: Final = (b"", b"")
+_LINE: Final = re.compile(rb"\r\n([^:\r\n]+):[ \t]*([^\r\n]*)")
+_TARGET: Final = re.compile(rb"/[!-~]*")
+_STATUS_LINE: Final = re.compile(rb"HTTP/1\.1 [2-5][0-9]{2}(?: .*)?")
+_METHODS: Final = frozenset((b"GET", b"HEAD", b"POST", b"PUT", b"PATCH", b"DELETE"))
+_BODILESS: Final = (204, 304)
+_NAME: Final = itemgetter(0)
+_AT_MOST_ONCE: Final = (b"content-length", b"content-encoding", b"connection")
+
+
+class _Plan(NamedTuple):
+    """How to take an answer of one shape apart. kept: where the headers are that go on, and their
+    names in lower case. The rest are places too, -1 for a header that is not there."""
+
+    status: int
+    kept: tuple[tuple[int, bytes], ...]
+    length_at: int
+    encoding_at: int
+    connection_at: int
+
+
+class Direct:
+    """The shapes on which h11 agreed, of one account's requests and answers."""
+
+    __slots__ = ("_answers", "_requests")
+
+    def __init__(self) -> None:
+        self._requests: set[tuple[object, ...]] = set()
+        self._answers: dict[tuple[object, ...], _Plan] = {}
+
+    def opening(self, order: Order, origin: Origin, body: bytes) -> bytes | None:
+        """The whole request, head and body; None if h11 has to write it."""
+        headers, method = order.headers, order.method
+        target = origin.prefix + order.target
+        if not (ENABLED and _TARGET.fullmatch(target)):
+            return None
+        lines = [b"".join((method, b" ", target, origin.line)), *map(b": ".join, headers)]
+        if body or method in WITH_BODY:
+            lines.append(b"content-length: %d" % len(body))
+        lines += _HEAD_END
+        head = b"\r\n".join(lines)
+        if not _is_neat(head, len(lines) + LINE_BREAKS - 1):
+            return None
+        whole = head + body
+        shape = (method, not body, *map(_NAME, headers))
+        if shape not in self._requests and not self._learn(shape, whole, order, origin):
+            return None
+        return whole
+
+    def read(self, head: bytes, *, to_head: bool) -> _Found | None:
+        """What an answer's head says; None if h11 has to read it. to_head: it answers a HEAD.
+        Raises Unreadable."""
+        lines: list[tuple[bytes, bytes]] = _LINE.findall(head)
+        shape = (to_head, head[: head.index(b"\r")], *map(_NAME, lines))
+        if not _is_neat(head, len(lines) + 2) or b" \r" in head or b"\t\r" in head:
+            return None
+        plan = self._answers.get(shape) or self._learn_answer(shape, head, lines, to_head=to_head)
+        if plan is None:
+            return None
+        status, kept, length_at, encoding_at, connection_at = plan
+        length, encoding = UNTIL_CLOSE, b""
+        if length_at >= 0:
+            digits = lines[length_at][1]
+            if not digits.isdigit() or len(digits) > LENGTH_DIGITS_MAX:
+                return None
+            length = int(digits)
+        if encoding_at >= 0:
+            encoding = lines[encoding_at][1].lower()
+            encoding = b"" if encoding == b"identity" else encoding
+        if connection_at >= 0 and lines[connection_at][1].lower() != b"keep-alive":
+            return None
+        return status, [(name, lines[at][1]) for at, name in kept], encoding, length
+
+    def _learn(self, shape: tuple[object, ...], whole: bytes, order: Order, origin: Origin) -> bool:
+        """Does h11 read a request of a new shape as we mean it?"""
+        if order.method not in _METHODS or any(name in OURS for name, _ in order.headers):
+            return False
+        if len(whole) > LEARN_BYTES_MAX or not _h11_reads_request(whole, order, origin):
+            return False
+        if len(self._requests) >= SHAPES_MAX:
+            self._requests.clear()
+        self._requests.add(shape)
+        return True
+
+    def _learn_answer(
+        self,
+        shape: tuple[object, ...],
+        head: bytes,
+        lines: list[tuple[bytes, bytes]],
+        *,
+        to_head: bool,
+    ) -> _Plan | None:
+        """How to read answers of a new shape, if h11 reads this one so. Raises Unreadable."""
+        length = framing(head)
+        plan = _plan(head, [name.lower() for name, _ in lines])
+        if plan is None:
+            return None
+        if to_head or plan.status in _BODILESS:
+            length = 0
+        if not 0 <= length <= LEARN_BYTES_MAX:
+            return None
+        if not _h11_reads_answer(head, plan.status, lines, length, to_head=to_head):
+            return None
+        if len(self._answers) >= SHAPES_MAX:
+            self._answers.clear()
+        self._answers[shape] = plan
+        return plan
+
+
+def _is_neat(head: bytes, breaks: int) -> bool:
+    """So many lines, each ended by CR LF and nothing else, and no control character but tab."""
+    if head.count(b"\n") != breaks or head.count(b"\r") != breaks:
+        return False
+    return len(head.translate(None, CONTROLS)) == len(head)
+
+
+def _plan(head: bytes, names: list[bytes]) -> _Plan | None:
+    line = head[: head.index(b"\r")]
+    if not _STATUS_LINE.fullmatch(line) or b"transfer-encoding" in names:
+        return None
+    if any(names.count(name) > 1 for name in _AT_MOST_ONCE):
+        return None
+    kept = tuple((at, name) for at, name in enumerate(names) if name not in DROPPED)
+    places = [names.index(name) if name in names else -1 for name in _AT_MOST_ONCE]
+    return _Plan(int(line[9:12]), kept, *places)
+
+
+# What h11 says.
+
+
+def _h11_reads_request(whole: bytes, order: Order, origin: Origin) -> bool:
+    """Is it, to h11, this order and not a byte more?"""
+    reader = h11.Connection(h11.SERVER, len(whole))
+    reader.receive_data(whole)
+    try:
+        event = reader.next_event()
+        end = whole.index(b"\r\n\r\n") + 4
+        body_ends = _body_bytes(reader) == len(whole) - end
+    except h11.RemoteProtocolError:
+        return False
+    meant: Headers = [(b"host", origin.host), IDENTITY, *order.headers]
+    if b"content-length" in dict(event.headers if isinstance(event, h11.Request) else ()):
+        meant.append((b"content-length", b"%d" % (len(whole) - end)))
+    return (
+        body_ends
+        and isinstance(event, h11.Request)
+        and event.method == order.method
+        and event.target == origin.prefix + order.target
+        and list(event.headers) == [(name.lower(), value) for name, value in meant]
+    )
+
+
+def _h11_reads_answer(
+    head: bytes, status: int, lines: list[tuple[bytes, bytes]], length: int, *, to_head: bool
+) -> bool:
+    """Is it, to h11, this answer with a body of this length, after which another may come?"""
+    reader = h11.Connection(h11.CLIENT, len(head))
+    method = b"HEAD" if to_head else b"GET"
+    reader.send(h11.Request(method=method, target=b"/", headers=[(b"host", b"x")]))
+    reader.send(h11.EndOfMessage())
+    reader.receive_data(head + bytes(length))
+    try:
+        event = reader.next_event()
+        body_ends = _body_bytes(reader) == length
+    except h11.RemoteProtocolError:
+        return False
+    return (
+        body_ends
+        and isinstance(event, h11.Response)
+        and event.status_code == status
+        and list(event.headers) == [(name.lower(), value) for name, value in lines]
+    )
+
+
+def _body_bytes(reader: h11.Connection) -> int:
+    """How long h11 finds the body; -1 if its end is not where the bytes end, or if nothing may
+    follow it."""
+    size = 0
+    while isinstance(event := reader.next_event(), h11.Data):
+        size += len(event.data)
+    over = isinstance(event, h11.EndOfMessage) and not reader.trailing_data[0]
+    return size if over and reader.their_state is h11.DONE else -1
