@@ -29,7 +29,9 @@ def outgoing(
     allowed = vendor.request_headers
     out: Headers = [(b"authorization", authorization)]
     for name, value in headers.items():
-        if name in allowed and (name != _CONTENT_TYPE or content_type is None):
+        if name not in allowed or name in account_headers:
+            continue
+        if name != _CONTENT_TYPE or content_type is None:
             out.append((name, value))
     if content_type:
         out.append((_CONTENT_TYPE, content_type))

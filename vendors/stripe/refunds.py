@@ -2,9 +2,10 @@
 
 A refund names its charge, its payment intent (then it is of the latest charge), or a customer's
 cash balance; the legacy twins name the charge in their path. The currency is the charge's, so it is
-always looked up; an amount that is left out means all that is left. A refund of a charge that was
-never captured moves no money, but the answer does not tell it from one that does, so it counts like
-any other.
+always looked up. An amount that is left out means all that is left, and must be named while another
+call could still make that more (an intent that is not through): between the look-up and the refund
+it would. A refund of a charge that was never captured moves no money, but the answer does not tell
+it from one that does, so it counts like any other.
 """
 
 from __future__ import annotations
@@ -63,6 +64,8 @@ def _refund_charge(
     charge = found_charge(charge_id, found)
     if isinstance(charge, Lookup):
         return charge
+    if asked is None and charge.intent_id and not charge.over:
+        raise _still_grows(charge.intent_id)
     return _back(fields, charge.currency, charge.refundable, asked, rates)
 
 
@@ -81,7 +84,14 @@ def _refund_intent(
     except Unclear as exc:
         raise Unpriced(f"looking up {intent_id}: {exc}") from exc
     check_found(intent.id, intent_id)
+    if asked is None and not intent.over:
+        raise _still_grows(intent_id)
     return _back(fields, intent.currency, left, asked, rates)
+
+
+def _still_grows(intent_id: str) -> Unreadable:
+    why = f"missing: what there is to refund of {intent_id} may still grow; name what you mean"
+    return Unreadable("amount", why)
 
 
 def _back(fields: Fields, currency: str, left: int, asked: int | None, rates: Rates) -> Quote:

@@ -75,8 +75,8 @@ class Charge:
     def refundable(self) -> int:
         """The most that is left to send back. Since 2020-08-27 an uncaptured rest is no refund in
         `amount_refunded`; older versions count it there, so it is only told apart where nothing was
-        refunded."""
-        if self.captured and self.refunded == 0:
+        refunded. A pending one has captured nothing yet, and may capture its whole."""
+        if self.captured and self.refunded == 0 and self.status != "pending":
             return self.captured_amount
         return max(0, max(self.amount, self.captured_amount) - self.refunded)
 

@@ -1,0 +1,146 @@
+"""A hostile caller with one valid key: what it may not get by timing, by long answers or by hanging
+up.
+
+Each test is an attack, told from outside; it ends by comparing what the stand-in for Stripe really
+moved with what the gateway says was spent.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from bench.sandbox.launch import Sandbox
+from tests.house import Gateway, VaultKey, request_bytes
+
+INTENTS = "/v1/payment_intents"
+CARD = "payment_method_options[card]"
+LONG = 2 << 20
+"""More than a metered answer may have to be read whole."""
+PIECEWISE = {
+    "payment_method": "pm_card_visa",
+    "confirm": "true",
+    "capture_method": "manual",
+    f"{CARD}[request_multicapture]": "if_available",
+}
+
+
+def act(gateway: Gateway, key: VaultKey, path: str, **form: Any) -> Any:
+    """A POST that succeeds; the object that it answers with."""
+    answer = gateway.call(key, "POST", path, form=form)
+    assert answer.status == 200, answer
+    return answer.json()
+
+
+def intent(gateway: Gateway, key: VaultKey, amount: int, **form: Any) -> str:
+    """The id of a new intent."""
+    made = act(gateway, key, INTENTS, **{"amount": amount, "currency": "usd", **form})
+    return str(made["id"])
+
+
+def spent(gateway: Gateway, key: VaultKey) -> str:
+    return str(gateway.record(key)["spent_usd"])
+
+
+def test_a_cancel_with_an_answer_too_long_to_read_gives_no_captured_money_back(
+    gateway: Gateway, vendor: Sandbox
+) -> None:
+    key = gateway.make_key()
+    path = f"{INTENTS}/{intent(gateway, key, 10_000, **PIECEWISE)}"
+    act(gateway, key, f"{path}/capture", amount_to_capture=6_000, final_capture="false")
+    vendor.behave(path=f"{path}/cancel", pad_bytes=LONG)
+    answer = gateway.call(key, "POST", f"{path}/cancel", form={})
+    assert answer.headers["keybrake-cost-estimated"] == "true"
+    assert vendor.charged() == 6_000
+    assert spent(gateway, key) == "100.00"
+
+
+def test_a_confirmation_with_an_answer_too_long_to_read_is_counted_once(
+    gateway: Gateway, vendor: Sandbox
+) -> None:
+    key = gateway.make_key()
+    made = intent(gateway, key, 5_000, payment_method="pm_card_visa", capture_method="manual")
+    path = f"{INTENTS}/{made}"
+    vendor.behave(path=f"{path}/confirm", pad_bytes=LONG)
+    act(gateway, key, f"{path}/confirm")
+    assert spent(gateway, key) == "50.00"
+    act(gateway, key, f"{path}/capture")
+    assert vendor.charged() == 5_000
+    assert spent(gateway, key) == "50.00"
+
+
+def test_a_confirmation_read_by_nobody_moves_its_object_to_the_key_that_sent_it(
+    gateway: Gateway, vendor: Sandbox
+) -> None:
+    first, second = gateway.make_key(), gateway.make_key()
+    made = intent(gateway, first, 5_000, payment_method="pm_card_visa")
+    path = f"{INTENTS}/{made}"
+    vendor.behave(path=f"{path}/confirm", pad_bytes=LONG)
+    act(gateway, second, f"{path}/confirm")
+    assert (spent(gateway, first), spent(gateway, second)) == ("0.00", "50.00")
+    assert vendor.charged() == 5_000
+
+
+@pytest.mark.parametrize("form", [{}, PIECEWISE], ids=["not confirmed", "not captured"])
+def test_a_refund_of_all_that_is_left_waits_for_an_end_of_what_can_be_left(
+    gateway: Gateway, vendor: Sandbox, form: dict[str, str]
+) -> None:
+    """Else the look-up says that little is left, and a confirmation or a capture in the same
+    moment makes it all: a refund above its hold, with a cap that is full."""
+    key = gateway.make_key(daily_usd_cap="50")
+    made = intent(gateway, key, 5_000, **form)
+    answer = gateway.call(key, "POST", "/v1/refunds", form={"payment_intent": made})
+    assert (answer.status, answer.error) == (422, "amount_unreadable")
+    assert answer.json()["field"] == "amount"
+    named = {"payment_intent": made, "amount": 1_000}
+    assert gateway.call(key, "POST", "/v1/refunds", form=named).error == "daily_cap_exceeded"
+    assert vendor.stats()["refunded"] == {}
+
+
+def test_a_refund_by_charge_is_no_way_around_that(gateway: Gateway, vendor: Sandbox) -> None:
+    key = gateway.make_key(daily_usd_cap="50")
+    path = f"{INTENTS}/{intent(gateway, key, 5_000, **PIECEWISE)}"
+    charge_id = gateway.call(key, "GET", path).json()["latest_charge"]
+    for target, form in [
+        ("/v1/refunds", {"charge": charge_id}),
+        (f"/v1/charges/{charge_id}/refund", {}),
+        (f"/v1/charges/{charge_id}/refunds", {}),
+    ]:
+        answer = gateway.call(key, "POST", target, form=form)
+        assert (answer.status, answer.error) == (422, "amount_unreadable"), target
+    assert vendor.stats()["refunded"] == {}
+
+
+def test_an_account_that_may_be_named_is_named_once(gateway: Gateway, vendor: Sandbox) -> None:
+    key = gateway.make_key(vendor_accounts=["acct_1"])
+    form = {"amount": 100, "currency": "usd", "source": "tok_visa"}
+    header = {"stripe_account": "acct_1"}
+    assert gateway.call(key, "POST", "/v1/charges", form=form, **header).status == 200
+    seen = vendor.stats()["seen"][-1]["headers"]
+    assert [value for name, value in seen if name == "stripe-account"] == ["acct_1"]
+
+
+def test_callers_who_hung_up_in_the_line_of_an_object_hold_nobody_up(
+    gateway: Gateway, vendor: Sandbox
+) -> None:
+    key, other = gateway.make_key(), gateway.make_key()
+    path = f"{INTENTS}/{intent(gateway, key, 1_000, **PIECEWISE)}"
+    vendor.behave(path=path, method="GET", latency_ms=300)
+    before = vendor.stats()["requests"]
+    headers = {
+        "Host": gateway.address,
+        "Authorization": f"Bearer {key.secret}",
+        "Content-Type": "application/x-www-form-urlencoded",
+    }
+    capture = request_bytes("POST", f"/stripe{path}/capture", headers, b"amount_to_capture=9")
+    with gateway.wire() as first:
+        first.send(capture)
+        for _ in range(30):
+            with gateway.wire() as gone:
+                gone.send(capture)
+        form = {"amount_to_capture": 1, "final_capture": "false"}
+        assert gateway.call(other, "POST", f"{path}/capture", form=form).status in (200, 400)
+        first.answer()
+    looked_up_or_sent = vendor.stats()["requests"] - before
+    assert looked_up_or_sent <= 4
