@@ -245,7 +245,7 @@ class Proxy:
             headers.append((b"keybrake-would-refuse", journey.would_refuse.code.encode("ascii")))
         self._write_down(journey)
         if reply.body is not None:
-            return Response(reply.status, headers, reply.body)
+            return Response(reply.status, headers, reply.body, length=reply.length)
         return Response(reply.status, headers, stream=reply.chunks(), length=reply.length)
 
     def _no_such_object(self, journey: Journey, answer: Answer) -> Response:
