@@ -74,15 +74,19 @@ class Batch:
     async def durable(self) -> None:
         """Wait until what was booked is on disk. Raises JournalFull if there is no room even with
         the reserve (it stays applied, and queued), and JournalUnavailable."""
-        batch: Batch | None = self
-        verdict = Verdict.FULL
-        for _ in range(2):
-            if batch is not None:
-                self._journal.hurry(batch)
-                verdict = await batch.done
-                batch = batch.heir
+        verdict = await self.settled()
         if verdict is not Verdict.DURABLE:
             raise no_from(verdict)
+
+    async def settled(self) -> Verdict:
+        """What became of it, after one more attempt where there was no room."""
+        self._journal.hurry(self)
+        verdict = await self.done
+        heir = self.heir
+        if heir is not None and heir.parts:
+            self._journal.hurry(heir)
+            verdict = await heir.done
+        return verdict
 
     def write(self, store: Store) -> None:
         """On the journal's thread."""
@@ -122,7 +126,7 @@ class Journal:
         self._nothing.done.set_result(Verdict.DURABLE)
         self._sending = False
         self._lingering = False
-        self._full = self._awaits_tick = self._reserve_given_up = False
+        self._full = self._awaits_tick = self._reserve_given_up = self._closing = False
         self._stalled_s = 0.0
         self._sent_s = self._ticked_s = loop.time()
         self._dead: str | None = None
@@ -225,9 +229,11 @@ class Journal:
     async def close(self) -> None:
         """Flush what is queued, if that is possible, and let the file go. A thread that does not
         come back is not waited for."""
-        latest, self._awaits_tick = self.latest(), False
-        self.hurry(latest)
-        await asyncio.wait((latest.done,), timeout=self._settings.stall_exit_s)
+        if self._closing:
+            return
+        self._closing, self._awaits_tick = True, False
+        flushed = asyncio.ensure_future(self.latest().settled())
+        await asyncio.wait((flushed,), timeout=self._settings.stall_exit_s)
         closed = self._loop.create_future()
         self._writer.do(lambda store: store.close(), closed.set_result)
         self._writer.stop()
@@ -321,7 +327,7 @@ class Journal:
         for each in undone:
             each.heir = kept
             each.done.set_result(Verdict.FULL)
-        self._awaits_tick = True
+        self._awaits_tick = not self._closing  # there will be no more ticks
         if kept.parts and not self._reserve_given_up:
             self._reserve_given_up = True
             self._writer.do(lambda store: store.free_reserve(), self._made_room)

@@ -3,6 +3,7 @@ crash leaves."""
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 import sqlite3
 import threading
@@ -131,9 +132,13 @@ async def funded(ledger: Ledger, micros: int = 1_000, **terms: object) -> int:
     return await ledger.open_account(BudgetTerms(daily_micros=micros, **terms))  # type: ignore[arg-type]
 
 
-def crash_image(directory: Path, to: Path) -> Path:
-    """The directory as a SIGKILL would leave it now: every file as it lies, the logs included."""
-    shutil.copytree(directory, to)
+def crash_image(directory: Path, to: Path, ledger: Ledger | None = None) -> Path:
+    """The directory as a SIGKILL would leave it now: every file as it lies at one moment, the logs
+    included. ledger: the one that writes there."""
+    with contextlib.ExitStack() as still:
+        for store in ledger._layout.stores if ledger is not None else ():
+            still.enter_context(store._lock)
+        shutil.copytree(directory, to, ignore=shutil.ignore_patterns("*.reserve"))
     return to
 
 

@@ -131,7 +131,7 @@ async def play(directory: Path, steps: list[tuple[str, Any]], *, crash: bool) ->
     assert not story.waiting
     if not crash and not story.deaths:
         story.store.faults.clear()
-    image = crash_image(directory / "live", directory / "image") if crash else None
+    image = crash_image(directory / "live", directory / "image", story.ledger) if crash else None
     await story.ledger.close()
     await compare(story, image or directory / "live", exact=not crash and not story.deaths)
 

@@ -311,13 +311,13 @@ async def test_after_a_crash_what_was_in_flight_is_in_doubt_and_counts(tmp_path:
     ledger = await open_in(tmp_path / "live")
     account = await funded(ledger)
     await ledger.hold(account, 600)
-    image = crash_image(tmp_path / "live", tmp_path / "image")
+    image = crash_image(tmp_path / "live", tmp_path / "image", ledger)
     await ledger.close()
     again = await open_in(image)
     [hold] = again.open_holds()
     assert hold.state is S.IN_DOUBT
     assert again.standing(account, NOON_US).in_doubt_micros == 600
-    image_again = crash_image(image, tmp_path / "again")  # the doubt itself is durable
+    image_again = crash_image(image, tmp_path / "again", again)  # the doubt itself is durable
     await again.close()
     third = await open_in(image_again)
     assert [hold.state for hold in third.open_holds()] == [S.IN_DOUBT]
@@ -373,7 +373,7 @@ async def test_a_start_without_room_for_the_reserve_is_refused(
 async def test_a_start_that_cannot_book_its_doubts_is_refused(tmp_path: Path) -> None:
     ledger = await open_in(tmp_path / "live")
     await ledger.hold(await funded(ledger), 600)
-    image = crash_image(tmp_path / "live", tmp_path / "image")
+    image = crash_image(tmp_path / "live", tmp_path / "image", ledger)
     await ledger.close()
     deaths = Deaths()
 

@@ -338,6 +338,29 @@ async def test_a_thread_that_ended_is_noticed(bench: Bench) -> None:
     assert bench.deaths == ["its thread has ended"]
 
 
+async def test_an_ending_of_a_hold_that_was_taken_back_is_not_waited_for(bench: Bench) -> None:
+    bench.store.faults = [full()]
+    bench.hold()
+    with pytest.raises(JournalFull):
+        await bench.end(1).durable()
+    assert bench.written() == []
+
+
+async def test_closing_tries_once_more_with_the_reserve(bench: Bench) -> None:
+    bench.store.faults = [full()]
+    bench.note("a")
+    await bench.journal.close()
+    assert bench.store.log[:3] == ["failed", "free", "append"]
+
+
+async def test_closing_gives_up_on_a_disk_that_stays_full(bench: Bench) -> None:
+    bench.store.faults = [full()] * 3
+    with pytest.raises(JournalFull):
+        await bench.note("a").durable()
+    await bench.journal.close()
+    assert bench.store.log[:5] == ["failed", "free", "failed", "failed", "append"]
+
+
 async def test_closing_flushes_what_was_lazy(tmp_path: Path) -> None:
     layout = open_layout(settings_in(tmp_path))
     bench = Bench(layout, tmp_path)

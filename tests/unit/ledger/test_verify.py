@@ -92,7 +92,7 @@ async def test_it_needs_the_ledger_to_itself(directory: Path) -> None:
 async def test_it_reads_what_a_crash_left_in_the_log(tmp_path: Path) -> None:
     ledger = await open_in(tmp_path / "live")
     await funded(ledger)
-    image = crash_image(tmp_path / "live", tmp_path / "image")
+    image = crash_image(tmp_path / "live", tmp_path / "image", ledger)
     await ledger.close()
     report = verify(settings_in(image))
     assert (report.ok, report.shards[0].entries) == (True, 1)
