@@ -112,6 +112,19 @@ def test_a_refund_by_charge_is_no_way_around_that(gateway: Gateway, vendor: Sand
     assert vendor.stats()["refunded"] == {}
 
 
+def test_a_refused_update_of_anothers_intent_takes_over_no_more_than_was_held(
+    gateway: Gateway, vendor: Sandbox
+) -> None:
+    """Stripe says no and shows the intent as it is: more than the small amount that was asked
+    for, and more than the second key's cap."""
+    first, second = gateway.make_key(), gateway.make_key(daily_usd_cap="10")
+    path = f"{INTENTS}/{intent(gateway, first, 5_000, **PIECEWISE)}"
+    answer = gateway.call(second, "POST", path, form={"amount": 500})
+    assert answer.error == "daily_cap_exceeded"
+    assert (spent(gateway, first), spent(gateway, second)) == ("50.00", "0.00")
+    assert vendor.charged() == 0
+
+
 def test_an_account_that_may_be_named_is_named_once(gateway: Gateway, vendor: Sandbox) -> None:
     key = gateway.make_key(vendor_accounts=["acct_1"])
     form = {"amount": 100, "currency": "usd", "source": "tok_visa"}

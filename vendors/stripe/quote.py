@@ -8,7 +8,7 @@ off what it holds for it already. What had moved before is `before_micros`.
 | operation | quote |
 | --- | --- |
 | create an intent | `amount`, confirmed or not: its client secret can confirm it without us |
-| update | the new total; nothing when no money field is named |
+| update | the new total, or the present one if that is more; nothing without a money field |
 | confirm | the stored amount, or `amount_to_confirm` if that is more |
 | capture | received so far + what is asked for (overcapture is legal) + what stays capturable |
 | increment | `amount` is the new total |
@@ -87,6 +87,8 @@ def _update_intent(
     currency = known("currency", code or intent.currency)
     total = max(amount or intent.total, intent.received)
     check_multiple("amount", currency, total)
+    if currency == intent.currency:
+        total = max(total, intent.total)  # a refused update leaves it as it was
     return _total(intent.id, currency, total, intent.received, rates, kept)
 
 
