@@ -20,7 +20,7 @@ from typing import Final, cast
 from gateway.errors import Internal, Refusal, RequestMalformed, RequestTimeout
 from gateway.http.answers import CONTINUE
 from gateway.http.body import NEVER_S, ClientBody, NoBody
-from gateway.http.bodygate import BodyGate, gate_for
+from gateway.http.bodygate import BodyGate
 from gateway.http.headgate import HEAD_END, Head, glance, read_head
 from gateway.http.message import ClientGone, Request, Response
 from gateway.http.outflow import Outflow
@@ -31,6 +31,7 @@ from gateway.http.phases import (
     LINGER_S,
     Phase,
 )
+from gateway.http.secondreader import body_gate
 from gateway.http.service import Service
 
 _log = logging.getLogger("keybrake.http")
@@ -173,11 +174,13 @@ class Connection(asyncio.Protocol):
                 self._await_head(data)
                 return None
             end += len(HEAD_END)
-            head = self._read_head(data[:end])
+            raw = data[:end]
+            head = read_head(raw, self._service.settings)
+            self._service.second_reader.confirm(raw, head)
         except Refusal as refusal:
             self.refuse(refusal)
             return None
-        return self._begin(head, data[end:])
+        return self._begin(raw, head, data[end:])
 
     def _await_head(self, data: bytes) -> None:
         self._pending = data
@@ -185,13 +188,7 @@ class Connection(asyncio.Protocol):
             self._enter(Phase.HEAD)
             self.read_by_s = self.loop.time() + self._service.settings.head_timeout_s
 
-    def _read_head(self, raw: bytes) -> Head:
-        """Raises RequestMalformed, HeadTooLarge."""
-        head = read_head(raw, self._service.settings)
-        self._service.second_reader.confirm(raw, head)
-        return head
-
-    def _begin(self, head: Head, rest: bytes) -> Request:
+    def _begin(self, raw: bytes, head: Head, rest: bytes) -> Request:
         self._enter(Phase.CALL)
         self.read_by_s = NEVER_S
         self._keep = head.keep_alive
@@ -201,7 +198,7 @@ class Connection(asyncio.Protocol):
         else:
             settings = self._service.settings
             self._body = ClientBody(self, head.length, settings, expects=head.expects)
-            self._gate = gate_for(head.length)
+            self._gate = body_gate(raw, head)
             if rest:
                 self._take_body(self._gate, rest)
         path, _, query = head.target.partition("?")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
@@ -14,6 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway.errors import HeadTooLarge, RequestMalformed
+from gateway.http import secondreader
 from gateway.http.bodygate import ChunkedGate
 from gateway.http.connection import Connection
 from gateway.http.headgate import read_head
@@ -110,7 +112,7 @@ def serve_cut(raw: bytes, cuts: list[int]) -> tuple[list[tuple[str, str, bytes]]
             connection.eof_received()
             await asyncio.sleep(0)
         connection.connection_lost(None)
-        return wire.written
+        return wire.written + b"closed" * wire.closed
 
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         return seen, runner.run(run())
@@ -140,9 +142,42 @@ def test_any_bytes_are_a_request_or_a_refusal(raw: bytes, cuts: list[int]) -> No
     assert written.count(b"HTTP/1.1 200") == len(seen)
 
 
+@dataclass(frozen=True)
+class Outcome:
+    """All that a connection made of some bytes, but for dates."""
+
+    requests: list[tuple[str, str, bytes]]
+    written: bytes
+
+
+def both_ways(raw: bytes, cuts: list[int]) -> Outcome:
+    """What comes of it with h11 as a second reader of each shape, and with h11 reading all."""
+    dates = re.compile(rb"date: [^\r]*")
+    outcomes = []
+    for enabled in (True, False):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(secondreader, "ENABLED", enabled)
+            seen, written = serve_cut(raw, cuts)
+        outcomes.append(Outcome(seen, dates.sub(b"date", written)))
+    assert outcomes[0] == outcomes[1]
+    return outcomes[0]
+
+
 head_text = st.lists(
     st.sampled_from(
         (
+            b"Content-Length: 05",
+            b"Content-Length: 5 ",
+            b"Content-Length:",
+            b"Connection: keep-alive",
+            b"Connection: Close, keep-alive",
+            b"Connection: x",
+            b"Transfer-Encoding: Chunked",
+            b"X-A:",
+            b"X A: b",
+            b"no colon",
+            b"X-A: b\nX-B: c",
+            b"X-A: b\rX-B: c",
             b"GET / HTTP/1.1",
             b"POST /v1 HTTP/1.1",
             b"POST /v1 HTTP/1.0",
@@ -163,6 +198,47 @@ head_text = st.lists(
     ),
     max_size=6,
 )
+
+BODIES = st.sampled_from(
+    (
+        b"",
+        b"12345",
+        b"1234",
+        b"5\r\n12345\r\n0\r\n\r\n",
+        b"5;a\r\n12345\r\n0\r\n\r\n",
+        b"0\r\nA: b\r\n",
+    )
+)
+HEADED = st.builds(
+    lambda line, lines, body: b"\r\n".join((line, b"Host: x", *lines)) + b"\r\n\r\n" + body,
+    st.sampled_from((b"GET / HTTP/1.1", b"POST /v1 HTTP/1.1", b"POST /v1 HTTP/1.0")),
+    head_text,
+    BODIES,
+)
+CUTS = st.lists(st.integers(0, 500), max_size=6)
+
+
+@settings(deadline=None, max_examples=300)
+@given(st.lists(st.one_of(HEADED, messages.map(Message.raw)), min_size=1, max_size=3), CUTS)
+def test_any_requests_end_alike_with_more_of_h11(sent: list[bytes], cuts: list[int]) -> None:
+    both_ways(b"".join(sent), cuts)
+
+
+@settings(deadline=None, max_examples=300)
+@given(messages, st.integers(0, 400), st.integers(0, 3), st.binary(max_size=3), CUTS)
+def test_a_damaged_request_of_a_shape_that_is_known_ends_alike(
+    message: Message, at: int, lost: int, come: bytes, cuts: list[int]
+) -> None:
+    raw = message.raw()
+    at %= len(raw) + 1
+    found = both_ways(raw + raw[:at] + come + raw[at + lost :], cuts)
+    assert found.requests[0] == (message.method, message.target, message.body)
+
+
+@settings(deadline=None)
+@given(st.binary(max_size=100), CUTS)
+def test_noise_ends_alike(raw: bytes, cuts: list[int]) -> None:
+    both_ways(raw, cuts)
 
 
 @given(head_text, st.sampled_from((b"\r\n", b"\n", b"\r\n ")))

@@ -7,8 +7,9 @@ import pytest
 
 from gateway.errors import RequestMalformed
 from gateway.http import secondreader
+from gateway.http.bodygate import ChunkedGate, SizedGate
 from gateway.http.headgate import read_head
-from gateway.http.secondreader import SecondReader
+from gateway.http.secondreader import PlainGate, SecondReader, body_gate
 from gateway.settings import ServerSettings
 
 
@@ -52,6 +53,8 @@ def test_repeated_lists_are_agreed_on() -> None:
         {"method": "POST"},
         {"is_http_11": False},
         {"headers": {b"host": b"x"}},
+        {"length": 5},
+        {"keep_alive": False},
     ],
 )
 def test_a_gate_that_read_something_else_is_not_believed(change: dict[str, object]) -> None:
@@ -64,3 +67,41 @@ def test_what_h11_refuses_is_refused() -> None:
     head = read_head(raw(), ServerSettings())
     with pytest.raises(RequestMalformed):
         SecondReader().confirm(raw(extra=b"Content-Length: x\r\n"), head)
+
+
+SIZED = b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\n"
+CHUNKED = b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
+
+
+def test_the_switch_has_h11_read_every_head_and_body(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert type(body_gate(SIZED, read_head(SIZED, ServerSettings()))) is SizedGate
+    monkeypatch.setattr(secondreader, "ENABLED", False)
+    for head, body in ((SIZED, b"12345"), (CHUNKED, b"5\r\n12345\r\n0\r\n\r\n")):
+        gate, pieces = body_gate(head, read_head(head, ServerSettings())), list[bytes]()
+        assert type(gate) is PlainGate
+        assert gate.take(body[:3], pieces) is None
+        assert gate.bytes_left == (None if head is CHUNKED else 2)
+        assert gate.take(body[3:] + b"next", pieces) == b"next"
+        assert b"".join(pieces) == b"12345"
+    lie = read_head(raw(), ServerSettings())._replace(target="/other")
+    reader = SecondReader()
+    reader.confirm(raw(), read_head(raw(), ServerSettings()))
+    with pytest.raises(RequestMalformed):
+        reader.confirm(raw(), lie)
+
+
+@pytest.mark.parametrize(
+    ("gate", "head", "body"),
+    [
+        (SizedGate(4), SIZED, b"12345"),
+        (SizedGate(6), SIZED, b"12345"),
+        (ChunkedGate(), SIZED, b"1\r\nx\r\n"),
+        (SizedGate(5), CHUNKED, b"x\r\n45"),
+    ],
+)
+def test_a_gate_that_sees_another_end_is_not_believed(
+    gate: SizedGate | ChunkedGate, head: bytes, body: bytes
+) -> None:
+    plain = PlainGate(gate, head)
+    with pytest.raises(RequestMalformed):
+        plain.take(body, [])
