@@ -98,18 +98,27 @@ class Server:
         self._sweep.start()
 
     async def drain(self, timeout_s: float) -> bool:
-        """Accept no more, close what is idle, let every other connection end with its answer.
-        False: after timeout_s some were still busy."""
-        self._stop_accepting()
-        self._service.draining = True
-        for connection in tuple(self._service.connections):
-            connection.retire()
+        """From here on every answer is its connection's last. Who was here is waited for; who
+        arrives meanwhile is still answered, so that a balancer hears why it should go elsewhere.
+        Then nobody is let in. False: after timeout_s some were still busy."""
+        service = self._service
+        service.draining = True
         try:
             async with asyncio.timeout(timeout_s):
-                await self._service.emptied.wait()
+                self._retire_idle()
+                await service.part_with(service.connections)
+                self._stop_accepting()
+                self._retire_idle()
+                await service.emptied.wait()
         except TimeoutError:
             return False
+        finally:
+            self._stop_accepting()
         return True
+
+    def _retire_idle(self) -> None:
+        for connection in tuple(self._service.connections):
+            connection.retire()
 
     async def close(self) -> None:
         """Close every socket now. Handlers that still run are not touched: `drain` waits for
@@ -186,7 +195,7 @@ class Server:
             return
         if full:
             connection.refuse(Draining(full))
-        elif self._service.draining:
+        elif self._listener is None:
             connection.retire()
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from typing import Protocol
 
 from gateway.errors import Refusal
@@ -44,6 +44,8 @@ class Service:
     """The shared state of one listener's connections."""
 
     __slots__ = (
+        "_parted",
+        "_parting",
         "admitted",
         "connections",
         "date",
@@ -70,6 +72,8 @@ class Service:
         self.draining = False
         self.emptied = asyncio.Event()
         self.emptied.set()
+        self._parting: set[Live] = set()
+        self._parted = asyncio.Event()
 
     def admit(self, peer: str) -> None:
         """A socket was accepted; its connection is made in a moment."""
@@ -80,8 +84,18 @@ class Service:
     def joined(self, connection: Live) -> None:
         self.connections.add(connection)
 
+    async def part_with(self, connections: Iterable[Live]) -> None:
+        """Wait until these have left, whoever comes meanwhile."""
+        self._parting = set(connections)
+        self._parted.clear()
+        if self._parting:
+            await self._parted.wait()
+
     def left(self, connection: Live) -> None:
         self.connections.remove(connection)
+        self._parting.discard(connection)
+        if not self._parting:
+            self._parted.set()
         self.release(connection.peer)
 
     def release(self, peer: str) -> None:

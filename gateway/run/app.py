@@ -35,7 +35,7 @@ from gateway.call.turns import Turns
 from gateway.call.turnstile import Turnstile
 from gateway.call.upstream import Upstreams
 from gateway.clock import SystemClock
-from gateway.errors import RouteUnknown
+from gateway.errors import Draining, RouteUnknown
 from gateway.http.message import Request, Response
 from gateway.http.server import ListenFailed, Server, listen_on
 from gateway.metrics import Metrics
@@ -177,6 +177,8 @@ def _open_door(
 
     async def answer(request: Request) -> Response:
         if not routes.is_ours(request.path):
+            if admin.draining:
+                return refusals.plain(Draining())
             return await proxy.answer(request)
         if shared or request.path in ("/healthz", "/readyz"):
             return await admin.answer(request)

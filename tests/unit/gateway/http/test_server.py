@@ -195,12 +195,9 @@ async def test_drain_closes_the_idle_and_lets_the_busy_finish(house: House) -> N
     busy.send(GET)
     half.send(GET[:-2])
     await gate.started.wait()
-    address = server.address
     drained = asyncio.ensure_future(server.drain(5.0))
     assert await idle.at_end()
     assert not drained.done()
-    with pytest.raises(ConnectionRefusedError):
-        await asyncio.open_connection(*address)
     half.send(b"\r\n")
     gate.go_on.set()
     for client in (busy, half):
@@ -208,6 +205,34 @@ async def test_drain_closes_the_idle_and_lets_the_busy_finish(house: House) -> N
         assert (reply.body, reply.headers["connection"]) == (b"done", "close")
         assert await client.at_end()
     assert await drained
+
+
+async def test_who_arrives_while_others_finish_is_answered_once(house: House) -> None:
+    """And once they have finished, who arrived and asks nothing is not waited for."""
+    gate = Gate()
+
+    async def answer(request: Request) -> Response:
+        return Response(503, []) if request.path == "/new" else await gate(request)
+
+    server = house.serve(answer)
+    busy = await house.connect(server)
+    busy.send(GET)
+    await gate.started.wait()
+    address = server.address
+    drained = asyncio.ensure_future(server.drain(5.0))
+    await asyncio.sleep(0)
+    late, silent = [await house.connect(server) for _ in range(2)]
+    late.send(GET.replace(b"GET / ", b"GET /new "))
+    reply = await late.reply()
+    assert (reply.status, reply.headers["connection"]) == (503, "close")
+    assert await late.at_end()
+    assert not drained.done()
+    gate.go_on.set()
+    assert (await busy.reply()).body == b"done"
+    assert await silent.at_end()
+    assert await drained
+    with pytest.raises(ConnectionRefusedError):
+        await asyncio.open_connection(*address)
 
 
 async def test_a_drain_that_takes_too_long_says_so(house: House) -> None:
