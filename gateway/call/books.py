@@ -197,9 +197,9 @@ class Books:
         self, journey: Journey, hold: Hold | None, outcome: Outcome, memo: bytes
     ) -> None:
         """A retry ends the hold of its first call, if that is in doubt. What was settled stays
-        settled; any refusal leaves a call in doubt in doubt. An answer that was stored at the time
-        of the first call may be old news of an object that still stands, and then speaks for that
-        hold only; else it speaks for the whole object."""
+        settled; any refusal leaves a call in doubt in doubt. The answer speaks for the whole
+        object, but for one that was stored at the time of the first call and is old news: then what
+        is counted for the object already is enough."""
         if hold is None or hold.state is not HoldState.IN_DOUBT:
             return
         if outcome.end is End.IN_DOUBT or _is_refusal(journey):
@@ -207,12 +207,10 @@ class Books:
         tag = object_tag(journey, outcome.object_id) if outcome.object_id else hold.tag
         outcome = objects.since_known(outcome, objects.base_micros(journey.quote, [hold]))
         known = known_holds(journey, outcome.object_id, self._ledger)
-        if outcome.replayed and outcome.standing_micros:
-            others = [other for other in known if other.account_id == hold.account_id]
-            ending = objects.replay_ending(outcome, others, hold, memo)
-            self._book((replace(ending, tag=tag),))
-            return
         made = [*self._beside(hold), hold]
+        if objects.is_old_news(outcome, known):
+            self._book([Ending(each.hold_id, HoldState.SETTLED, memo=memo) for each in made])
+            return
         spread = objects.spread(outcome, known, made, hold.account_id, hold.parent_id, memo)
         named = (
             replace(entry, tag=tag)

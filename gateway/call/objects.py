@@ -188,13 +188,12 @@ def given_back(first: Iterable[Ending | Shed], made: Sequence[Hold]) -> tuple[En
     )
 
 
-def replay_ending(outcome: Outcome, others: Sequence[Hold], own: Hold, memo: bytes) -> Ending:
-    """A stored answer tells of a moment that has passed: it ends the hold it belongs to and leaves
-    the object's other holds as later answers left them."""
-    covered = sum(counted(h) for h in others)
-    rest = max(0, outcome.settled_micros + outcome.standing_micros - covered)
-    settled = min(rest, outcome.settled_micros)
-    return _ending(own, settled, rest - settled, memo, stands=outcome.standing_micros > 0)
+def is_old_news(outcome: Outcome, known: Sequence[Hold]) -> bool:
+    """A stored answer tells of the moment of the first call. Where it says less than is counted for
+    an object that still stands, a later answer may have said more."""
+    total = outcome.settled_micros + outcome.standing_micros
+    covered = sum(counted(hold) for hold in known if not hold.shed)
+    return outcome.replayed and outcome.standing_micros > 0 and total < covered
 
 
 def _own(hold: Hold, account_id: int) -> bool:

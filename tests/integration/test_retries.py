@@ -456,6 +456,47 @@ def test_a_take_over_in_doubt_is_finished_by_the_retry(gateway: Gateway, vendor:
     assert vendor.charged() == 2000
 
 
+def test_a_take_over_of_what_goes_on_standing_is_finished_too(
+    gateway: Gateway, vendor: Sandbox
+) -> None:
+    issuer_id, issuer = issuer_of(gateway)
+    one = gateway.make_key(bearer=issuer, agent_run_label="one/1")
+    two = gateway.make_key(bearer=issuer, agent_run_label="two/1")
+    path = f"{INTENTS}/{pay(gateway, one, 'make', amount=2000, confirm='false').json()['id']}"
+    vendor.behave(path=path, method="POST", drop=True)
+    assert send(gateway, two, path, "raise", amount=3000).status == 502
+    assert (counts(gateway, one), counts(gateway, two)) == (
+        {"standing": "20.00"},
+        {"in_doubt": "30.00"},
+    )
+    assert gateway.ask(f"/vault/issuers/{issuer_id}")["spent_usd"] == "30.00"
+    assert send(gateway, two, path, "raise", amount=3000).status == 200
+    assert (counts(gateway, one), counts(gateway, two)) == ({}, {"standing": "30.00"})
+    assert gateway.ask(f"/vault/issuers/{issuer_id}")["standing_usd"] == "30.00"
+    assert gateway.ask("/vault/in-doubt")["data"] == []
+    assert send(gateway, one, f"{path}/cancel", "end").status == 200
+    assert gateway.ask(f"/vault/issuers/{issuer_id}")["spent_usd"] == "0.00"
+
+
+def test_a_take_over_that_is_old_news_leaves_no_doubt(gateway: Gateway, vendor: Sandbox) -> None:
+    """The other key raised the intent meanwhile, and goes on carrying it."""
+    issuer_id, issuer = issuer_of(gateway)
+    one = gateway.make_key(bearer=issuer, agent_run_label="one/1")
+    two = gateway.make_key(bearer=issuer, agent_run_label="two/1")
+    path = f"{INTENTS}/{pay(gateway, one, 'make', amount=2000, confirm='false').json()['id']}"
+    vendor.behave(path=path, method="POST", drop=True)
+    assert send(gateway, two, path, "raise", amount=2500).status == 502
+    assert send(gateway, one, path, "raise it more", amount=4000).status == 200
+    assert counts(gateway, one) == {"standing": "40.00"}
+    assert send(gateway, two, path, "raise", amount=2500).json()["amount"] == 2500
+    assert (counts(gateway, one), counts(gateway, two)) == ({"standing": "40.00"}, {})
+    assert gateway.ask("/vault/in-doubt")["data"] == []
+    assert send(gateway, one, f"{path}/confirm", "pay").status == 200
+    assert (counts(gateway, one), counts(gateway, two)) == ({"settled": "40.00"}, {})
+    assert gateway.ask(f"/vault/issuers/{issuer_id}")["spent_usd"] == "40.00"
+    assert vendor.charged() == 4000
+
+
 def test_a_refund_in_doubt_gives_back_once_it_is_known(gateway: Gateway, vendor: Sandbox) -> None:
     key = gateway.make_key(refunds_restore_cap=True)
     form = {"payment_intent": pay(gateway, key).json()["id"], "amount": 500}

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from gateway.call.objects import (
     Need,
     alive,
     counted,
+    is_old_news,
     kept_rate,
     need,
     remark,
-    replay_ending,
     spread,
 )
 from ledger import Ending, Hold, HoldState, Shed
@@ -205,13 +207,13 @@ def test_a_key_of_elsewhere_frees_the_shed_leg_too() -> None:
     assert set(result.then) == {Ending(1, HoldState.RELEASED), Ending(2, HoldState.RELEASED)}
 
 
-def test_a_replayed_answer_ends_its_own_hold_only() -> None:
-    doubted = made_hold(2, 500, state=HoldState.IN_DOUBT)
-    others = [standing(1, 1000), standing(3, 800)]
-    ending = replay_ending(stands(1500), others, doubted, b"")
-    assert ending == Ending(2, HoldState.SETTLED, 0, 0)
-    ending = replay_ending(settles(1500), others[:1], doubted, b"")
-    assert ending == Ending(2, HoldState.SETTLED, 500, 0)
+def test_old_news_says_less_than_is_counted_already() -> None:
+    known = [standing(1, 1000), standing(3, 800)]
+    stored = replace(stands(1500), replayed=True)
+    assert is_old_news(stored, known)
+    assert not is_old_news(stored, known[:1])
+    assert not is_old_news(stands(1500), known), "a fresh answer is never old"
+    assert not is_old_news(replace(settles(1500), replayed=True), known), "nor is a last one"
 
 
 def test_what_counts_alive_and_remembered() -> None:
