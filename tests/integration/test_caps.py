@@ -12,45 +12,18 @@ import json
 import random
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
-from decimal import Decimal
 from typing import Any
-from urllib.parse import urlencode
 
 import pytest
 
 from bench import load
 from bench.sandbox.launch import Sandbox
 from tests.house import Gateway, VaultKey
+from tests.wishes import DECLINED, ENDPOINTS, PAYS, Wish, any_wish, in_cents, taken
 
 pytestmark = pytest.mark.load
 
 CALLERS = 256
-ENDPOINTS = ["POST /v1/charges", "POST /v1/payment_intents"]
-
-
-@dataclass(frozen=True, slots=True)
-class Wish:
-    """One call: how much it asks for, and what the vendor will say to it. charges: cents."""
-
-    path: str
-    cents: int
-    method: str = "tok_visa"
-
-    def bytes(self, key: VaultKey, *headers: tuple[str, str]) -> bytes:
-        form = {"amount": self.cents, "currency": "usd"}
-        if self.path == "/v1/charges":
-            form |= {"source": self.method}
-        else:
-            form |= {"payment_method": self.method, "confirm": "true"}
-        return load.form_post(f"/stripe{self.path}", key.secret, urlencode(form), *headers)
-
-
-TEN_USD = Wish("/v1/charges", 1000)
-
-
-def cents(usd: str) -> int:
-    return int(Decimal(usd) * 100)
 
 
 def error_of(result: load.Result) -> str:
@@ -92,15 +65,10 @@ async def watched_burst(
     return results, samples
 
 
-def counted(record: Any) -> int:
-    """What a record counts against its cap, in cents."""
-    return cents(record["spent_usd"]) + cents(record["held_usd"])
-
-
 def make_issuer(gateway: Gateway, daily_usd_cap: str) -> dict[str, Any]:
     template = {
         "vendors": ["stripe"],
-        "allowed_endpoints": ENDPOINTS,
+        "allowed_endpoints": list(ENDPOINTS),
         "daily_usd_cap_max": "1000",
     }
     answer = gateway.admin(
@@ -113,7 +81,7 @@ def make_issuer(gateway: Gateway, daily_usd_cap: str) -> dict[str, Any]:
 
 def issue(gateway: Gateway, issuer: dict[str, Any], label: str, **terms: Any) -> VaultKey:
     return gateway.make_key(
-        bearer=issuer["key"], agent_run_label=label, allowed_endpoints=ENDPOINTS, **terms
+        bearer=issuer["key"], agent_run_label=label, allowed_endpoints=list(ENDPOINTS), **terms
     )
 
 
@@ -123,7 +91,7 @@ async def test_exactly_fifty_of_256_pass_in_each_of_20_rounds(
     for _ in range(20):
         vendor.reset()
         key = gateway.make_key(daily_usd_cap="500")
-        results = await burst(gateway, [TEN_USD.bytes(key)] * CALLERS)
+        results = await burst(gateway, [PAYS.request(key)] * CALLERS)
         assert Counter((r.status, error_of(r)) for r in results) == {
             (200, ""): 50,
             (429, "daily_cap_exceeded"): 206,
@@ -136,35 +104,20 @@ async def test_exactly_fifty_of_256_pass_in_each_of_20_rounds(
 
 async def test_a_refusal_tells_how_the_budget_stands(gateway: Gateway) -> None:
     key = gateway.make_key(daily_usd_cap="500")
-    results = await burst(gateway, [TEN_USD.bytes(key)] * CALLERS)
+    results = await burst(gateway, [PAYS.request(key)] * CALLERS)
     refused = [json.loads(r.body) for r in results if r.status == 429]
     assert {facts["cap_usd"] for facts in refused} == {"500.00"}
     assert {facts["blocked_by"] for facts in refused} == {"key_daily"}
-    assert all(counted(facts) == 50_000 for facts in refused)
+    assert all(taken(facts) == 50_000 for facts in refused)
     assert {r.header("retry-after") for r in results} == {None}
 
 
-def mixed_wishes(dice: random.Random) -> list[Wish]:
-    """Charges that pass, charges that are declined (and cost nothing), and intents that are
-    declined and live on (and count)."""
-    kinds = [
-        ("/v1/charges", "tok_visa"),
-        ("/v1/charges", "tok_chargeDeclined"),
-        ("/v1/payment_intents", "pm_card_visa"),
-        ("/v1/payment_intents", "pm_card_chargeDeclined"),
-    ]
-    return [
-        Wish(path, dice.randint(50, 2_500), method)
-        for path, method in dice.choices(kinds, weights=(4, 2, 3, 1), k=CALLERS)
-    ]
-
-
 def standing_cents(wishes: Sequence[Wish], results: Sequence[load.Result]) -> int:
-    """What declined intents that live on may still cost."""
+    """What is not charged and counts all the same: authorisations, and declined intents that live
+    on."""
     return sum(
-        wish.cents
+        wish.counted(result.status) - wish.charged_at_least(result.status)
         for wish, result in zip(wishes, results, strict=True)
-        if result.status == 402 and wish.path == "/v1/payment_intents"
     )
 
 
@@ -173,35 +126,38 @@ async def test_mixed_amounts_and_the_vendors_own_refusals(
     gateway: Gateway, vendor: Sandbox, seed: int
 ) -> None:
     """The cap holds at every moment, and what stays unspent is less than the least refused."""
-    wishes = mixed_wishes(random.Random(seed))
-    key = gateway.make_key(daily_usd_cap="500", allowed_endpoints=ENDPOINTS)
+    dice = random.Random(seed)
+    wishes = [any_wish(dice) for _ in range(CALLERS)]
+    key = gateway.make_key(daily_usd_cap="500", allowed_endpoints=list(ENDPOINTS))
     results, samples = await watched_burst(
-        gateway, f"/vault/keys/{key.id}", [wish.bytes(key) for wish in wishes]
+        gateway, f"/vault/keys/{key.id}", [wish.request(key) for wish in wishes]
     )
     assert Counter(r.status for r in results).keys() == {200, 402, 429}
     assert {error_of(r) for r in results if r.status == 429} == {"daily_cap_exceeded"}
-    assert max(counted(record) for record in samples) <= 50_000
+    assert max(taken(record) for record in samples) <= 50_000
     stands = standing_cents(wishes, results)
     record = gateway.record(key)
-    assert cents(record["spent_usd"]) == vendor.charged() + stands
-    assert cents(record["standing_usd"]) == stands
+    assert in_cents(record["spent_usd"]) == vendor.charged() + stands
+    assert in_cents(record["standing_usd"]) == stands
 
     refused = [w for w, r in zip(wishes, results, strict=True) if r.status == 429]
     refused.sort(key=lambda wish: wish.cents)
-    again = await load.burst(gateway.address, [wish.bytes(key) for wish in refused], 1)
+    again = await load.burst(gateway.address, [wish.request(key) for wish in refused], 1)
     still = [w.cents for w, r in zip(refused, again, strict=True) if r.status == 429]
     record = gateway.record(key)
-    assert cents(record["remaining_usd"]) < min(still)
+    assert in_cents(record["remaining_usd"]) < min(still)
     assert record["held_usd"] == "0.00"
-    assert cents(record["spent_usd"]) == vendor.charged() + stands + standing_cents(refused, again)
-    assert cents(record["spent_usd"]) <= 50_000
+    assert in_cents(record["spent_usd"]) == vendor.charged() + stands + standing_cents(
+        refused, again
+    )
+    assert in_cents(record["spent_usd"]) <= 50_000
 
 
 async def test_keys_of_one_issuer_share_its_budget(gateway: Gateway, vendor: Sandbox) -> None:
     """Four keys that may spend 200 each, under an issuer that may spend 300: each cap holds."""
     issuer = make_issuer(gateway, "300")
     keys = [issue(gateway, issuer, f"crowd/{n}", daily_usd_cap="200") for n in range(4)]
-    requests = [TEN_USD.bytes(keys[n % 3 if n % 2 else 3]) for n in range(CALLERS)]
+    requests = [PAYS.request(keys[n % 3 if n % 2 else 3]) for n in range(CALLERS)]
     results, samples = await watched_burst(gateway, f"/vault/issuers/{issuer['id']}", requests)
     codes = Counter((r.status, error_of(r)) for r in results)
     assert codes[200, ""] == 30
@@ -209,9 +165,9 @@ async def test_keys_of_one_issuer_share_its_budget(gateway: Gateway, vendor: San
         (200, ""), (429, "issuer_cap_exceeded"), (429, "daily_cap_exceeded"),
     }  # fmt: skip
     assert (posts(vendor), vendor.charged()) == (30, 30_000)
-    assert max(counted(record) for record in samples) <= 30_000
+    assert max(taken(record) for record in samples) <= 30_000
     assert gateway.ask(f"/vault/issuers/{issuer['id']}")["spent_usd"] == "300.00"
-    spent = [cents(gateway.record(key)["spent_usd"]) for key in keys]
+    spent = [in_cents(gateway.record(key)["spent_usd"]) for key in keys]
     assert sum(spent) == 30_000
     assert max(spent) <= 20_000
 
@@ -221,7 +177,7 @@ async def test_a_label_used_before_shares_its_budget_with_the_new_key(
 ) -> None:
     issuer = make_issuer(gateway, "1000")
     keys = [issue(gateway, issuer, "crowd/same", daily_usd_cap="200") for _ in range(4)]
-    requests = [TEN_USD.bytes(keys[n % 4]) for n in range(CALLERS)]
+    requests = [PAYS.request(keys[n % 4]) for n in range(CALLERS)]
     results = await burst(gateway, requests)
     assert Counter(r.status for r in results) == {200: 20, 429: CALLERS - 20}
     assert vendor.charged() == 20_000
@@ -240,7 +196,7 @@ async def test_every_kind_of_cap_holds_in_a_burst(
     gateway: Gateway, vendor: Sandbox, terms: dict[str, Any], passes: int, code: str
 ) -> None:
     key = gateway.make_key(**terms)
-    results = await burst(gateway, [TEN_USD.bytes(key)] * CALLERS)
+    results = await burst(gateway, [PAYS.request(key)] * CALLERS)
     assert Counter((r.status, error_of(r)) for r in results) == {
         (200, ""): passes,
         (429, code): CALLERS - passes,
@@ -252,10 +208,9 @@ async def test_every_kind_of_cap_holds_in_a_burst(
 async def test_a_declined_call_gives_its_place_back(gateway: Gateway, vendor: Sandbox) -> None:
     """Calls are held and released like money."""
     key = gateway.make_key(daily_call_cap=5)
-    declined = Wish("/v1/charges", 100, "tok_chargeDeclined")
-    answers = await load.burst(gateway.address, [declined.bytes(key)] * 20, 1)
+    answers = await load.burst(gateway.address, [DECLINED.request(key)] * 20, 1)
     assert Counter(r.status for r in answers) == {402: 20}
-    results = await burst(gateway, [TEN_USD.bytes(key)] * CALLERS)
+    results = await burst(gateway, [PAYS.request(key)] * CALLERS)
     assert Counter(r.status for r in results) == {200: 5, 429: CALLERS - 5}
     assert vendor.charged() == 5_000
 
@@ -264,7 +219,7 @@ async def test_budgets_in_two_shards_do_not_get_into_each_others_way(
     gateway: Gateway, vendor: Sandbox
 ) -> None:
     keys = [gateway.make_key(daily_usd_cap="250") for _ in range(2)]
-    results = await burst(gateway, [TEN_USD.bytes(keys[n % 2]) for n in range(CALLERS)])
+    results = await burst(gateway, [PAYS.request(keys[n % 2]) for n in range(CALLERS)])
     assert Counter(r.status for r in results) == {200: 50, 429: CALLERS - 50}
     assert vendor.charged() == 50_000
     assert {gateway.record(key)["spent_usd"] for key in keys} == {"250.00"}
@@ -279,7 +234,7 @@ async def test_retries_at_once_with_one_key_are_one_charge(
     gateway: Gateway, vendor: Sandbox
 ) -> None:
     key = gateway.make_key(daily_usd_cap="15")
-    same = TEN_USD.bytes(key, ("Idempotency-Key", "bill-8f31"))
+    same = PAYS.request(key, ("Idempotency-Key", "bill-8f31"))
     results = await burst(gateway, [same] * 64)
     assert Counter(r.status for r in results) == {200: 64}
     assert len({json.loads(r.body)["id"] for r in results}) == 1
@@ -295,8 +250,8 @@ async def test_keys_of_one_issuer_retry_each_others_calls(
     issuer = make_issuer(gateway, "1000")
     keys = [issue(gateway, issuer, f"crowd/{n}", daily_usd_cap="15") for n in range(2)]
     again = ("Idempotency-Key", "bill-8f31")
-    results = await burst(gateway, [TEN_USD.bytes(keys[n % 2], again) for n in range(64)])
+    results = await burst(gateway, [PAYS.request(keys[n % 2], again) for n in range(64)])
     assert Counter(r.status for r in results) == {200: 64}
     assert vendor.charged() == 1000
-    assert sum(cents(gateway.record(key)["spent_usd"]) for key in keys) == 1000
+    assert sum(in_cents(gateway.record(key)["spent_usd"]) for key in keys) == 1000
     assert gateway.ask(f"/vault/issuers/{issuer['id']}")["spent_usd"] == "10.00"

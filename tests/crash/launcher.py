@@ -1,0 +1,148 @@
+"""The gateway with a fuse in it: `launcher.py POINT NTH serve --config …` serves as usual, and
+kills itself with SIGKILL the NTH time that it comes by a named point of a call's life.
+
+The gateway's own code knows nothing of this: here its functions are wrapped before it starts. A
+point on the journal's thread ends the whole process all the same. What must hold after each is said
+in `test_points.py`.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+import signal
+import sys
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+from gateway.call.books import Books
+from gateway.call.exchange import Exchange
+from gateway.call.proxy import Proxy
+from gateway.call.stream import VendorStream
+from gateway.run import cli
+from gateway.vault import records
+from gateway.vault.registry import Registry
+from ledger import Ledger
+from ledger.archive import Archiver, Part
+from ledger.journal import Batch
+from ledger.shard import Shard
+
+When = Callable[..., bool]
+
+
+class Fuse:
+    """Burns the nth time. passings: so often it was come by."""
+
+    def __init__(self, nth: int) -> None:
+        self._left = nth
+
+    def passed(self) -> None:
+        self._left -= 1
+        if self._left == 0:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+
+def before(fuse: Fuse, owner: type, name: str, when: When) -> None:
+    """Burn on the way in. when: judges the arguments."""
+    inner = getattr(owner, name)
+
+    @functools.wraps(inner)
+    def wrapped(*args: Any, **named: Any) -> Any:
+        if when(*args, **named):
+            fuse.passed()
+        return inner(*args, **named)
+
+    setattr(owner, name, wrapped)
+
+
+def after(fuse: Fuse, owner: type, name: str, when: When) -> None:
+    """Burn on the way out of a plain function."""
+    inner = getattr(owner, name)
+
+    @functools.wraps(inner)
+    def wrapped(*args: Any, **named: Any) -> Any:
+        result = inner(*args, **named)
+        if when(*args, **named):
+            fuse.passed()
+        return result
+
+    setattr(owner, name, wrapped)
+
+
+def after_awaiting(fuse: Fuse, owner: type, name: str, when: When) -> None:
+    """Burn when a coroutine function has done its work."""
+    inner = getattr(owner, name)
+
+    @functools.wraps(inner)
+    async def wrapped(*args: Any, **named: Any) -> Any:
+        result = await inner(*args, **named)
+        if when(*args, **named):
+            fuse.passed()
+        return result
+
+    setattr(owner, name, wrapped)
+
+
+def _always(*args: Any, **named: Any) -> bool:
+    return True
+
+
+def _has_holds(batch: Batch, *args: Any) -> bool:
+    return bool(batch.holds)
+
+
+def _is_checkpoint(batch: Batch, *args: Any) -> bool:
+    return batch.checkpoint
+
+
+def _is_post(exchange: Any, *args: Any) -> bool:
+    return bool(exchange._order.method == b"POST")
+
+
+def _revokes(ledger: Ledger, notes: Any, **named: Any) -> bool:
+    return any(note.kind == records.ENDED for note in notes)
+
+
+def _is_metered(proxy: Any, journey: Any, *args: Any) -> bool:
+    return bool(proxy._metered(journey))
+
+
+Place = tuple[Callable[[Fuse, type, str, When], None], type, str, When]
+
+POINTS: Final[Mapping[str, Place]] = {
+    # a call, in the order of its life
+    "before the hold": (before, Ledger, "hold", _always),
+    "before the hold is journaled": (before, Batch, "write", _has_holds),
+    "hold on disk, loop not told": (after, Batch, "write", _has_holds),
+    "hold durable": (after_awaiting, Books, "hold", _always),
+    "connected, nothing sent": (before, Exchange, "_send", _is_post),
+    "answer has come, not read": (before, VendorStream, "data_received", _always),
+    "answer read, nothing booked": (before, Books, "settle", _always),
+    "ending booked": (after_awaiting, Books, "settle", _always),
+    "answer made, not sent": (after, Proxy, "_answer", _is_metered),
+    # a checkpoint, and the archive that follows it
+    "before the checkpoint": (before, Batch, "write", _is_checkpoint),
+    "checkpoint on disk": (after, Batch, "write", _is_checkpoint),
+    "a slice is copied": (after, Part, "append", _always),
+    "before the archive gets its name": (before, Part, "publish", _always),
+    "the archive has its name": (after, Part, "publish", _always),
+    "a slice is deleted": (after, Archiver, "_delete", _always),
+    # a revoke
+    "before the revoke": (before, Registry, "revoke", _always),
+    "revoke in force, not journaled": (before, Ledger, "note", _revokes),
+    "revoke durable": (after_awaiting, Ledger, "note", _revokes),
+    # a start
+    "books replayed, nothing doubted": (before, Shard, "doubt_open_holds", _always),
+    "open holds are in doubt": (after, Shard, "doubt_open_holds", _always),
+}
+
+
+def main() -> int:
+    point, nth, *command = sys.argv[1:]
+    place, owner, name, when = POINTS[point]
+    place(Fuse(int(nth)), owner, name, when)
+    return cli.main(command)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
