@@ -37,8 +37,10 @@ from gateway.http.message import Headers
 ENABLED: bool = True
 """The switch: False has h11 carry every exchange."""
 
-SHAPES_MAX: Final = 4_096
+SHAPES_MAX: Final = 1_024
 """A vendor has a few dozen; one that has more makes us forget and ask again."""
+HEAD_BYTES_MAX: Final = 8_192
+"""Longer heads are h11's, so that what is remembered stays small."""
 LEARN_BYTES_MAX: Final = 65_536
 """A shape is learnt from a message whose body h11 can be shown without much cost."""
 
@@ -140,6 +142,8 @@ class Direct:
     ) -> _Plan | None:
         """How to read answers of a new shape, if h11 reads this one so. Raises Unreadable."""
         length = framing(head)
+        if len(head) > HEAD_BYTES_MAX:
+            return None
         plan = _plan(head, [name.lower() for name, _ in lines])
         if plan is None:
             return None

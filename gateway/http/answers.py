@@ -10,6 +10,7 @@ from __future__ import annotations
 import time
 from email.utils import formatdate
 from http import HTTPStatus
+from operator import itemgetter
 from typing import Final
 
 from gateway.http.message import Headers, Response
@@ -19,6 +20,7 @@ LAST_CHUNK: Final = b"0\r\n\r\n"
 BODILESS: Final = frozenset((204, 304))
 
 _OURS: Final = frozenset((b"content-length", b"transfer-encoding", b"connection", b"date"))
+_NAME: Final = itemgetter(0)
 _STATUS_LINES: Final = {
     status.value: b"HTTP/1.1 %d %s\r\n" % (status.value, status.phrase.encode())
     for status in HTTPStatus
@@ -56,8 +58,12 @@ def render_head(
     """The bytes up to and with the empty line. Raises ValueError when a name or value has a line
     end."""
     line = _STATUS_LINES.get(status) or b"HTTP/1.1 %d \r\n" % status
-    lines = [b"%s: %s\r\n" % header for header in headers if header[0] not in _OURS]
-    line_ends = len(lines) + 3
+    if not _OURS.isdisjoint(map(_NAME, headers)):
+        headers = [header for header in headers if header[0] not in _OURS]
+    lines = b"\r\n".join(map(b": ".join, headers))
+    if lines:
+        lines += b"\r\n"
+    line_ends = len(headers) + 3
     framing = b""
     if chunked:
         framing = b"transfer-encoding: chunked\r\n"
@@ -69,7 +75,7 @@ def render_head(
     if close:
         ending = b"connection: close\r\n\r\n"
         line_ends += 1
-    head = b"".join((line, *lines, date, framing, ending))
+    head = b"".join((line, lines, date, framing, ending))
     if head.count(b"\n") != line_ends or head.count(b"\r") != line_ends:
         raise ValueError("a header of this answer has a line end in it")
     return head

@@ -53,6 +53,25 @@ class NoBody:
         return b""
 
 
+class WholeBody:
+    """A body that came with its head, as most do."""
+
+    __slots__ = ("_data", "length")
+
+    def __init__(self, data: bytes) -> None:
+        self.length: int | None = len(data)
+        self._data = data
+
+    async def read_all(self, bytes_max: int) -> bytes:
+        if len(self._data) > bytes_max:
+            raise BodyTooLarge(f"A body that is read whole may have {bytes_max} bytes.")
+        return await self.read()
+
+    async def read(self) -> bytes:
+        data, self._data = self._data, b""
+        return data
+
+
 class ClientBody:
     """A body on its way in. `put`, `end`, `fail` and `discard` are the connection's, the rest the
     handler's."""
@@ -92,8 +111,6 @@ class ClientBody:
     async def read_all(self, bytes_max: int) -> bytes:
         if self.length is not None and self.length > bytes_max:
             raise BodyTooLarge(f"A body that is read whole may have {bytes_max} bytes.")
-        if self.ended and self.length is not None and len(self._pieces) == 1:
-            return self._take()  # the usual small form, which came with its head
         pieces: list[bytes] = []
         size = 0
         while piece := await self._next(self._settings.body_timeout_s):

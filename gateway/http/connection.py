@@ -18,11 +18,12 @@ import logging
 from typing import Final, cast
 
 from gateway.errors import Internal, Refusal, RequestMalformed, RequestTimeout
+from gateway.http import secondreader
 from gateway.http.answers import CONTINUE
-from gateway.http.body import NEVER_S, ClientBody, NoBody
+from gateway.http.body import NEVER_S, ClientBody, NoBody, WholeBody
 from gateway.http.bodygate import BodyGate
 from gateway.http.headgate import HEAD_END, Head, glance, read_head
-from gateway.http.message import ClientGone, Request, Response
+from gateway.http.message import Body, ClientGone, Request, Response
 from gateway.http.outflow import Outflow
 from gateway.http.phases import (
     AFTER,
@@ -192,15 +193,15 @@ class Connection(asyncio.Protocol):
         self._enter(Phase.CALL)
         self.read_by_s = NEVER_S
         self._keep = head.keep_alive
-        self._pending = b""
-        if head.length == 0:
+        length = head.length
+        body: Body = _NO_BODY
+        if length == 0:
             self._pending = rest
+        elif length is not None and len(rest) >= length and secondreader.ENABLED:
+            body = WholeBody(rest[:length])
+            self._pending = rest[length:]
         else:
-            settings = self._service.settings
-            self._body = ClientBody(self, head.length, settings, expects=head.expects)
-            self._gate = body_gate(raw, head)
-            if rest:
-                self._take_body(self._gate, rest)
+            body = self._await_body(raw, head, rest)
         path, _, query = head.target.partition("?")
         return Request(
             head.method,
@@ -209,12 +210,21 @@ class Connection(asyncio.Protocol):
             query,
             head.headers,
             head.host,
-            self._body or _NO_BODY,
+            body,
             self.peer,
             self.loop.time(),
             self._gone,
             head.is_http_11,
         )
+
+    def _await_body(self, raw: bytes, head: Head, rest: bytes) -> ClientBody:
+        self._pending = b""
+        body = ClientBody(self, head.length, self._service.settings, expects=head.expects)
+        self._body = body
+        self._gate = body_gate(raw, head)
+        if rest:
+            self._take_body(self._gate, rest)
+        return body
 
     def _take_body(self, gate: BodyGate, data: bytes) -> None:
         body = self._body

@@ -5,13 +5,15 @@ h11 is a lenient reader: it takes a Content-Length beside a Transfer-Encoding, f
 line feeds, any Host, any target, padded lengths. Each of those is how one server is made to see two
 requests where another saw one. So the gate lets through only heads with a single meaning, and
 returns that meaning: it refuses, it never repairs. Pure: bytes in, `Head` out, or a Refusal that
-names the rule. It runs for every request, hence few passes over the bytes: one for forbidden bytes,
-one split into lines, one look at each header.
+names the rule. It runs for every request, hence few passes over the bytes, and names of headers
+that came in the same order before are not looked at again.
 """
 
 from __future__ import annotations
 
 import re
+from functools import lru_cache
+from operator import itemgetter
 from typing import Final, NamedTuple, NoReturn
 
 from gateway.errors import HeadTooLarge, RequestMalformed
@@ -41,9 +43,17 @@ MAY_REPEAT: Final = frozenset(
 )
 """Lists by their nature, and nothing is decided by them. Any other header is sent once."""
 
+USUAL_BYTES_MAX: Final = 4_096
+USUAL_NAMES_MAX: Final = 1_024
+"""Callers send the names of their headers in a few dozen ways, in short heads; so much is
+remembered of anybody who sends more."""
+
 _LEGAL: Final = b"\t\r\n" + bytes(range(0x20, 0x7F))
 _TOKEN: Final = b"!#$%&'*+-.^_`|~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
-_LINE: Final = re.compile(rb'([A-Z]{3,10}) (/[!"$-~]*) HTTP/1\.([01])')
+_LINE: Final = re.compile(rb'([A-Z]{3,10}) (/[!"$-~]*) HTTP/1\.([01])\r\n')
+_HEADER: Final = re.compile(rb"\r\n([^:\r\n]+):[ \t]*([^\r\n]*)")
+_NAME: Final = itemgetter(0)
+_VALUE: Final = itemgetter(1)
 _METHOD: Final = re.compile(rb"[A-Z]{3,10}")
 _VERSION: Final = re.compile(rb"HTTP/[0-9]\.[0-9]")
 _LENGTH: Final = re.compile(rb"0|[1-9][0-9]{0,11}")
@@ -60,17 +70,19 @@ def read_head(raw: bytes, limits: ServerSettings) -> Head:
     Raises RequestMalformed (400, 417, 501, 505) and HeadTooLarge. RFC 9112 sections 2 to 7."""
     if len(raw) > limits.head_bytes_max:
         raise HeadTooLarge(f"A head may have {limits.head_bytes_max} bytes.")
-    line, *header_lines = raw[:-4].split(b"\r\n")
-    _check_bytes(raw, len(header_lines) + 2)
-    match = _LINE.fullmatch(line)
+    line_ends = raw.count(b"\r\n")
+    _check_bytes(raw, line_ends)
+    match = _LINE.match(raw)
     if match is None or match[1] in _METHODS_UNKNOWN:
-        _refuse_line(line)
+        _refuse_line(raw[: raw.index(b"\r")])
     method, target, minor = match.groups()
     if len(target) > limits.target_bytes_max:
         raise HeadTooLarge(f"A target may have {limits.target_bytes_max} bytes.")
-    if len(header_lines) > limits.headers_max:
+    if line_ends - 2 > limits.headers_max:
         raise HeadTooLarge(f"A head may have {limits.headers_max} header lines.")
-    headers = _read_headers(header_lines)
+    headers = _read_usual(raw, line_ends - 2)
+    if headers is None:
+        headers = _read_headers(raw[:-4].split(b"\r\n")[1:])
     return _understand(method.decode(), target.decode(), headers, is_http_11=minor == b"1")
 
 
@@ -113,6 +125,23 @@ def _refuse_line(line: bytes) -> NoReturn:
     if b"#" in target:
         raise RequestMalformed("A target has no fragment.")
     raise RequestMalformed("The target is a path that begins with '/'.")
+
+
+def _read_usual(raw: bytes, count: int) -> dict[bytes, bytes] | None:
+    """The same as `_read_headers` in a third of the time, None where anything is unusual."""
+    lines: list[tuple[bytes, bytes]] = _HEADER.findall(raw)
+    if len(lines) != count or len(raw) > USUAL_BYTES_MAX or b" \r" in raw or b"\t\r" in raw:
+        return None
+    names = _usual_names(tuple(map(_NAME, lines)))
+    return None if names is None else dict(zip(names, map(_VALUE, lines), strict=True))
+
+
+@lru_cache(USUAL_NAMES_MAX)
+def _usual_names(names: tuple[bytes, ...]) -> tuple[bytes, ...] | None:
+    """In lower case, if all are tokens and none is there twice."""
+    lower = tuple(name.lower() for name in names)
+    odd = len(set(lower)) < len(lower) or b"".join(lower).translate(None, _TOKEN)
+    return None if odd else lower
 
 
 def _read_headers(lines: list[bytes]) -> dict[bytes, bytes]:

@@ -25,8 +25,10 @@ from gateway.http.headgate import MAY_REPEAT, Head
 ENABLED: bool = True
 """The switch: False has h11 read everything."""
 
-SHAPES_MAX: Final = 4_096
+SHAPES_MAX: Final = 1_024
 """Callers have a few dozen; whoever sends more shapes makes us forget and read again."""
+SHAPE_BYTES_MAX: Final = 4_096
+"""Heads longer than this are read each time, so that what is remembered stays small."""
 
 
 class SecondReader:
@@ -43,6 +45,8 @@ class SecondReader:
         if shape in self._agreed and ENABLED:
             return
         _compare(raw, head)
+        if len(raw) > SHAPE_BYTES_MAX:
+            return
         if len(self._agreed) >= SHAPES_MAX:
             self._agreed.clear()
         self._agreed.add(shape)

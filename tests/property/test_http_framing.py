@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway.errors import HeadTooLarge, RequestMalformed
-from gateway.http import secondreader
+from gateway.http import headgate, secondreader
 from gateway.http.bodygate import ChunkedGate
 from gateway.http.connection import Connection
 from gateway.http.headgate import read_head
@@ -249,6 +249,14 @@ def test_what_the_gate_lets_through_h11_reads_alike(lines: list[bytes], end: byt
     except (RequestMalformed, HeadTooLarge):
         return
     SecondReader().confirm(raw, head)
+
+
+@given(head_text)
+def test_usual_heads_are_read_as_all_are(lines: list[bytes]) -> None:
+    raw = b"\r\n".join((b"GET / HTTP/1.1", *lines)) + b"\r\n\r\n"
+    usual = headgate._read_usual(raw, raw.count(b"\r\n") - 2)
+    if usual is not None:
+        assert usual == headgate._read_headers(raw[:-4].split(b"\r\n")[1:])
 
 
 @given(st.binary(max_size=60), st.lists(st.integers(0, 60), max_size=6))

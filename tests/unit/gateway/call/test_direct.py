@@ -10,7 +10,7 @@ import pytest
 
 from gateway.call import direct
 from gateway.call.answerhead import UNTIL_CLOSE, Unreadable
-from gateway.call.direct import LEARN_BYTES_MAX, Direct
+from gateway.call.direct import HEAD_BYTES_MAX, LEARN_BYTES_MAX, Direct
 from gateway.call.order import Order
 from gateway.call.origins import origin_of
 
@@ -162,6 +162,7 @@ def test_lengths(raw: bytes, to_head: bool, length: int) -> None:
         head(b"Content-Length: 5", status=b"HTTP/1.0 200 OK"),
         head(b"Content-Length: 5", status=b"HTTP/1.1 200 "),
         *(head(status=b"HTTP/1.1 103 Early"), head(b"X A: b", b"Content-Length: 5")),
+        head(b"A: " + b"b" * HEAD_BYTES_MAX, b"Content-Length: 5"),
         *(head(b"no colon", b"Content-Length: 5"), head(b"A: \0", b"Content-Length: 5")),
     ],
 )

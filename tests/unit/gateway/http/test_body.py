@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from gateway.errors import BodyTooLarge, RequestMalformed
-from gateway.http.body import NEVER_S, ClientBody, NoBody
+from gateway.http.body import NEVER_S, ClientBody, NoBody, WholeBody
 from gateway.http.message import Body, ClientGone
 from gateway.settings import ServerSettings
 
@@ -173,3 +173,14 @@ async def test_after_the_answer_nobody_reads_on() -> None:
 async def test_no_body() -> None:
     body: Body = NoBody()
     assert (body.length, await body.read(), await body.read_all(0)) == (0, b"", b"")
+
+
+async def test_a_body_that_came_with_its_head() -> None:
+    body: Body = WholeBody(b"abc")
+    assert body.length == 3
+    with pytest.raises(BodyTooLarge):
+        await body.read_all(2)
+    assert await body.read_all(3) == b"abc"
+    assert await body.read() == b""
+    body = WholeBody(b"abc")
+    assert [await body.read(), await body.read()] == [b"abc", b""]

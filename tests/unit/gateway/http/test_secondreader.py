@@ -41,6 +41,12 @@ def test_shapes_are_forgotten_rather_than_hoarded(monkeypatch: pytest.MonkeyPatc
         assert len(reader._agreed) <= 2
 
 
+def test_long_heads_are_not_remembered() -> None:
+    head, reader = raw(b"k" * secondreader.SHAPE_BYTES_MAX), SecondReader()
+    reader.confirm(head, read_head(head, ServerSettings()))
+    assert not reader._agreed
+
+
 def test_repeated_lists_are_agreed_on() -> None:
     head = raw(extra=b"Accept: a\r\nAccept: b\r\n")
     SecondReader().confirm(head, read_head(head, ServerSettings()))
