@@ -101,11 +101,12 @@ def issuer_budget(terms: IssuerTerms) -> BudgetTerms:
     )
 
 
-def judge_template(terms: Terms, template: Template) -> None:
-    """Do these terms stay inside the template? Raises PolicyRefused with all that does not."""
+def judge_template(terms: Terms, template: Template, home: str | None) -> None:
+    """Do these terms stay inside the template? home: the vendor's default account, if it has one.
+    Raises PolicyRefused with all that does not."""
     mistakes = [
         {"field": name, "problem": problem}
-        for name, problem in (*_beyond(terms, template), *_loosened(terms))
+        for name, problem in (*_beyond(terms, template, home), *_loosened(terms))
     ]
     if mistakes:
         named = "; ".join(f"{m['field']} {m['problem']}" for m in mistakes)
@@ -116,11 +117,12 @@ def judge_template(terms: Terms, template: Template) -> None:
         )
 
 
-def _beyond(terms: Terms, template: Template) -> Iterator[tuple[str, str]]:
+def _beyond(terms: Terms, template: Template, home: str | None) -> Iterator[tuple[str, str]]:
     if terms.vendor not in template.vendors:
         yield "vendor", f"must be one of {', '.join(sorted(template.vendors))}"
-    if template.account is not None and terms.account != template.account:
-        yield "account", f"must be {template.account}"
+    account = template.account or home
+    if terms.account != account:
+        yield "account", f"must be {account or 'named in the template'}"
     outside = template.allowed.uncovered(terms.allowed)
     if outside:
         yield "allowed_endpoints", f"goes beyond the template with {', '.join(outside)}"

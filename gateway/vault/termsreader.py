@@ -208,7 +208,7 @@ def read_terms(
         **{name: value for name, value in values.items() if name in _PLAIN},
     )
     if template is not None:
-        judge_template(terms, template)
+        judge_template(terms, template, _home(known[terms.vendor]))
     return terms
 
 
@@ -240,12 +240,18 @@ def _account(
             told = f"{asked} is no account of {vendor}; there is {', '.join(sorted(accounts))}"
             mistakes.append(mistake("account", told))
         return str(asked)
-    if "default" in accounts:
-        return "default"
-    if len(accounts) != 1:
+    home = _home(accounts)
+    if home is None:
         told = f"is required: {vendor} has {', '.join(sorted(accounts))}"
         mistakes.append(mistake("account", told))
-    return next(iter(accounts), "")
+    return home or ""
+
+
+def _home(accounts: Collection[str]) -> str | None:
+    """The account of a key that names none."""
+    if "default" in accounts:
+        return "default"
+    return next(iter(accounts)) if len(accounts) == 1 else None
 
 
 def _fill_in(values: dict[str, Any], template: Template) -> None:

@@ -35,7 +35,7 @@ TERMS = Terms(
 
 
 def test_a_key_may_be_as_much_as_the_template() -> None:
-    judge_template(TERMS, TEMPLATE)
+    judge_template(TERMS, TEMPLATE, "default")
 
 
 @pytest.mark.parametrize(
@@ -55,14 +55,23 @@ def test_a_key_may_be_as_much_as_the_template() -> None:
 )
 def test_and_no_more(changes: dict[str, Any], problem: str) -> None:
     with pytest.raises(PolicyRefused) as refused:
-        judge_template(replace(TERMS, **changes), TEMPLATE)
+        judge_template(replace(TERMS, **changes), TEMPLATE, "default")
     assert problem in refused.value.text
     assert refused.value.facts["rule"] == "issuer_template"
 
 
 def test_an_account_can_be_fixed() -> None:
     with pytest.raises(PolicyRefused, match="account must be acme"):
-        judge_template(TERMS, replace(TEMPLATE, account="acme"))
+        judge_template(TERMS, replace(TEMPLATE, account="acme"), "default")
+    judge_template(replace(TERMS, account="acme"), replace(TEMPLATE, account="acme"), "default")
+
+
+@pytest.mark.parametrize(
+    ("home", "told"), [("default", "default"), (None, "named in the template")]
+)
+def test_without_one_a_key_has_the_vendors_default(home: str | None, told: str) -> None:
+    with pytest.raises(PolicyRefused, match=f"account must be {told}"):
+        judge_template(replace(TERMS, account="acme"), TEMPLATE, home)
 
 
 def test_a_budget_is_one_vendors_and_one_labels() -> None:
