@@ -7,12 +7,15 @@ moved with what the gateway says was spent.
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 
 from bench.sandbox.launch import Sandbox
-from tests.house import Gateway, VaultKey, request_bytes
+from tests.house import STRIPE_SECRET, Gateway, VaultKey, request_bytes
 
 INTENTS = "/v1/payment_intents"
 CARD = "payment_method_options[card]"
@@ -125,6 +128,37 @@ def test_a_refused_update_of_anothers_intent_takes_over_no_more_than_was_held(
     assert vendor.charged() == 0
 
 
+def test_an_intent_of_somebody_else_that_this_key_lets_go_on_counts(
+    gateway: Gateway, vendor: Sandbox
+) -> None:
+    """Made with the real key; it waits for its payer's bank account to be verified."""
+    bearer = f"Bearer {STRIPE_SECRET}"
+    form = {
+        "amount": 5_000,
+        "currency": "usd",
+        "confirm": "true",
+        "payment_method": "pm_usBankAccount",
+        "payment_method_types[]": "us_bank_account",
+        "payment_method_options[us_bank_account][verification_method]": "microdeposits",
+    }
+    _, _, body = vendor.request(
+        "POST",
+        INTENTS,
+        urlencode(form).encode(),
+        authorization=bearer,
+        content_type="application/x-www-form-urlencoded",
+    )
+    made = json.loads(body)
+    assert made["status"] == "requires_action", made
+    path = f"{INTENTS}/{made['id']}/verify_microdeposits"
+    deposits = {"descriptor_code": "SM11AA"}
+    poor, rich = gateway.make_key(daily_usd_cap="10"), gateway.make_key()
+    assert gateway.call(poor, "POST", path, form=deposits).error == "daily_cap_exceeded"
+    assert act(gateway, rich, path, **deposits)["status"] == "processing"
+    vendor.control("POST", "payer", {"payment_intent": made["id"]})
+    assert (vendor.charged(), spent(gateway, rich)) == (5_000, "50.00")
+
+
 def test_an_account_that_may_be_named_is_named_once(gateway: Gateway, vendor: Sandbox) -> None:
     key = gateway.make_key(vendor_accounts=["acct_1"])
     form = {"amount": 100, "currency": "usd", "source": "tok_visa"}
@@ -157,3 +191,29 @@ def test_callers_who_hung_up_in_the_line_of_an_object_hold_nobody_up(
         first.answer()
     looked_up_or_sent = vendor.stats()["requests"] - before
     assert looked_up_or_sent <= 4
+
+
+def test_an_issuer_reaches_no_other_tenants_account(vendor: Sandbox, tmp_path: Path) -> None:
+    """Its template names no account: so its keys have the default one, whatever they ask for."""
+    another = '[vendors.stripe.accounts.acme]\nsecret = "env:ACME_SECRET_KEY"\n'
+    env = {"ACME_SECRET_KEY": "sk_test_ofAnotherTenant"}
+    endpoints = ["POST /v1/charges"]
+    template = {
+        "vendors": ["stripe"],
+        "allowed_endpoints": endpoints,
+        "daily_usd_cap_max": "50",
+    }
+    with Gateway.start(tmp_path, vendor.base_url, more=another, env=env) as gateway:
+        body = {"daily_usd_cap": "50", "template": template}
+        secret = gateway.admin("POST", "/vault/issuers", body).json()["key"]
+        asked = {
+            "vendor": "stripe",
+            "daily_usd_cap": "50",
+            "allowed_endpoints": endpoints,
+            "agent_run_label": "tenant/1",
+        }
+        elsewhere = {**asked, "account": "acme"}
+        answer = gateway.admin("POST", "/vault/keys", elsewhere, bearer=secret)
+        assert (answer.status, answer.error) == (403, "policy_refused")
+        record = gateway.admin("POST", "/vault/keys", asked, bearer=secret).json()
+        assert record["account"] == "default"

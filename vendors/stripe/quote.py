@@ -9,7 +9,7 @@ off what it holds for it already. What had moved before is `before_micros`.
 | --- | --- |
 | create an intent | `amount`, confirmed or not: its client secret can confirm it without us |
 | update | the new total, or the present one if that is more; nothing without a money field |
-| confirm | the stored amount, or `amount_to_confirm` if that is more |
+| confirm, verify | the stored amount, or `amount_to_confirm` if that is more |
 | capture | received so far + what is asked for (overcapture is legal) + what stays capturable |
 | increment | `amount` is the new total |
 | cancel | nothing more |
@@ -201,6 +201,7 @@ QUOTERS: Final[Mapping[str, tuple[Quoter, frozenset[str]]]] = {
     "PostPaymentIntents": (_create_intent, _BOTH),
     "PostPaymentIntentsIntent": (_update_intent, _BOTH),
     "PostPaymentIntentsIntentConfirm": (_confirm_intent, frozenset({"amount_to_confirm"})),
+    "PostPaymentIntentsIntentVerifyMicrodeposits": (_confirm_intent, frozenset()),
     "PostPaymentIntentsIntentCapture": (_capture_intent, frozenset({"amount_to_capture"})),
     "PostPaymentIntentsIntentIncrementAuthorization": (_increment_intent, _ALONE),
     "PostPaymentIntentsIntentCancel": (_cancel_intent, frozenset()),

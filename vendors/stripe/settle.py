@@ -236,6 +236,7 @@ SETTLERS: Final[Mapping[str, Settler]] = {
     "PostPaymentIntents": _intent,
     "PostPaymentIntentsIntent": _intent,
     "PostPaymentIntentsIntentConfirm": _intent,
+    "PostPaymentIntentsIntentVerifyMicrodeposits": _intent,
     "PostPaymentIntentsIntentCapture": _intent,
     "PostPaymentIntentsIntentIncrementAuthorization": _intent,
     "PostPaymentIntentsIntentCancel": _intent,
