@@ -8,87 +8,25 @@ its payers were really charged.
 
 from __future__ import annotations
 
-import datetime
-import json
-from collections.abc import Iterator
-from pathlib import Path
-from typing import Any
-from urllib.parse import urlencode
-
 import pytest
 
 from bench.sandbox.launch import Sandbox
-from tests.house import STRIPE_SECRET, Answer, Gateway, VaultKey
+from tests.house import Gateway
+from tests.lives import (
+    CARD,
+    HELD,
+    INTENTS,
+    MULTICAPTURE,
+    PAY,
+    Issuer,
+    act,
+    create,
+    refused,
+    stands,
+    without_us,
+)
 
-INTENTS = "/v1/payment_intents"
-CARD = "payment_method_options[card]"
-EVERYTHING = ["POST /v1/**", "GET /v1/**", "DELETE /v1/**"]
-PAY = {"payment_method": "pm_card_visa", "confirm": "true"}
 DECLINED = {"payment_method": "pm_card_visa_chargeDeclined", "confirm": "true"}
-HELD = {**PAY, "capture_method": "manual"}
-
-
-def act(gateway: Gateway, key: VaultKey, path: str, **form: Any) -> Any:
-    """A POST that succeeds; the object that it answers with."""
-    answer = gateway.call(key, "POST", path, form=form)
-    assert answer.status == 200, answer
-    return answer.json()
-
-
-def create(gateway: Gateway, key: VaultKey, amount: int, **form: Any) -> str:
-    """The path of a new intent."""
-    intent = act(gateway, key, INTENTS, **{"amount": amount, "currency": "usd", **form})
-    return f"{INTENTS}/{intent['id']}"
-
-
-def without_us(vendor: Sandbox, path: str, **form: Any) -> Any:
-    """The same, by somebody who has the real key."""
-    content = {"content_type": "application/x-www-form-urlencoded"}
-    bearer = f"Bearer {STRIPE_SECRET}"
-    body = urlencode(form).encode()
-    status, _, answer = vendor.request("POST", path, body, authorization=bearer, **content)
-    assert status == 200, answer
-    return json.loads(answer)
-
-
-def refused(gateway: Gateway, key: VaultKey, path: str, **form: Any) -> Answer:
-    answer = gateway.call(key, "POST", path, form=form)
-    assert answer.status >= 400, answer
-    return answer
-
-
-def stands(gateway: Gateway, key: VaultKey) -> tuple[str, str]:
-    """What of the key's budget is settled, and what stands. Nothing else counts between calls."""
-    record = gateway.record(key)
-    assert (record["held_usd"], record["in_doubt_usd"]) == ("0.00", "0.00"), record
-    return record["settled_usd"], record["standing_usd"]
-
-
-class Issuer:
-    """An issuer at a gateway, and what it counts."""
-
-    def __init__(self, gateway: Gateway, daily_usd_cap: str = "500") -> None:
-        self.gateway = gateway
-        body = {
-            "daily_usd_cap": daily_usd_cap,
-            "template": {
-                "vendors": ["stripe"],
-                "allowed_endpoints": EVERYTHING,
-                "daily_usd_cap_max": "500",
-            },
-        }
-        answer = gateway.admin("POST", "/vault/issuers", body)
-        assert answer.status == 201, answer
-        self.id, self.secret = answer.json()["id"], answer.json()["key"]
-
-    def key(self, label: str, **terms: Any) -> VaultKey:
-        return self.gateway.make_key(bearer=self.secret, agent_run_label=label, **terms)
-
-    @property
-    def stands(self) -> tuple[str, str]:
-        record = self.gateway.ask(f"/vault/issuers/{self.id}")
-        assert (record["held_usd"], record["in_doubt_usd"]) == ("0.00", "0.00"), record
-        return record["settled_usd"], record["standing_usd"]
 
 
 # -- one key ---------------------------------------------------------------------------------------
@@ -142,7 +80,7 @@ def test_a_cancel_frees_all(gateway: Gateway, vendor: Sandbox, life: dict[str, s
 
 def test_captures_in_parts_settle_part_by_part(gateway: Gateway, vendor: Sandbox) -> None:
     key = gateway.make_key(daily_usd_cap="30")
-    path = create(gateway, key, 3000, **HELD, **{f"{CARD}[request_multicapture]": "if_available"})
+    path = create(gateway, key, 3000, **HELD, **MULTICAPTURE)
     act(gateway, key, f"{path}/capture", amount_to_capture=1000, final_capture="false")
     assert stands(gateway, key) == ("10.00", "20.00")
     act(gateway, key, f"{path}/capture", amount_to_capture=500, final_capture="false")
@@ -154,7 +92,7 @@ def test_captures_in_parts_settle_part_by_part(gateway: Gateway, vendor: Sandbox
 
 def test_a_cancel_after_a_capture_keeps_what_moved(gateway: Gateway, vendor: Sandbox) -> None:
     key = gateway.make_key()
-    path = create(gateway, key, 3000, **HELD, **{f"{CARD}[request_multicapture]": "if_available"})
+    path = create(gateway, key, 3000, **HELD, **MULTICAPTURE)
     act(gateway, key, f"{path}/capture", amount_to_capture=1000, final_capture="false")
     act(gateway, key, f"{path}/cancel")
     assert stands(gateway, key) == ("10.00", "0.00")
@@ -246,8 +184,7 @@ def test_an_intent_from_elsewhere_counts_what_moves_from_here_on(
     gateway: Gateway, vendor: Sandbox
 ) -> None:
     """Made and captured in part without us, so its first 10 USD are none of ours."""
-    options = {f"{CARD}[request_multicapture]": "if_available"}
-    made = without_us(vendor, INTENTS, amount=3000, currency="usd", **HELD, **options)
+    made = without_us(vendor, INTENTS, amount=3000, currency="usd", **HELD, **MULTICAPTURE)
     path = f"{INTENTS}/{made['id']}"
     without_us(vendor, f"{path}/capture", amount_to_capture=1000, final_capture="false")
     key = gateway.make_key(daily_usd_cap="20")
@@ -295,8 +232,7 @@ def test_an_intent_goes_back_and_forth_between_two_budgets(
     gateway: Gateway, vendor: Sandbox
 ) -> None:
     one, two = gateway.make_key(), gateway.make_key()
-    options = {f"{CARD}[request_multicapture]": "if_available"}
-    path = create(gateway, one, 1000, capture_method="manual", **options)
+    path = create(gateway, one, 1000, capture_method="manual", **MULTICAPTURE)
     act(gateway, two, path, amount=3000)
     assert (stands(gateway, one), stands(gateway, two)) == (("0.00", "0.00"), ("0.00", "30.00"))
     act(gateway, one, f"{path}/confirm", payment_method="pm_card_visa")
@@ -322,9 +258,8 @@ def test_a_cancel_leaves_what_moved_with_the_key_that_moved_it(
     issuer = Issuer(gateway)
     one, two, three = (issuer.key(f"{name}/1") for name in ("one", "two", "three"))
     nothing = gateway.make_key(daily_usd_cap="0")
-    options = {f"{CARD}[request_multicapture]": "if_available"}
     for canceller in (one, three, nothing):
-        path = create(gateway, one, 3000, **HELD, **options)
+        path = create(gateway, one, 3000, **HELD, **MULTICAPTURE)
         act(gateway, two, f"{path}/capture", amount_to_capture=1000, final_capture="false")
         assert issuer.stands == stands(gateway, two)
         act(gateway, canceller, f"{path}/cancel")
@@ -435,256 +370,6 @@ def test_a_take_over_outlives_a_kill(gateway: Gateway, vendor: Sandbox) -> None:
     gateway.restart()
     assert (issuer.stands, stands(gateway, two)) == (("15.00", "0.00"), ("15.00", "0.00"))
     assert stands(gateway, one) == ("0.00", "0.00")
-
-
-# -- charges and refunds ---------------------------------------------------------------------------
-
-
-def test_a_legacy_charge_is_held_and_captured(gateway: Gateway, vendor: Sandbox) -> None:
-    key = gateway.make_key(daily_usd_cap="20")
-    form = {"amount": 2000, "currency": "usd", "source": "tok_visa"}
-    charge = act(gateway, key, "/v1/charges", **form, capture="false")
-    assert stands(gateway, key) == ("0.00", "20.00")
-    answer = refused(gateway, key, f"{INTENTS}", amount=1, currency="usd")
-    assert answer.error == "daily_cap_exceeded"
-    act(gateway, key, f"/v1/charges/{charge['id']}/capture", amount=1300)
-    assert stands(gateway, key) == ("13.00", "0.00")
-    act(gateway, key, "/v1/charges", **{**form, "amount": 700})
-    assert (stands(gateway, key), vendor.charged()) == (("20.00", "0.00"), 2000)
-
-
-def test_a_declined_charge_costs_nothing(gateway: Gateway, vendor: Sandbox) -> None:
-    key = gateway.make_key()
-    form = {"amount": 2000, "currency": "usd", "source": "tok_chargeDeclined"}
-    assert refused(gateway, key, "/v1/charges", **form).error == "card_declined"
-    assert (stands(gateway, key), vendor.charged()) == (("0.00", "0.00"), 0)
-
-
-def test_an_intents_charge_is_captured_through_the_intent_only(gateway: Gateway) -> None:
-    key = gateway.make_key()
-    path = create(gateway, key, 2000, **HELD)
-    intent = gateway.call(key, "GET", path).json()
-    answer = refused(gateway, key, f"/v1/charges/{intent['latest_charge']}/capture")
-    assert (answer.status, answer.error) == (403, "endpoint_unpriced")
-
-
-def test_refunds_are_money_leaving(gateway: Gateway, vendor: Sandbox) -> None:
-    key = gateway.make_key(daily_usd_cap="40")
-    path = create(gateway, key, 2000, **PAY)
-    intent_id = path.rpartition("/")[2]
-    charge_id = gateway.call(key, "GET", path).json()["latest_charge"]
-    act(gateway, key, "/v1/refunds", payment_intent=intent_id, amount=500)
-    assert stands(gateway, key) == ("25.00", "0.00")
-    act(gateway, key, f"/v1/charges/{charge_id}/refunds", amount=300)
-    assert stands(gateway, key) == ("28.00", "0.00")
-    act(gateway, key, f"/v1/charges/{charge_id}/refund", amount=200)
-    assert stands(gateway, key) == ("30.00", "0.00")
-    assert refused(gateway, key, "/v1/refunds", charge=charge_id, amount=1001).status == 429
-    answer = gateway.call(key, "POST", "/v1/refunds", form={"charge": charge_id})
-    assert answer.headers["keybrake-cost-usd"] == "10.00"
-    record = gateway.record(key)
-    assert (record["spent_usd"], record["restored_usd"]) == ("40.00", "0.00")
-    assert record["remaining_usd"] == "0.00"
-    assert vendor.stats()["refunded"] == {"usd": 2000}
-
-
-def test_a_refund_gives_back_to_a_key_that_says_so(gateway: Gateway, vendor: Sandbox) -> None:
-    """20 charged and 8 refunded are 28 spent; 8 of them come back, so that 20 of 30 are used up."""
-    key = gateway.make_key(daily_usd_cap="30", refunds_restore_cap=True)
-    path = create(gateway, key, 2000, **PAY)
-    form = {"payment_intent": path.rpartition("/")[2], "amount": 800}
-    for _ in range(2):
-        answer = gateway.call(key, "POST", "/v1/refunds", form=form, idempotency_key="refund-1")
-        assert answer.status == 200, answer
-        record = gateway.record(key)
-        assert (record["spent_usd"], record["restored_usd"]) == ("28.00", "8.00")
-        assert record["remaining_usd"] == "10.00"
-    act(gateway, key, "/v1/refunds", **form)
-    record = gateway.record(key)
-    assert (record["spent_usd"], record["restored_usd"]) == ("36.00", "16.00")
-    create(gateway, key, 1000, **PAY)
-    assert refused(gateway, key, INTENTS, amount=1, currency="usd").error == "daily_cap_exceeded"
-    gateway.kill()
-    gateway.restart()
-    record = gateway.record(key)
-    assert (record["spent_usd"], record["restored_usd"]) == ("46.00", "16.00")
-    assert record["remaining_usd"] == "0.00"
-
-
-def test_a_refund_of_a_legacy_charge_gives_back(gateway: Gateway) -> None:
-    key = gateway.make_key(refunds_restore_cap=True)
-    charge = act(gateway, key, "/v1/charges", amount=2000, currency="usd", source="tok_visa")
-    act(gateway, key, "/v1/refunds", charge=charge["id"], amount=500)
-    record = gateway.record(key)
-    assert (record["spent_usd"], record["restored_usd"]) == ("25.00", "5.00")
-
-
-def test_a_refund_of_anothers_charge_gives_nothing_back(gateway: Gateway) -> None:
-    payer = gateway.make_key(refunds_restore_cap=True)
-    refunder = gateway.make_key(refunds_restore_cap=True)
-    path = create(gateway, payer, 2000, **PAY)
-    act(gateway, refunder, "/v1/refunds", payment_intent=path.rpartition("/")[2])
-    for key, spent in ((payer, "20.00"), (refunder, "20.00")):
-        record = gateway.record(key)
-        assert (record["spent_usd"], record["restored_usd"]) == (spent, "0.00")
-
-
-@pytest.mark.parametrize(
-    ("card", "spent"), [("pm_card_pendingRefund", "40.00"), ("pm_card_refundFail", "20.00")]
-)
-def test_only_a_refund_that_succeeded_gives_back(gateway: Gateway, card: str, spent: str) -> None:
-    key = gateway.make_key(refunds_restore_cap=True)
-    path = create(gateway, key, 2000, confirm="true", payment_method=card)
-    act(gateway, key, "/v1/refunds", payment_intent=path.rpartition("/")[2])
-    record = gateway.record(key)
-    assert (record["spent_usd"], record["restored_usd"]) == (spent, "0.00")
-
-
-# -- where the figures are -------------------------------------------------------------------------
-
-
-def test_query_and_body_are_one_bucket(gateway: Gateway, vendor: Sandbox) -> None:
-    key = gateway.make_key()
-    target = f"{INTENTS}?amount=1200&currency=usd&confirm=true&payment_method=pm_card_visa"
-    assert gateway.call(key, "POST", target).status == 200
-    assert stands(gateway, key) == ("12.00", "0.00")
-    assert (
-        gateway.call(key, "POST", f"{INTENTS}?amount=700", form={"currency": "usd"}).status == 200
-    )
-    assert stands(gateway, key) == ("12.00", "7.00")
-    for target, form in (
-        (f"{INTENTS}?amount=1", {"amount": 90_000, "currency": "usd"}),
-        (f"{INTENTS}?amount=1&amount=2", {"currency": "usd"}),
-        (f"{INTENTS}?%61mount=1", {"amount": 2, "currency": "usd"}),
-    ):
-        answer = gateway.call(key, "POST", target, form=form)
-        assert (answer.status, answer.error) == (422, "amount_unreadable")
-        assert answer.json()["field"] == "amount"
-    assert (vendor.charged(), vendor.stats()["posts"]) == (1200, {INTENTS: 2})
-
-
-def test_lookups_are_written_down_with_their_call(gateway: Gateway, vendor: Sandbox) -> None:
-    key = gateway.make_key()
-    path = create(gateway, key, 2000)
-    headers = {"stripe_version": "2026-10-28.endive", "user_agent": "an agent of ours"}
-    form = {"payment_method": "pm_card_visa"}
-    confirmed = gateway.call(key, "POST", f"{path}/confirm", form=form, **headers)
-    call = gateway.ask(f"/vault/calls/{confirmed.headers['keybrake-call-id']}")
-    assert (call["lookups"], call["quote_usd"]) == ([path], "0.00")
-    looked = next(seen for seen in vendor.stats()["seen"] if seen["method"] == "GET")
-    told = {name.lower(): value for name, value in looked["headers"]}
-    assert looked["path"] == path
-    assert (told["user-agent"], "stripe-version" in told) == ("keybrake", False)
-
-
-def test_a_lookup_that_fails_sends_nothing(gateway: Gateway, vendor: Sandbox) -> None:
-    key = gateway.make_key()
-    path = create(gateway, key, 2000)
-    vendor.behave(path=path, method="GET", status=500)
-    answer = refused(gateway, key, f"{path}/confirm", payment_method="pm_card_visa")
-    assert (answer.status, answer.error) == (502, "vendor_unreachable")
-    assert answer.json()["stage"] == "lookup"
-    assert (stands(gateway, key), vendor.charged()) == (("0.00", "20.00"), 0)
-
-
-# -- other currencies ------------------------------------------------------------------------------
-
-RATES = {"eur": "0.5", "jpy": "100", "kwd": "0.25", "isk": "100"}
-"""Units that one USD buys. With 2 % on top a euro costs 2.04 USD."""
-
-
-def write_rates(directory: Path, **units: str) -> None:
-    """A table of today's."""
-    today = datetime.datetime.now(datetime.UTC).date().isoformat()
-    table = {"date": today, "units_per_usd": {**RATES, **units}}
-    (directory / "rates.json").write_text(json.dumps(table))
-
-
-@pytest.fixture
-def abroad(vendor: Sandbox, tmp_path: Path) -> Iterator[Gateway]:
-    """A gateway that knows what money is worth today."""
-    write_rates(tmp_path)
-    money = '[money]\nrates_file = "rates.json"'
-    with Gateway.start(tmp_path, vendor.base_url, more=money) as running:
-        yield running
-
-
-@pytest.mark.parametrize(
-    ("currency", "amount", "usd"),
-    [
-        ("usd", 1001, "10.01"),
-        ("eur", 1001, "20.4204"),
-        ("EUR", 1001, "20.4204"),
-        ("jpy", 1001, "10.2102"),
-        ("kwd", 5120, "20.8896"),
-        ("isk", 10_000, "1.02"),
-    ],
-)
-def test_minor_units_become_usd(
-    abroad: Gateway, vendor: Sandbox, currency: str, amount: int, usd: str
-) -> None:
-    key = abroad.make_key(daily_usd_cap=usd)
-    path = create(abroad, key, amount, currency=currency)
-    assert stands(abroad, key) == ("0.00", usd)
-    act(abroad, key, f"{path}/confirm", payment_method="pm_card_visa")
-    assert stands(abroad, key) == (usd, "0.00")
-    assert vendor.charged(currency.lower()) == amount
-    act(abroad, abroad.make_key(), "/v1/refunds", payment_intent=path.rpartition("/")[2])
-    assert refused(abroad, key, INTENTS, amount=1, currency="usd").error == "daily_cap_exceeded"
-
-
-@pytest.mark.parametrize(
-    ("currency", "amount", "field"),
-    [("kwd", 5121, "amount"), ("isk", 101, "amount"), ("xyz", 100, "currency")],
-)
-def test_what_is_no_amount_of_its_currency_is_refused(
-    abroad: Gateway, vendor: Sandbox, currency: str, amount: int, field: str
-) -> None:
-    answer = refused(abroad, abroad.make_key(), INTENTS, amount=amount, currency=currency)
-    assert (answer.status, answer.error) == (422, "amount_unreadable")
-    assert (answer.json()["field"], vendor.stats()["requests"]) == (field, 0)
-
-
-def test_a_hold_settles_at_the_rate_it_was_made_at(abroad: Gateway, vendor: Sandbox) -> None:
-    """Until it does, other rates are for other intents."""
-    key = abroad.make_key()
-    options = {f"{CARD}[request_multicapture]": "if_available"}
-    path = create(abroad, key, 1000, currency="eur", **HELD, **options)
-    assert stands(abroad, key) == ("0.00", "20.40")
-    abroad.stop()
-    write_rates(abroad.directory, eur="0.25")
-    abroad.restart()
-    act(abroad, key, f"{path}/capture", amount_to_capture=600, final_capture="false")
-    assert stands(abroad, key) == ("12.24", "8.16")
-    act(abroad, key, f"{path}/capture", amount_to_capture=400)
-    assert stands(abroad, key) == ("20.40", "0.00")
-    create(abroad, key, 1000, currency="eur")
-    assert stands(abroad, key) == ("20.40", "40.80")
-
-
-def test_an_intent_that_changes_its_currency(abroad: Gateway, vendor: Sandbox) -> None:
-    key = abroad.make_key()
-    path = create(abroad, key, 1000, currency="eur")
-    act(abroad, key, path, currency="usd")
-    assert stands(abroad, key) == ("0.00", "10.00")
-    act(abroad, key, path, currency="jpy", amount=5000)
-    assert stands(abroad, key) == ("0.00", "51.00")
-    act(abroad, key, f"{path}/confirm", payment_method="pm_card_visa")
-    assert (stands(abroad, key), vendor.charged("jpy")) == (("51.00", "0.00"), 5000)
-
-
-def test_an_old_table_prices_usd_only(vendor: Sandbox, tmp_path: Path) -> None:
-    write_rates(tmp_path)
-    table = json.loads((tmp_path / "rates.json").read_text())
-    (tmp_path / "rates.json").write_text(json.dumps({**table, "date": "2020-01-01"}))
-    money = '[money]\nrates_file = "rates.json"'
-    with Gateway.start(tmp_path, vendor.base_url, more=money) as gateway:
-        key = gateway.make_key()
-        answer = refused(gateway, key, INTENTS, amount=1000, currency="eur")
-        assert (answer.status, answer.error) == (403, "policy_refused")
-        assert answer.json()["rule"] == "rates_age"
-        create(gateway, key, 1000)
-        assert stands(gateway, key) == ("0.00", "10.00")
 
 
 # -- what a revoked key leaves open ----------------------------------------------------------------
