@@ -92,6 +92,7 @@ async def serve(settings: Settings, ready: Callable[[Ready], None]) -> int:
         listeners = _listeners(settings, down)
         house = await _build(settings, down, die)
         _open_door(house, listeners, ready)
+        _warn_of_old_rates(house.doors.rates())
         gc.collect()
         gc.freeze()
         gc.set_threshold(GC_THRESHOLD, 50, 50)
@@ -116,7 +117,7 @@ class House:
 async def _build(settings: Settings, down: AsyncExitStack, die: Callable[[str], None]) -> House:
     loop = asyncio.get_running_loop()
     clock = SystemClock()
-    rates = _rates(settings, clock.now_us())
+    rates = _rates(settings)
     try:
         ledger = await Ledger.open(settings.ledger, clock, on_death=die)
     except LedgerRefused as exc:
@@ -233,19 +234,22 @@ async def _history(settings: Settings) -> History:
         raise StartRefused(str(exc)) from exc
 
 
-def _rates(settings: Settings, now_us: int) -> Rates:
+def _rates(settings: Settings) -> Rates:
     money = settings.money
     try:
-        rates = Rates.load(money.rates_file, money.rates_margin_percent, money.rates_age_max_days)
+        return Rates.load(money.rates_file, money.rates_margin_percent, money.rates_age_max_days)
     except RatesMistake as exc:
         raise StartRefused(str(exc)) from exc
-    if rates.at(now_us).stale:
+
+
+def _warn_of_old_rates(rates: Rates) -> None:
+    """Once calls are served: a start that is refused says one line, and that is why."""
+    if rates.stale:
         _log.warning(
             "the exchange rates are of %s: USD only is priced until `make rates` brings newer ones "
             "(money.rates_file), or money.rates_age_max_days allows these",
             rates.date,
         )
-    return rates
 
 
 def _routes(settings: Settings) -> Routes:
