@@ -50,7 +50,8 @@ class Operation:
 class Sent:
     """A request as it came in, its path already canonical. query: without '?', '' if none.
     content_type: the header's whole value, '' if none. body: all of it. headers: lower-case
-    names."""
+    names. strict: the key has rules on named fields, so a call that costs nothing is read as
+    closely as one that does: what the rules are judged on must be what the vendor sees."""
 
     method: str
     path: str
@@ -58,6 +59,7 @@ class Sent:
     content_type: str
     body: bytes
     headers: Mapping[bytes, bytes] = field(default_factory=dict)
+    strict: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -133,8 +133,15 @@ class Proxy:
         if request.body.length != 0 and self._must_read(journey, content_type):
             body = await request.body.read_all(self._doors.settings.server.priced_body_bytes_max)
         admission.judge_body(body)
+        strict = bool(journey.key.terms.params)
         sent = Sent(
-            request.method, journey.path, request.query, content_type, body, request.headers
+            request.method,
+            journey.path,
+            request.query,
+            content_type,
+            body,
+            request.headers,
+            strict,
         )
         journey.reading = pricing.read(journey, sent)
         self._name_retry(journey)
@@ -168,9 +175,10 @@ class Proxy:
 
     async def _take_turns(self, journey: Journey) -> None:
         """Behind the first call with the same Idempotency-Key, behind an earlier call on the same
-        object, and through the vendor's entrance: all before any money is held."""
+        object, and through the vendor's entrance: all before any money is held. A key on another
+        method than POST binds nothing: vendors carry such a call out each time it comes."""
         doors, terms = self._doors, journey.key.terms
-        if journey.idempotency_key is not None:
+        if journey.idempotency_key is not None and journey.request.method == "POST":
             acts_for = repr(sorted(journey.account_headers.items()))
             retry = retries.bind(terms, journey.idempotency_key, journey.reading, acts_for)
             journey.retried = await self._retries.begin(retry)

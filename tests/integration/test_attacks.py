@@ -217,3 +217,32 @@ def test_an_issuer_reaches_no_other_tenants_account(vendor: Sandbox, tmp_path: P
         assert (answer.status, answer.error) == (403, "policy_refused")
         record = gateway.admin("POST", "/vault/keys", asked, bearer=secret).json()
         assert record["account"] == "default"
+
+
+@pytest.mark.parametrize("kind", ["multipart/form-data; boundary=x", "text/plain", ""])
+def test_a_body_of_another_kind_hides_no_field_from_the_keys_rules(
+    gateway: Gateway, vendor: Sandbox, kind: str
+) -> None:
+    """The query says what the rule wants, the body that Stripe reads after it something else."""
+    key = gateway.make_key(params={"customer": {"equals": "cus_1"}})
+    headers = {"Host": gateway.address, "Authorization": f"Bearer {key.secret}"}
+    if kind:
+        headers["Content-Type"] = kind
+    target = "/stripe/v1/setup_intents?customer=cus_1"
+    before = vendor.stats()["requests"]
+    with gateway.wire() as wire:
+        wire.send(request_bytes("POST", target, headers, b"customer=cus_2"))
+        assert wire.answer().error == "media_type_unsupported"
+    assert vendor.stats()["requests"] == before
+
+
+def test_a_delete_that_costs_is_held_each_time_it_is_sent(
+    gateway: Gateway, vendor: Sandbox
+) -> None:
+    """Stripe's v1 looks at no Idempotency-Key there: each one that arrives is carried out."""
+    key = gateway.make_key(daily_usd_cap="5", allow_unpriced={"DELETE /v1/subscriptions/*": "2"})
+    path = "/v1/subscriptions/sub_1"
+    vendor.behave(path=path, status=200, body='{"object":"subscription"}', count=None)
+    answers = [gateway.call(key, "DELETE", path, idempotency_key="again") for _ in range(3)]
+    assert [answer.status for answer in answers] == [200, 200, 429]
+    assert spent(gateway, key) == "4.00"

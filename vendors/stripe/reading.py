@@ -8,7 +8,7 @@ and gets the bytes that came.
 
 Free operations pass untouched; only a JSON body to `/v1` is turned into form encoding for them too,
 and a few free operations have parameters that do move money (`catalogue.GUARDED`), for which they
-are read strictly and refused.
+are read strictly and refused. For a key with rules on named fields they are all read strictly.
 
 `_method`, with which some frameworks turn one method into another, is refused everywhere.
 """
@@ -63,7 +63,7 @@ def needs_body(operation: Operation, content_type: str) -> bool:
 def read(operation: Operation, sent: Sent) -> Reading:
     """Raises Unreadable, MediaTypeRefused."""
     guard = GUARDED.get(operation.name)
-    if operation.money is Money.FREE and guard is None:
+    if operation.money is Money.FREE and guard is None and not sent.strict:
         return _read_free(operation, sent)
     _check_coding(sent)
     if not is_v1(operation):

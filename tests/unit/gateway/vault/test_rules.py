@@ -8,6 +8,7 @@ from gateway.vault.allowlist import Allowlist
 from gateway.vault.rules import first_failure, judge
 from gateway.vault.terms import ParamRule, Terms
 from vendors.contract import Money, Operation, Quote, Reading
+from vendors.rates import USD
 
 
 def terms(**rules: Any) -> Terms:
@@ -43,7 +44,7 @@ def test_what_costs_nothing_is_within_any_maximum() -> None:
 @pytest.mark.parametrize(("currency", "fits"), [("usd", True), ("USD", True), ("jpy", False)])
 def test_a_currency_is_one_of_the_keys(currency: str, fits: bool) -> None:
     rules = terms(currencies=frozenset({"usd", "eur"}))
-    assert passed(rules, reading(), Quote(1, "", currency)) == {"currency": fits}
+    assert passed(rules, reading(), Quote(1, "", currency, rate=USD)) == {"currency": fits}
 
 
 @pytest.mark.parametrize(
@@ -101,7 +102,7 @@ def test_all_rules_are_told_and_the_first_failure_is_the_refusal() -> None:
             ParamRule("b", maximum=2),
         ),
     )
-    results = judge(rules, reading(a="2", b="2"), Quote(6, "", "eur"))
+    results = judge(rules, reading(a="2", b="2"), Quote(6, "", "eur", rate=USD))
     assert [(r.rule, r.passed) for r in results] == [
         ("per_call_usd_max", False),
         ("currency", False),

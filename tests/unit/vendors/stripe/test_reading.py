@@ -89,6 +89,31 @@ def test_a_free_multipart_body_is_not_looked_into() -> None:
     assert reading("POST", "/v1/files", b"--x--", kind).fields == {}
 
 
+@pytest.mark.parametrize(
+    ("query", "kind", "body"),
+    [
+        ("customer=cus_1", FORM_TYPE, b"customer=cus_2"),
+        ("", FORM_TYPE, b"customer=cus_1&customer[]=cus_2"),
+        ("customer=cus_1", "", b"customer=cus_2"),
+        ("customer=cus_1", "text/plain", b"customer=cus_2"),
+        ("customer=cus_1", "multipart/form-data; boundary=x", b"--x--"),
+    ],
+)
+def test_a_free_one_under_rules_is_read_as_closely_as_a_priced_one(
+    query: str, kind: str, body: bytes
+) -> None:
+    operation = CATALOGUE.find("POST", "/v1/setup_intents")
+    sent = Sent("POST", "/v1/setup_intents", query, kind, body, strict=True)
+    with pytest.raises((Unreadable, MediaTypeRefused)):
+        read(operation, sent)
+
+
+def test_a_read_under_rules_tells_its_fields() -> None:
+    sent = Sent("GET", "/v1/charges", "customer=cus_1&expand[]=data", "", b"", strict=True)
+    made = read(CATALOGUE.find("GET", "/v1/charges"), sent)
+    assert made.fields == {"customer": "cus_1", "expand[0]": "data"}
+
+
 def test_free_json_becomes_form_too() -> None:
     made = reading("POST", "/v1/setup_intents", b'{"usage": "off session"}', JSON_TYPE)
     assert (made.body, made.content_type) == (b"usage=off+session", FORM_TYPE)
