@@ -29,6 +29,7 @@ from ledger.entries import (
     Opened,
     Parted,
     Restored,
+    RetryKey,
     ToppedUp,
 )
 from ledger.errors import ImpossibleEntry
@@ -78,7 +79,7 @@ class State:
         self.remembered: dict[bytes, Settled] = {}
         self.refunds: dict[str, Restored] = {}
         self._tags: dict[str, dict[int, Hold]] = {}
-        self._retries: dict[bytes, Hold] = {}
+        self._retries: dict[bytes, list[Hold]] = {}
         self._calendars: dict[str, Calendar] = {}
 
     # -- what happened -------------------------------------------------------------------------
@@ -209,15 +210,14 @@ class State:
         return tuple(self._tags.get(tag, {}).values())
 
     def retried(self, key: bytes) -> Retried | None:
-        hold = self._retries.get(key)
-        if hold is not None and hold.retry is not None:
-            digest, at_us = hold.retry.digest, hold.at_us
-            return Retried(hold, hold.hold_id, digest, hold.state, at_us, hold.account_id)
-        kept = self.remembered.get(key)
-        if kept is None:
-            return None
-        hold_id, digest, at_us, account_id = kept
-        return Retried(None, hold_id, digest, HoldState.SETTLED, at_us, account_id)
+        """The newest hold that was made under this key, released ones apart."""
+        kept, holds = self.remembered.get(key), self._retries.get(key)
+        hold = holds[-1] if holds is not None else None
+        if hold is None or (kept is not None and kept.hold_id > hold.hold_id):
+            return None if kept is None else _retried(kept)
+        assert hold.retry is not None
+        digest, at_us = hold.retry.digest, hold.at_us
+        return Retried(hold, hold.hold_id, digest, hold.state, at_us, hold.account_id)
 
     def restoring(
         self, hold_id: int, amount_micros: int, refund_id: str, now_us: int
@@ -265,19 +265,26 @@ class State:
         if hold.tag:
             self._tags.setdefault(hold.tag, {})[hold.hold_id] = hold
         if hold.retry is not None:
-            self._retries[hold.retry.key] = hold
+            self._retries.setdefault(hold.retry.key, []).append(hold)
 
     def _drop(self, hold: Hold) -> None:
         """Take a hold out of them. What is left of a settled one is its RetryKey."""
         del self.holds[hold.hold_id]
         self._untag(hold, hold.tag)
-        retry = hold.retry
-        if retry is not None and self._retries.get(retry.key) is hold:
+        if hold.retry is not None:
+            self._forget_retry(hold, hold.retry)
+
+    def _forget_retry(self, hold: Hold, retry: RetryKey) -> None:
+        """Several holds may have been made under one key, long after each other."""
+        holds = self._retries[retry.key]
+        holds.remove(hold)
+        if not holds:
             del self._retries[retry.key]
-            if hold.state is HoldState.SETTLED:
-                self.remembered[retry.key] = Settled(
-                    hold.hold_id, retry.digest, hold.at_us, hold.account_id
-                )
+        kept = self.remembered.get(retry.key)
+        if hold.state is HoldState.SETTLED and (kept is None or kept.hold_id < hold.hold_id):
+            self.remembered[retry.key] = Settled(
+                hold.hold_id, retry.digest, hold.at_us, hold.account_id
+            )
 
     def _untag(self, hold: Hold, tag: str) -> None:
         tagged = self._tags.get(tag)
@@ -294,6 +301,11 @@ class State:
             except ValueError as exc:
                 raise ImpossibleEntry(str(exc)) from None
         return calendar
+
+
+def _retried(kept: Settled) -> Retried:
+    hold_id, digest, at_us, account_id = kept
+    return Retried(None, hold_id, digest, HoldState.SETTLED, at_us, account_id)
 
 
 def _must_be_sheddable(hold: Hold, already: bool) -> None:
