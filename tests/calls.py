@@ -48,7 +48,7 @@ DAY_S = 86_400
 SECRET = "sk_test_51KeybrakeCallsNotARealKey0123456789"
 RATES = Rates.load("", "2", 30)
 NOW_US = (RATES.date.toordinal() - 719_163) * DAY_S * 1_000_000 + DAY_S * 500_000
-EVERYTHING = ("POST /v1/**", "GET /v1/**", "DELETE /v1/**")
+EVERYTHING = ("POST /v1/**", "GET /v1/**", "DELETE /v1/**", "POST /files/**")
 
 Vendor = Callable[[Order], tuple[int, Any, Iterable[tuple[bytes, bytes]]]]
 

@@ -1,8 +1,9 @@
 """As much of Stripe as decides about money, in memory: intents, charges, refunds, stored answers.
 
 A test orders what goes wrong, one fault for each write to come (`faults`), and asks afterwards what
-Stripe did take or could still take (`at_stake`). Beside `bench.sandbox` it has no wire, no latency
-and no room for surprises: what it did is what it says it did.
+Stripe did take or could still take (`at_stake`). An object is numbered by its metadata, or in turn.
+Beside `bench.sandbox` it has no wire, no latency and no room for surprises: what it did is what it
+says it did.
 """
 
 from __future__ import annotations
@@ -99,7 +100,7 @@ class ModelStripe:
         return self.refunded + sum(map(_at_stake, self.things.values()))
 
     def _read(self, asked: Asked) -> Said:
-        thing = self.things.get(asked.path.split("/")[3])
+        thing = self.things.get(asked.path.rpartition("/")[2])
         return (404, {"error": {}}, ()) if thing is None else (200, dict(thing), ())
 
     def _write(self, asked: Asked, *, declines: bool) -> Said:
@@ -133,18 +134,22 @@ class ModelStripe:
 
     def _made(self, kind: str, asked: Asked) -> dict[str, Any]:
         is_intent = kind == "payment_intents"
-        number = len(self.things) + 1
+        prefix = "pi" if is_intent else "ch"
+        number = asked.number("metadata[number]", 1)
+        while f"{prefix}_{number}" in self.things:
+            number += 1
         amount = asked.number("amount", 0)
         thing: dict[str, Any] = {"currency": "usd", "amount": amount, "livemode": False}
         manual = asked.fields.get("capture_method") == "manual"
         if is_intent:
-            thing |= {"id": f"pi_{number}", "object": "payment_intent", "manual": manual}
+            thing |= {"object": "payment_intent", "manual": manual}
             thing |= {"amount_received": 0, "amount_capturable": 0}
             thing["status"] = "requires_confirmation"
         else:
-            thing |= {"id": f"ch_{number}", "object": "charge", "amount_refunded": 0}
+            thing |= {"object": "charge", "amount_refunded": 0}
             thing |= {"captured": False, "amount_captured": 0, "status": "pending"}
             thing["manual"] = asked.fields.get("capture") == "false"
+        thing["id"] = f"{prefix}_{number}"
         self.things[thing["id"]] = thing
         return thing
 

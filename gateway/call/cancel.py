@@ -49,14 +49,17 @@ class Canceller:
             return {"object_id": object_id, "status": "cannot be cancelled"}
         await self._doors.turns.take(tag)
         try:
-            return {"object_id": object_id, "status": await self._cancel(tag, key, target)}
+            known = objects.alive(self._doors.ledger.tagged(tag))
+            if not known:  # the call before it saw it through
+                return {"object_id": object_id, "status": "no longer open"}
+            return {"object_id": object_id, "status": await self._cancel(known, key, target)}
         except (NotSent, OutcomeUnknown) as exc:
             _log.warning("cancelling %s: %s", object_id, exc)
             return {"object_id": object_id, "status": f"not known: {exc}"}
         finally:
             self._doors.turns.give(tag)
 
-    async def _cancel(self, tag: str, key: Key, target: str) -> str:
+    async def _cancel(self, known: list[Hold], key: Key, target: str) -> str:
         doors, terms = self._doors, key.terms
         vendor = doors.vendors[terms.vendor]
         now_us = doors.clock.now_us()
@@ -64,7 +67,6 @@ class Canceller:
         reading = vendor.read(
             vendor.operation("POST", target, ""), Sent("POST", target, "", "", b"")
         )
-        known = objects.alive(doors.ledger.tagged(tag))
         quote = vendor.quote(reading, doors.rates(), (), objects.kept_rate(known))
         assert isinstance(quote, Quote), "a cancel needs no lookup"
         upstream = doors.upstreams.account(terms.vendor, terms.account)

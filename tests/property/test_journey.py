@@ -61,7 +61,7 @@ class Journey(RuleBasedStateMachine):
         self.directory = Path(tempfile.mkdtemp(dir=_in_memory(), prefix="keybrake-"))
         self.stripe = ModelStripe()
         self.asked: list[Wish] = []
-        self.starts = 0
+        self.starts = self.made = 0
 
     def run(self, work: Coroutine[Any, Any, Any]) -> Any:
         return self.runner.run(work)
@@ -89,7 +89,7 @@ class Journey(RuleBasedStateMachine):
 
     @rule(who=KEYS, cents=CENTS, data=st.data(), once=ONCE)
     def create_an_intent(self, who: int, cents: int, data: st.DataObject, once: int | None) -> None:
-        form = {"amount": cents, "currency": "usd"}
+        form = self._new(cents)
         if data.draw(st.booleans(), "manual"):
             form["capture_method"] = "manual"
         if data.draw(st.booleans(), "confirm"):
@@ -102,7 +102,7 @@ class Journey(RuleBasedStateMachine):
     def charge(
         self, who: int, cents: int, data: st.DataObject, once: int | None, capture: str
     ) -> None:
-        form = {"amount": cents, "currency": "usd", "capture": capture}
+        form = {**self._new(cents), "capture": capture}
         self._make(Wish(who, "/v1/charges", form, once), data)
 
     @rule(who=KEYS, action=ACTIONS, cents=CENTS, data=st.data(), once=ONCE)
@@ -140,14 +140,14 @@ class Journey(RuleBasedStateMachine):
     def call_at_once(self, whos: list[int], cents: int, same: bool) -> None:
         """Several at the same time, on new objects or on the same one."""
         self.stripe.faults.clear()
-        path = "/v1/payment_intents"
-        form = {"amount": cents, "currency": "usd", "capture_method": "manual"}
-        if same and "pi_1" in self.stripe.things:
-            path, form = "/v1/payment_intents/pi_1/confirm", {}
+        intents = self._things("payment_intent")
+        path, forms = "/v1/payment_intents", [self._new(cents) for _ in whos]
+        if same and intents:
+            path, forms = f"{path}/{intents[-1]}/confirm", [{} for _ in whos]
+        wishes = [Wish(who, path, form, None) for who, form in zip(whos, forms, strict=True)]
 
         async def all_of_them() -> list[Seen]:
-            wishes = (self._ask(Wish(who, path, form, None)) for who in whos)
-            return await asyncio.gather(*wishes)
+            return await asyncio.gather(*map(self._ask, wishes))
 
         for seen in self.run(all_of_them()):
             assert seen.code != "internal"
@@ -193,9 +193,17 @@ class Journey(RuleBasedStateMachine):
     def _total(self, account_id: int) -> int:
         return self.calls.ledger.standing(account_id, self.calls.clock.now_us()).total_spent_micros
 
-    def _pick(self, kind: str, data: st.DataObject) -> str:
+    def _new(self, cents: int) -> dict[str, Any]:
+        """Numbered, so that objects made at the same time have the same names in every run."""
+        self.made += 1
+        return {"amount": cents, "currency": "usd", "metadata[number]": 10 * self.made}
+
+    def _things(self, kind: str) -> list[str]:
         things = [i for i, thing in self.stripe.things.items() if thing["object"] == kind]
-        return data.draw(st.sampled_from(things[-4:] or ["pi_0"]), kind)
+        return sorted(things, key=lambda name: int(name[3:]))
+
+    def _pick(self, kind: str, data: st.DataObject) -> str:
+        return data.draw(st.sampled_from(self._things(kind)[-4:] or ["pi_0"]), kind)
 
     def _make(self, wish: Wish, data: st.DataObject) -> None:
         fault = data.draw(self.faults, "fault")

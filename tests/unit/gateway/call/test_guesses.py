@@ -1,0 +1,40 @@
+"""Guessing is slow: a count per address and minute, and a memory with an end."""
+
+from __future__ import annotations
+
+import pytest
+
+from gateway.call import guesses
+from gateway.call.guesses import Guesses
+from gateway.errors import KeyUnknown, RateLimited
+
+NOON_US = 43_200_000_000
+
+
+def test_a_few_guesses_a_minute_are_told_that_the_key_is_unknown() -> None:
+    counts = Guesses(2)
+    assert [type(counts.wrong("a", NOON_US)) for _ in range(3)] == [
+        KeyUnknown, KeyUnknown, RateLimited,
+    ]  # fmt: skip
+    assert isinstance(counts.wrong("b", NOON_US), KeyUnknown), "addresses are counted apart"
+
+
+def test_the_wait_is_to_the_end_of_the_minute() -> None:
+    counts = Guesses(0)
+    refusal = counts.wrong("a", NOON_US + 45_500_000)
+    assert refusal.facts["retry_after_s"] == 15
+    assert counts.wrong("a", NOON_US + 59_999_999).facts["retry_after_s"] == 1
+
+
+def test_the_next_minute_begins_anew() -> None:
+    counts = Guesses(1)
+    counts.wrong("a", NOON_US)
+    assert isinstance(counts.wrong("a", NOON_US + 60_000_000), KeyUnknown)
+
+
+def test_many_addresses_do_not_fill_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(guesses, "_ADDRESSES_MAX", 3)
+    counts = Guesses(1)
+    for number in range(10):
+        counts.wrong(str(number), NOON_US)
+    assert len(counts._counts) <= 3
