@@ -2,7 +2,7 @@
 the ledger's own door, ends that process without closing (as a crash would), and times the open in a
 fresh one.
 
-    python -m bench.ledger_start [--entries 1000000] [--keys 10000] [--directory DIR]
+    python -m bench.micro.ledger_start [--entries 1000000] [--keys 10000] [--directory DIR]
 
 Three figures: after the crash, with as long a tail to replay as the last checkpoint left; after
 that with the worst tail that can be (no checkpoint was ever written, `--worst`); and after a clean
@@ -91,7 +91,7 @@ def _die(why: str) -> None:
 
 
 def _in_a_fresh_process(*arguments: str) -> str:
-    command = [sys.executable, "-m", "bench.ledger_start", *arguments]
+    command = [sys.executable, "-m", "bench.micro.ledger_start", *arguments]
     return subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout.strip()
 
 
