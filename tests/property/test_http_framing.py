@@ -11,7 +11,7 @@ from itertools import pairwise
 import h11
 import pytest
 import uvloop
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from gateway.errors import HeadTooLarge, RequestMalformed
@@ -254,6 +254,7 @@ def test_what_the_gate_lets_through_h11_reads_alike(lines: list[bytes], end: byt
 @given(head_text)
 def test_usual_heads_are_read_as_all_are(lines: list[bytes]) -> None:
     raw = b"\r\n".join((b"GET / HTTP/1.1", *lines)) + b"\r\n\r\n"
+    assume(raw.count(b"\n") == raw.count(b"\r") == raw.count(b"\r\n"))  # was looked at before
     usual = headgate._read_usual(raw, raw.count(b"\r\n") - 2)
     if usual is not None:
         assert usual == headgate._read_headers(raw[:-4].split(b"\r\n")[1:])
