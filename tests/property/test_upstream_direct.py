@@ -111,6 +111,26 @@ def test_what_was_learnt_from_one_answer_misleads_about_no_other(
         both_ways(order_of(method, WHOLE), [raw], known)
 
 
+NAMES_THAT_MEAN = st.sampled_from((b"Connection", b"Content-Encoding", b"Content-Length", b"X-A"))
+VALUES = st.sampled_from(
+    (
+        *(b"keep-alive", b"close", b"Close", b"keep-alive, close", b"", b"identity", b"gzip"),
+        *(b"5", b"05", b"5 ", b"+5", b"4", b"6", b"0", b"x", b"\xff", b"\x0b", b"a\r\nA: b"),
+    )
+)
+
+
+@settings(deadline=None, max_examples=300)
+@given(NAMES_THAT_MEAN, st.lists(VALUES, min_size=2, max_size=4), st.booleans())
+def test_one_shape_with_other_values(name: bytes, values: list[bytes], first: bool) -> None:
+    known, order = Direct(), order_of(b"GET", WHOLE)
+    length = b"" if name == b"Content-Length" else b"Content-Length: 5\r\n"
+    for value in (b"keep-alive", b"5", *values):
+        line = name + b": " + value + b"\r\n"
+        lines = line + length if first else length + line
+        both_ways(order, [b"HTTP/1.1 200 OK\r\n" + lines + b"\r\n12345"], known)
+
+
 @settings(deadline=None)
 @given(USUAL, st.integers(1, 400), CUTS)
 def test_an_answer_cut_short(raw: bytes, lacks: int, cuts: list[int]) -> None:
@@ -149,6 +169,8 @@ OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
     st.lists(st.tuples(NAMES, TEXT), max_size=4),
     st.binary(max_size=20),
 )
+@example(b"POST", b"/", [(b"x-a", b"b\r\nc: d")], b"a")
+@example(b"GET", b"/", [(b"x-a", b"\0")], b"")
 def test_any_order(
     method: bytes, target: bytes, headers: list[tuple[bytes, bytes]], body: bytes
 ) -> None:
@@ -156,7 +178,7 @@ def test_any_order(
     order = Order(method, target, headers, body, whole_bytes_max=WHOLE)
     for usual in (b"usual", b"other"):
         plainer = [(name, usual) for name, _ in headers]
-        both_ways(Order(b"GET", b"/", plainer, b"", whole_bytes_max=WHOLE), [OK], known)
+        both_ways(Order(method, b"/", plainer, body, whole_bytes_max=WHOLE), [OK], known)
     both_ways(order, [OK], known)
 
 
