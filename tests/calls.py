@@ -19,19 +19,19 @@ import orjson
 
 from gateway.call.doors import Doors
 from gateway.call.guesses import Guesses
-from gateway.call.order import Order, OutcomeUnknown, Reply, Watch
 from gateway.call.proxy import Proxy
 from gateway.call.routes import Routes
-from gateway.call.scrub import Scrubber
 from gateway.call.turns import Turns
 from gateway.call.turnstile import Turnstile
-from gateway.call.upstream import Upstreams
 from gateway.clock import HandClock
 from gateway.http.body import NoBody
 from gateway.http.message import Body, Headers, Request
 from gateway.ids import make_id
 from gateway.metrics import Metrics
 from gateway.settings import MIB, AccountSettings, Secret, ServerSettings, Settings, VendorSettings
+from gateway.upstream.order import Order, OutcomeUnknown, Reply, Watch
+from gateway.upstream.pool import Upstreams
+from gateway.upstream.scrub import Scrubber
 from gateway.vault.allowlist import Allowlist
 from gateway.vault.issuers import Issuer, IssuerTerms, Template
 from gateway.vault.registry import Key, Registry

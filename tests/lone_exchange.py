@@ -10,13 +10,13 @@ from typing import Final
 
 import uvloop
 
-from gateway.call.direct import Direct
-from gateway.call.exchange import Exchange
-from gateway.call.order import Limits, NotSent, Order, OutcomeUnknown, Watch
-from gateway.call.origins import origin_of
-from gateway.call.scrub import Scrubber
-from gateway.call.stream import VendorConnection, VendorStream
 from gateway.http.message import Headers
+from gateway.upstream.direct import Direct
+from gateway.upstream.exchange import Exchange
+from gateway.upstream.order import Limits, NotSent, Order, OutcomeUnknown, Watch
+from gateway.upstream.origins import origin_of
+from gateway.upstream.scrub import Scrubber
+from gateway.upstream.stream import VendorConnection, VendorStream
 from tests.vendor_double import StillTransport, all_of
 
 VENDOR: Final = origin_of("http://vendor/up", "")

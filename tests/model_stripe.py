@@ -14,7 +14,7 @@ from enum import Enum
 from typing import Any
 from urllib.parse import parse_qsl
 
-from gateway.call.order import NotSent, Order, OutcomeUnknown
+from gateway.upstream.order import NotSent, Order, OutcomeUnknown
 
 Said = tuple[int, dict[str, Any], tuple[tuple[bytes, bytes], ...]]
 _REPLAYED = ((b"idempotent-replayed", b"true"),)

@@ -30,16 +30,20 @@ MAY_IMPORT: Final = {
 
 LIBRARIES: Final = {
     "h11": (
-        "gateway/http/connection.py",
-        "gateway/call/exchange.py",
-        "gateway/call/upstream.py",
-        "gateway/call/stream.py",
+        "gateway/http/secondreader.py",
+        "gateway/upstream/direct.py",
+        "gateway/upstream/plain.py",
+        "gateway/upstream/stream.py",
         "bench/",
     ),
-    "httpcore": ("gateway/call/upstream.py", "gateway/call/exchange.py", "gateway/call/stream.py"),
+    "httpcore": (
+        "gateway/upstream/origins.py",
+        "gateway/upstream/pool.py",
+        "gateway/upstream/stream.py",
+    ),
     "uvloop": ("gateway/run/app.py", "bench/"),
     "sqlite3": ("ledger/",),
-    "aiosqlite": ("ledger/history/", "ledger/history.py"),
+    "aiosqlite": ("ledger/history/",),
     "aiohttp": ("bench/",),
 }
 """Library -> the files, or folders, that may know it. doctor.py asks SQLite for its version
@@ -51,9 +55,10 @@ BASE: Final = frozenset({"errors", "clock", "ids", "settings", "tasks", "metrics
 WINGS: Final = {
     "http": BASE | {"http"},
     "vault": BASE | {"vault"},
-    "call": BASE | {"http", "vault", "call"},
-    "admin": BASE | {"http", "vault", "call", "admin"},
-    "run": BASE | {"http", "vault", "call", "admin", "run"},
+    "upstream": BASE | {"http", "upstream"},
+    "call": BASE | {"http", "vault", "upstream", "call"},
+    "admin": BASE | {"http", "vault", "upstream", "call", "admin"},
+    "run": BASE | {"http", "vault", "upstream", "call", "admin", "run"},
 }
 """Wing -> what of `gateway` it may import."""
 

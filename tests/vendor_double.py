@@ -29,8 +29,8 @@ from typing import Any, cast
 
 import pytest
 
-from gateway.call.upstream import Upstream, Upstreams
 from gateway.settings import AccountSettings, Secret, VendorSettings
+from gateway.upstream.pool import Upstream, Upstreams
 from vendors.contract import Vendor
 
 DATA = Path(__file__).parent / "data"

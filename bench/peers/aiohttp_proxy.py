@@ -4,7 +4,7 @@
 
 No budget, no journal, no allowlist: what remains is what a Python proxy costs before it thinks. It
 is written as aiohttp's own pages show it (`web.Application`, `ClientSession`), with uvloop, without
-an access log, and with its start-up objects frozen, as ours are. """
+an access log, and with its start-up objects frozen, as ours are."""
 
 from __future__ import annotations
 

@@ -13,9 +13,9 @@ from collections.abc import Iterable
 from gateway.call import objects
 from gateway.call.doors import Doors
 from gateway.call.record import CallRecord
-from gateway.call.upstream import NotSent, Order, OutcomeUnknown, Watch
 from gateway.ids import make_id
 from gateway.settings import MIB
+from gateway.upstream.pool import NotSent, Order, OutcomeUnknown, Watch
 from gateway.vault.registry import Key
 from ledger import Ending, Hold, HoldState
 from vendors.contract import Answer, End, Outcome, Quote, Sent

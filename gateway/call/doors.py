@@ -10,10 +10,10 @@ from gateway.call.guesses import Guesses
 from gateway.call.routes import Routes
 from gateway.call.turns import Turns
 from gateway.call.turnstile import Turnstile
-from gateway.call.upstream import Upstreams
 from gateway.clock import Clock
 from gateway.metrics import Metrics
 from gateway.settings import Settings
+from gateway.upstream.pool import Upstreams
 from gateway.vault.registry import Registry
 from ledger import Ledger
 from ledger.history import History

@@ -11,9 +11,9 @@ from collections.abc import Callable
 
 from gateway.call.record import CallRecord
 from gateway.call.routes import Route
-from gateway.call.upstream import Upstream, Watch
 from gateway.errors import Refusal
 from gateway.http.message import Request
+from gateway.upstream.pool import Upstream, Watch
 from gateway.vault.registry import Key
 from ledger import Hold, Retried, RetryKey
 from vendors.contract import Operation, Quote, Reading, Vendor

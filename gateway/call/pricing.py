@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from gateway.call import objects
 from gateway.call.journey import Journey
-from gateway.call.upstream import NotSent, OutcomeUnknown
 from gateway.errors import (
     AmountUnreadable,
     EndpointUnpriced,
@@ -18,6 +17,7 @@ from gateway.errors import (
     Refusal,
     VendorUnreachable,
 )
+from gateway.upstream.pool import NotSent, OutcomeUnknown
 from gateway.vault.rules import judge
 from gateway.vault.terms import Mode, Terms
 from ledger import Hold, Ledger

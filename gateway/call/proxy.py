@@ -21,10 +21,10 @@ from gateway.call.record import hashed
 from gateway.call.refusals import dress
 from gateway.call.runheaders import NOTHING_SAID, effective_label, read_run_headers
 from gateway.call.sending import Sender
-from gateway.call.upstream import Reply
 from gateway.errors import Internal, Refusal, VendorRedirected
 from gateway.http.message import ClientGone, Request, Response
 from gateway.ids import make_id
+from gateway.upstream.pool import Reply
 from gateway.vault.terms import Mode
 from vendors.contract import Answer, Money, Sent, Vendor
 

@@ -9,7 +9,6 @@ from gateway.call.answers import outgoing
 from gateway.call.books import Books
 from gateway.call.doors import Doors
 from gateway.call.journey import Journey
-from gateway.call.upstream import Aborted, NotSent, Order, OutcomeUnknown, Reply, Watch
 from gateway.errors import (
     KeyRevoked,
     Refusal,
@@ -18,6 +17,7 @@ from gateway.errors import (
     VendorUnreachable,
 )
 from gateway.http.message import Body
+from gateway.upstream.pool import Aborted, NotSent, Order, OutcomeUnknown, Reply, Watch
 
 
 class Sender:

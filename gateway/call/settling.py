@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from gateway.call import objects
 from gateway.call.journey import Journey
-from gateway.call.upstream import Reply
+from gateway.upstream.pool import Reply
 from vendors.contract import Answer, End, Money, Outcome
 from vendors.rates import Rates
 

@@ -33,7 +33,6 @@ from gateway.call.proxy import Proxy
 from gateway.call.routes import Routes
 from gateway.call.turns import Turns
 from gateway.call.turnstile import Turnstile
-from gateway.call.upstream import Upstreams
 from gateway.clock import SystemClock
 from gateway.errors import Draining, RouteUnknown
 from gateway.http.message import Request, Response
@@ -42,6 +41,7 @@ from gateway.metrics import Metrics
 from gateway.run.adminkey import AdminKey, admin_key
 from gateway.settings import Settings
 from gateway.tasks import spawn
+from gateway.upstream.pool import Upstreams
 from gateway.vault.registry import Registry
 from ledger import Ledger, LedgerRefused
 from ledger.history import History, Trouble

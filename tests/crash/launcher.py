@@ -16,10 +16,10 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from gateway.call.books import Books
-from gateway.call.exchange import Exchange
 from gateway.call.proxy import Proxy
-from gateway.call.stream import VendorStream
 from gateway.run import cli
+from gateway.upstream.exchange import Exchange
+from gateway.upstream.stream import VendorStream
 from gateway.vault import records
 from gateway.vault.registry import Registry
 from ledger import Ledger

@@ -10,8 +10,8 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.call.inflate import BadEncoding, Inflater
-from gateway.call.order import Order
+from gateway.upstream.inflate import BadEncoding, Inflater
+from gateway.upstream.order import Order
 from tests.lone_exchange import carry, cut
 
 WHOLE = 200

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from gateway.call import direct
-from gateway.call.direct import Direct
-from gateway.call.order import Order
+from gateway.upstream import direct
+from gateway.upstream.direct import Direct
+from gateway.upstream.order import Order
 from tests.lone_exchange import SECRET, Outcome, carry, cut
 
 WHOLE = 200

@@ -11,7 +11,7 @@ import uvloop
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gateway.call.upstream import Aborted, NotSent, Order, OutcomeUnknown, Reply, Upstream, Watch
+from gateway.upstream.pool import Aborted, NotSent, Order, OutcomeUnknown, Reply, Upstream, Watch
 from tests.vendor_double import (
     Peer,
     ScriptedBody,

@@ -11,7 +11,7 @@ from urllib.parse import quote
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.call.scrub import Scrubber
+from gateway.upstream.scrub import Scrubber
 
 SECRETS = st.text(st.characters(min_codepoint=33, max_codepoint=126), min_size=9, max_size=40)
 SMALL = st.text("ab", min_size=2, max_size=5)

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from gateway.call.cancel import Canceller
-from gateway.call.order import NotSent, OutcomeUnknown
+from gateway.upstream.order import NotSent, OutcomeUnknown
 from ledger import HoldState
 from tests.calls import USD, Calls, Holder, Script, intent
 from tests.model_stripe import ModelStripe

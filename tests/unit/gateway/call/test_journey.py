@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, cast
 
 from gateway.call.journey import Journey
-from gateway.call.order import Watch
+from gateway.upstream.order import Watch
 
 
 def journey() -> Journey:

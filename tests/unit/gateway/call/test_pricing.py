@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from gateway.call import pricing
-from gateway.call.order import NotSent, OutcomeUnknown
 from gateway.call.pricing import as_refusal, fixed_hold
 from gateway.errors import AmountUnreadable, EndpointUnpriced, MediaTypeUnsupported, PolicyRefused
+from gateway.upstream.order import NotSent, OutcomeUnknown
 from gateway.vault.allowlist import Allowlist
 from gateway.vault.terms import Mode, ParamRule, Terms
 from ledger import HoldState

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from gateway.call.order import Aborted, NotSent, OutcomeUnknown, Watch
 from gateway.errors import RequestTimeout
+from gateway.upstream.order import Aborted, NotSent, OutcomeUnknown, Watch
 from ledger import HoldState
 from tests.calls import USD, Calls, Script, SentBody, intent
 from tests.vendor_double import until

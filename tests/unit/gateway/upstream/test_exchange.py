@@ -8,8 +8,8 @@ import zlib
 
 import pytest
 
-from gateway.call.stream import MARK
-from gateway.call.upstream import (
+from gateway.http.message import ClientGone
+from gateway.upstream.pool import (
     Aborted,
     NotSent,
     Order,
@@ -18,7 +18,7 @@ from gateway.call.upstream import (
     Upstream,
     Watch,
 )
-from gateway.http.message import ClientGone
+from gateway.upstream.stream import MARK
 from tests.vendor_double import (
     OK,
     SECRET,

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 
 import pytest
 
-from gateway.call.inflate import STEP, BadEncoding, InflatedPieces, Inflater
+from gateway.upstream.inflate import STEP, BadEncoding, InflatedPieces, Inflater
 
 TEXT = b'{"id": "pi_1", "amount": 1200}' * 50
 

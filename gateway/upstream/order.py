@@ -8,8 +8,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
-from gateway.call.scrub import Scrubber
 from gateway.http.message import Body, Headers
+from gateway.upstream.scrub import Scrubber
 
 
 class NotSent(Exception):

@@ -14,8 +14,8 @@ from urllib.parse import urlsplit
 
 import httpcore
 
-from gateway.call.stream import VendorConnection, tls_context
 from gateway.settings import VendorSettings
+from gateway.upstream.stream import VendorConnection, tls_context
 from vendors.contract import Vendor
 
 _PORTS: Final = {"http": 80, "https": 443}

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from gateway.call.origins import hosts, origin_of
 from gateway.settings import VendorSettings
+from gateway.upstream.origins import hosts, origin_of
 from tests.vendor_double import CERTIFICATE, KNOWN
 
 

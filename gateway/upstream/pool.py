@@ -17,13 +17,13 @@ from typing import Final
 
 import httpcore
 
-from gateway.call.credentials import Credentials
-from gateway.call.direct import Direct
-from gateway.call.exchange import Exchange
-from gateway.call.order import Aborted, Limits, NotSent, Order, OutcomeUnknown, Reply, Watch
-from gateway.call.origins import Origin, hosts, origin_of
-from gateway.call.stream import VendorBackend, VendorConnection, VendorStream
 from gateway.settings import MIB, AccountSettings, VendorSettings
+from gateway.upstream.credentials import Credentials
+from gateway.upstream.direct import Direct
+from gateway.upstream.exchange import Exchange
+from gateway.upstream.order import Aborted, Limits, NotSent, Order, OutcomeUnknown, Reply, Watch
+from gateway.upstream.origins import Origin, hosts, origin_of
+from gateway.upstream.stream import VendorBackend, VendorConnection, VendorStream
 from vendors import VENDORS
 from vendors.contract import Vendor
 

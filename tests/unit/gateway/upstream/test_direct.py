@@ -8,11 +8,11 @@ from typing import Any
 import h11
 import pytest
 
-from gateway.call import direct
-from gateway.call.answerhead import UNTIL_CLOSE, Unreadable
-from gateway.call.direct import HEAD_BYTES_MAX, LEARN_BYTES_MAX, Direct
-from gateway.call.order import Order
-from gateway.call.origins import origin_of
+from gateway.upstream import direct
+from gateway.upstream.answerhead import UNTIL_CLOSE, Unreadable
+from gateway.upstream.direct import HEAD_BYTES_MAX, LEARN_BYTES_MAX, Direct
+from gateway.upstream.order import Order
+from gateway.upstream.origins import origin_of
 
 ORIGIN = origin_of("http://vendor:81/up", "")
 

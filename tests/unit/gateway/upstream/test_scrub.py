@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 import pytest
 
-from gateway.call.scrub import Scrubber
+from gateway.upstream.scrub import Scrubber
 
 SECRET = "sk_test_51KeybrakeNotARealKey"
 ODD = 'p"w\\/+&=~?>é 0123456789'

@@ -21,16 +21,16 @@ import math
 from collections import deque
 from typing import Final, Protocol
 
-from gateway.call import plain
-from gateway.call.answerhead import UNTIL_CLOSE, Unreadable, framing, head_end
-from gateway.call.direct import Direct
-from gateway.call.inflate import BadEncoding, InflatedPieces, Inflater
-from gateway.call.order import Aborted, Limits, NotSent, Order, OutcomeUnknown, Reply, Watch
-from gateway.call.origins import Origin
-from gateway.call.scrub import Scrubber
-from gateway.call.stream import Broken, VendorConnection
 from gateway.http.message import Body, Headers
 from gateway.tasks import spawn
+from gateway.upstream import plain
+from gateway.upstream.answerhead import UNTIL_CLOSE, Unreadable, framing, head_end
+from gateway.upstream.direct import Direct
+from gateway.upstream.inflate import BadEncoding, InflatedPieces, Inflater
+from gateway.upstream.order import Aborted, Limits, NotSent, Order, OutcomeUnknown, Reply, Watch
+from gateway.upstream.origins import Origin
+from gateway.upstream.scrub import Scrubber
+from gateway.upstream.stream import Broken, VendorConnection
 
 NEVER: Final = math.inf
 INTERIM_MAX: Final = 5

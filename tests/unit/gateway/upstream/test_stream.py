@@ -11,7 +11,7 @@ from contextlib import asynccontextmanager
 import httpcore
 import pytest
 
-from gateway.call.stream import (
+from gateway.upstream.stream import (
     MARK,
     Broken,
     VendorBackend,

@@ -5,8 +5,8 @@ forms to be scrubbed from what it answers, and `***` for everyone else."""
 
 from __future__ import annotations
 
-from gateway.call.scrub import Scrubber
 from gateway.settings import AccountSettings
+from gateway.upstream.scrub import Scrubber
 from vendors.contract import Vendor
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import h11
 import pytest
 
-from gateway.call import plain
-from gateway.call.direct import Direct
-from gateway.call.order import Order
-from gateway.call.origins import origin_of
+from gateway.upstream import plain
+from gateway.upstream.direct import Direct
+from gateway.upstream.order import Order
+from gateway.upstream.origins import origin_of
 
 ORIGIN = origin_of("http://vendor", "")
 ORDER = Order(b"POST", b"/", [(b"x-a", b"b"), (b"Accept", b"c")], b"")

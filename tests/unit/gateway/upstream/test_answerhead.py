@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from gateway.call.answerhead import (
+from gateway.upstream.answerhead import (
     CHUNKED,
     HEAD_BYTES_MAX,
     UNTIL_CLOSE,

@@ -10,8 +10,9 @@ from typing import Any
 
 import pytest
 
-from gateway.call.stream import VendorBackend, VendorStream
-from gateway.call.upstream import (
+from gateway.errors import KeyRevoked
+from gateway.settings import AccountSettings, Secret, VendorSettings
+from gateway.upstream.pool import (
     Aborted,
     NotSent,
     Order,
@@ -21,8 +22,7 @@ from gateway.call.upstream import (
     Upstreams,
     Watch,
 )
-from gateway.errors import KeyRevoked
-from gateway.settings import AccountSettings, Secret, VendorSettings
+from gateway.upstream.stream import VendorBackend, VendorStream
 from tests.vendor_double import (
     CERTIFICATE,
     KNOWN,
@@ -365,7 +365,7 @@ async def test_each_account_has_its_own() -> None:
 
 
 async def test_the_timer_sweeps(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("gateway.call.upstream.SWEEP_S", 0.001)
+    monkeypatch.setattr("gateway.upstream.pool.SWEEP_S", 0.001)
     async with (
         vendor_double(silent) as double,
         upstream_to(double.url, first_byte_timeout_s=0.0) as upstream,

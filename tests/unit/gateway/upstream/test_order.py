@@ -6,8 +6,8 @@ from collections import deque
 
 import pytest
 
-from gateway.call.order import OutcomeUnknown, Reply, Watch
-from gateway.call.scrub import Scrubber
+from gateway.upstream.order import OutcomeUnknown, Reply, Watch
+from gateway.upstream.scrub import Scrubber
 from tests.vendor_double import all_of
 
 

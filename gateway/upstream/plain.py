@@ -9,10 +9,10 @@ from typing import Final
 
 import h11
 
-from gateway.call.answerhead import relayed
-from gateway.call.order import Order
-from gateway.call.origins import Origin
 from gateway.http.message import Headers
+from gateway.upstream.answerhead import relayed
+from gateway.upstream.order import Order
+from gateway.upstream.origins import Origin
 
 OURS: Final = frozenset(
     (b"host", b"content-length", b"transfer-encoding", b"connection", b"accept-encoding", b"expect")

@@ -22,17 +22,17 @@ from typing import Final, NamedTuple
 
 import h11
 
-from gateway.call.answerhead import (
+from gateway.http.message import Headers
+from gateway.upstream.answerhead import (
     CONTROLS,
     DROPPED,
     LENGTH_DIGITS_MAX,
     UNTIL_CLOSE,
     framing,
 )
-from gateway.call.order import Order
-from gateway.call.origins import LINE_BREAKS, Origin
-from gateway.call.plain import IDENTITY, OURS, WITH_BODY
-from gateway.http.message import Headers
+from gateway.upstream.order import Order
+from gateway.upstream.origins import LINE_BREAKS, Origin
+from gateway.upstream.plain import IDENTITY, OURS, WITH_BODY
 
 ENABLED: bool = True
 """The switch: False has h11 carry every exchange."""

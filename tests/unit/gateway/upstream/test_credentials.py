@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from gateway.call.credentials import Credentials
 from gateway.settings import AccountSettings, Secret
+from gateway.upstream.credentials import Credentials
 from tests.vendor_double import KNOWN
 
 
