@@ -98,8 +98,11 @@ class Journey:
         self._give_back.append(give_back)
 
     def close(self) -> None:
+        """Give back what was taken. The watch goes too: it looks at the journey, and two that hold
+        each other are garbage that only a collection finds."""
         while self._give_back:
             self._give_back.pop()()
+        self.watch = None
 
     def abort(self) -> bool:
         """A revoke that does not wait. True if the call's last byte had not left: it never ran."""
