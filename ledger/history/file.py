@@ -1,7 +1,8 @@
 """The audit log's SQLite file through aiosqlite: one connection that writes, one that only reads.
 
 Each `await` on aiosqlite is a hop to its thread and back, so statements carry whole batches. A
-transaction is shielded: whoever waits for it may be cancelled, it is carried through or undone.
+transaction is shielded: whoever waits for it may be cancelled, it is carried through or undone
+before the next one begins and before the file is closed.
 Only the writing connection checkpoints; the other is opened read-only.
 
 Errors become ours here: `Unwritable` is a value's fault and would fail again, `Trouble` is the
@@ -63,10 +64,11 @@ class Statement(NamedTuple):
 class File:
     """Living: one connection."""
 
-    __slots__ = ("_db",)
+    __slots__ = ("_alone", "_db")
 
     def __init__(self, db: aiosqlite.Connection) -> None:
         self._db = db
+        self._alone = asyncio.Lock()
 
     @classmethod
     async def writing(cls, path: Path) -> File:
@@ -96,7 +98,7 @@ class File:
 
     async def transact(self, statements: Sequence[Statement]) -> None:
         """All of them or none. Raises Trouble, Unwritable."""
-        task = asyncio.get_running_loop().create_task(self._transact(statements))
+        task = asyncio.get_running_loop().create_task(self._in_turn(statements))
         await asyncio.shield(task)
 
     async def fetch(self, sql: str, params: Sequence[Any] = ()) -> list[Any]:
@@ -109,7 +111,8 @@ class File:
             raise _ours(exc) from exc
 
     async def close(self) -> None:
-        await self._db.close()
+        async with self._alone:
+            await self._db.close()
 
     async def _prepare(self, path: Path) -> None:
         for pragma in _PRAGMAS:
@@ -120,6 +123,10 @@ class File:
         await self.transact(
             [Statement(sql) for sql in (*creation(), f"PRAGMA user_version = {VERSION}")]
         )
+
+    async def _in_turn(self, statements: Sequence[Statement]) -> None:
+        async with self._alone:
+            await self._transact(statements)
 
     async def _transact(self, statements: Sequence[Statement]) -> None:
         try:

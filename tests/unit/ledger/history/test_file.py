@@ -54,6 +54,24 @@ async def test_whoever_is_cancelled_leaves_no_half_transaction(file: File) -> No
     await file.transact([Statement(MARK, (0, 2))])
 
 
+async def test_after_a_cancelled_one_the_next_begins_when_it_is_through(path: Path) -> None:
+    """A catch-up that was cancelled at shutdown went on beside the last rows and the closing: its
+    BEGIN met another's, or a closed database."""
+    file = await File.writing(path)
+    for shard in range(3):
+        writing = asyncio.ensure_future(
+            file.transact([Statement(MARK, (shard, number)) for number in range(20)])
+        )
+        await asyncio.tasks.sleep(0)
+        writing.cancel()
+        await asyncio.wait((writing,))
+    await file.transact([Statement(MARK, (3, 3))])
+    await file.close()
+    reading = await File.reading(path)
+    assert await reading.fetch(MARKS) == [(0, 19), (1, 19), (2, 19), (3, 3)]
+    await reading.close()
+
+
 async def test_the_other_connection_reads_and_cannot_write(file: File, path: Path) -> None:
     await file.transact([Statement(MARK, (0, 1))])
     reading = await File.reading(path)
