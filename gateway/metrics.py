@@ -147,8 +147,6 @@ class Called(Protocol):
     def code(self) -> str | None: ...
     @property
     def cost_micros(self) -> int: ...
-    @property
-    def duration_ms(self) -> int | None: ...
 
 
 class Metrics:
@@ -170,14 +168,13 @@ class Metrics:
         """A refusal before a key was known."""
         self._refusals[code].value += 1
 
-    def called(self, record: Called) -> None:
+    def called(self, record: Called, duration_us: int) -> None:
         """A call with a known key is over, however it went."""
         self._calls.value += 1
         if record.code is not None:
             self._refusals[record.code].value += 1
         self._cost.value += record.cost_micros
-        if record.duration_ms is not None:
-            self._seconds.observe(record.duration_ms * 1_000)
+        self._seconds.observe(duration_us)
 
     def render(self) -> bytes:
         return self.page.render()

@@ -284,7 +284,8 @@ class Proxy:
         """The call's row in the audit log, and its count in the metrics."""
         record = journey.record
         audit.tell_books(journey)
-        self._doors.metrics.called(record)
+        duration_us = self._doors.clock.now_us() - journey.started_us
+        self._doors.metrics.called(record, duration_us)
         self._doors.history.record(record.row())
 
 

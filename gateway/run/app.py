@@ -12,6 +12,7 @@ import asyncio
 import gc
 import logging
 import os
+import re
 import resource
 import signal
 import socket
@@ -128,7 +129,6 @@ async def _build(settings: Settings, down: AsyncExitStack, die: Callable[[str], 
     _in_background(down, history.catch_up(ledger), "audit-catch-up")
     registry = Registry.load(ledger, clock)
     down.push_async_callback(registry.close)
-    metrics = Metrics()
     upstreams = Upstreams(settings.vendors, loop)
     down.push_async_callback(upstreams.close)
     doors = Doors(
@@ -148,7 +148,7 @@ async def _build(settings: Settings, down: AsyncExitStack, die: Callable[[str], 
             for account in vendor.accounts
         },
         guesses=Guesses(settings.server.guesses_per_minute),
-        metrics=metrics,
+        metrics=_metrics(ledger, history, upstreams),
         rates=lambda: rates.at(clock.now_us()),
     )
     key = await admin_key(settings, ledger)
@@ -225,6 +225,17 @@ async def _watch_clock(clock: SystemClock) -> None:
         if abs(clock.wall_step_us() - step_us) > 1_000_000:
             step_us = clock.wall_step_us()
             _log.warning("the wall clock is %.1f s off budget time; not followed", step_us / 1e6)
+
+
+def _metrics(ledger: Ledger, history: History, upstreams: Upstreams) -> Metrics:
+    """The journey's own counters, and what other parts count for themselves."""
+    metrics = Metrics()
+    metrics.page.source("keybrake_ledger", ledger.metrics)
+    metrics.page.source("keybrake_audit", history.metrics)
+    for (vendor, account), upstream in upstreams.accounts.items():
+        name = re.sub(r"\W", "_", f"keybrake_vendor_{vendor}_{account}")
+        metrics.page.source(name, upstream.metrics)
+    return metrics
 
 
 async def _history(settings: Settings) -> History:

@@ -147,6 +147,17 @@ class Upstream:
         self._closed = False
         self.counts = Counts()
 
+    def metrics(self) -> Mapping[str, float]:
+        """Counters since the start, and gauges."""
+        counts = self.counts
+        return {
+            "opened": counts.opened,
+            "reused": counts.reused,
+            "closed_stale": counts.closed_stale,
+            "in_flight": self.in_flight,
+            "idle": self.idle,
+        }
+
     @property
     def in_flight(self) -> int:
         return len(self._flying)

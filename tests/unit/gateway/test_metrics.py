@@ -70,17 +70,16 @@ def test_a_label_cannot_break_out_of_its_line_or_fill_memory() -> None:
 class Call:
     code: str | None = None
     cost_micros: int = 0
-    duration_ms: int | None = None
 
 
 def test_calls_are_counted_however_they_went() -> None:
     metrics = Metrics()
     metrics.refused("key_unknown")
-    metrics.called(Call(cost_micros=12_000_000, duration_ms=3))
-    metrics.called(Call(code="daily_cap_exceeded"))
+    metrics.called(Call(cost_micros=12_000_000), 3_000)
+    metrics.called(Call(code="daily_cap_exceeded"), 400)
     page = metrics.render().decode()
     assert "keybrake_calls_total 2\n" in page
     assert "keybrake_cost_micros_total 12000000\n" in page
     assert 'keybrake_refusals_total{code="daily_cap_exceeded"} 1\n' in page
     assert 'keybrake_refusals_total{code="key_unknown"} 1\n' in page
-    assert "keybrake_call_seconds_sum 0.003\n" in page
+    assert "keybrake_call_seconds_sum 0.0034\n" in page

@@ -484,3 +484,10 @@ async def test_cancelled_anywhere_nothing_is_lost(call: Call, tls: bool) -> None
                 at += 1
             assert at > 2
             await call(upstream)
+
+
+async def test_an_account_counts_for_itself() -> None:
+    async with vendor_double(answering(OK)) as double, upstream_to(double.url) as upstream:
+        await upstream.get("/v1/balance")
+        numbers = upstream.metrics()
+    assert numbers == {"opened": 1, "reused": 0, "closed_stale": 0, "in_flight": 0, "idle": 1}
