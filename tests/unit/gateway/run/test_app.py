@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import datetime
 import gc
 import json
 import logging
@@ -238,12 +239,16 @@ async def test_rates_that_cannot_be_read(tmp_path: Path) -> None:
     assert "none.json" in await refused(replace(house(tmp_path), money=money))
 
 
-async def test_old_rates_are_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    table = {"date": "2020-01-01", "units_per_usd": {"eur": "0.9"}}
+@pytest.mark.parametrize("age_days", [0, 400])
+async def test_old_rates_are_told(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, age_days: int
+) -> None:
+    made = datetime.datetime.now(datetime.UTC).date() - datetime.timedelta(days=age_days)
+    table = {"date": made.isoformat(), "units_per_usd": {"eur": "0.9"}}
     (tmp_path / "rates.json").write_text(json.dumps(table))
     money = MoneySettings(rates_file=str(tmp_path / "rates.json"))
     async with served(replace(house(tmp_path), money=money)):
-        assert "the exchange rates are of 2020-01-01" in caplog.text
+        assert (f"the exchange rates are of {made}" in caplog.text) is (age_days > 0)
 
 
 class Died(BaseException):
