@@ -51,6 +51,9 @@ class ServerSettings:
     """Path and query."""
     priced_body_bytes_max: int = MIB
     """A body that is read whole to be priced; beyond it 413."""
+    large_bodies_bytes_max: int = 64 * MIB
+    """All bodies above 64 KiB that are being read whole, together; beyond it 429. Smaller ones,
+    which is what moves money, are always read."""
     metered_answer_bytes_max: int = MIB
     """An answer that is read whole to be settled; a longer one streams and settles at the quote."""
     head_timeout_s: float = 10.0

@@ -14,6 +14,7 @@ from typing import NoReturn
 
 from gateway.call import admission, audit, pricing, retries, settling
 from gateway.call.answers import add_cost, relayed
+from gateway.call.bodies import BodyRoom
 from gateway.call.books import Books
 from gateway.call.doors import Doors
 from gateway.call.journey import Journey
@@ -37,13 +38,15 @@ FREE_ANSWER_BYTES_MAX = 65_536
 class Proxy:
     """Carries calls. One for the process; what lives during a call stands in its journey."""
 
-    __slots__ = ("_books", "_doors", "_retries", "_sender")
+    __slots__ = ("_books", "_doors", "_retries", "_room", "_sender")
 
     def __init__(self, doors: Doors) -> None:
         self._doors = doors
         self._books = Books(doors.ledger, doors.history, doors.clock, doors.metrics)
         self._retries = retries.Retries(doors.ledger, doors.loop)
         self._sender = Sender(doors, self._books)
+        limits = doors.settings.server
+        self._room = BodyRoom(limits.large_bodies_bytes_max, limits.priced_body_bytes_max)
 
     async def answer(self, request: Request) -> Response:
         """The answer to one request that is not for the admin side. Raises ClientGone only."""
@@ -131,7 +134,7 @@ class Proxy:
         content_type = request.headers.get(b"content-type", b"").decode("latin-1")
         body = b""
         if request.body.length != 0 and self._must_read(journey, content_type):
-            body = await request.body.read_all(self._doors.settings.server.priced_body_bytes_max)
+            body = await self._read_whole(journey)
         admission.judge_body(body)
         strict = bool(journey.key.terms.params)
         sent = Sent(
@@ -145,6 +148,12 @@ class Proxy:
         )
         journey.reading = pricing.read(journey, sent)
         self._name_retry(journey)
+
+    async def _read_whole(self, journey: Journey) -> bytes:
+        body = journey.request.body
+        if taken := self._room.take(body):
+            journey.on_close(lambda: self._room.give(taken))
+        return await body.read_all(self._doors.settings.server.priced_body_bytes_max)
 
     def _must_read(self, journey: Journey, content_type: str) -> bool:
         return (
@@ -190,7 +199,12 @@ class Proxy:
             journey.on_close(lambda: doors.turns.give(tag))
             if journey.request.gone():
                 raise ClientGone  # before a look-up: who hung up in the line holds nobody up
-        turnstile = doors.turnstiles[terms.vendor, terms.account]
+        await self._enter(journey)
+
+    async def _enter(self, journey: Journey) -> None:
+        """Through the entrance of the vendor's account."""
+        terms = journey.key.terms
+        turnstile = self._doors.turnstiles[terms.vendor, terms.account]
         if not turnstile.try_enter():
             await turnstile.enter(terms.key_id)
         journey.on_close(turnstile.leave)
@@ -222,6 +236,7 @@ class Proxy:
         """A call that costs nothing: no hold, and a body that nobody had to read streams
         through."""
         pricing.judge_terms(journey, None)
+        await self._enter(journey)
         request, reading = journey.request, journey.reading
         whole = bool(reading.body) or request.body.length == 0
         reply = await self._sender.send(

@@ -23,6 +23,7 @@ RANGES: Final[Mapping[str, tuple[float, float]]] = {
     "server.headers_max": (8, 1_000),
     "server.target_bytes_max": (128, 65_536),
     "server.priced_body_bytes_max": (1_024, 64 * 1024 * 1024),
+    "server.large_bodies_bytes_max": (1_024 * 1024, 64 * 1024 * 1024 * 1024),
     "server.metered_answer_bytes_max": (1_024, 64 * 1024 * 1024),
     "server.head_timeout_s": (0.1, 600),
     "server.body_timeout_s": (0.1, 3_600),

@@ -43,6 +43,12 @@ def left_behind(directory: Path) -> Mapping[str, bytes]:
     }
 
 
+def books_of(directory: Path) -> Mapping[str, bytes]:
+    """The same without the audit log, which a living gateway writes when it finds the time."""
+    left = left_behind(directory)
+    return {name: data for name, data in left.items() if not name.startswith("audit")}
+
+
 # ── starts that cannot be ───────────────────────────────────────────────────────────────────────
 
 
@@ -126,12 +132,12 @@ def test_an_audit_file_that_cannot_be_written(tmp_path: Path) -> None:
 def test_a_second_process_on_the_same_ledger(gateway: Gateway, vendor: Sandbox) -> None:
     key = gateway.make_key()  # on disk when it is answered; after that the first one writes nothing
     said = len(gateway.said)
-    before = left_behind(gateway.directory)
+    before = books_of(gateway.directory)
     second = Gateway(gateway.directory, {})
     with pytest.raises(GatewayEnded) as ended:
         second.restart()
     one_line(GatewayEnded(ended.value.code, ended.value.said[said:]))
-    assert left_behind(gateway.directory) == before
+    assert books_of(gateway.directory) == before
     assert gateway.call(key, "POST", "/v1/payment_intents", form=INTENT).status == 200
 
 
