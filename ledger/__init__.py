@@ -1,6 +1,5 @@
 """What is held and what is spent. See README.md beside this file."""
 
-from ledger.account import Standing
 from ledger.book import Ledger, Ticket
 from ledger.entries import (
     SHARD_SHIFT,
@@ -32,6 +31,7 @@ from ledger.errors import (
 )
 from ledger.hold import Hold, Retried
 from ledger.settings import Clock, LedgerSettings
+from ledger.standing import Standing
 from ledger.verify import Report, ShardReport, verify
 
 __all__ = [

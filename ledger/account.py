@@ -8,12 +8,12 @@ Sums are split by what the money is: settled, or open in one of four states.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 from ledger.days import Calendar
 from ledger.entries import BudgetTerms, HoldState
 from ledger.errors import Limit
+from ledger.standing import Standing
 
 BUCKET: Final[Mapping[HoldState, str]] = {
     HoldState.OPEN: "held",
@@ -30,34 +30,6 @@ class TopUp(NamedTuple):
     day: int
     amount_micros: int
     until_us: int | None
-
-
-@dataclass(frozen=True, slots=True)
-class Standing:
-    """A budget as it stands for one day. cap_micros: the daily cap in force, top-ups included.
-    spent = settled + standing + pending + in doubt, gross; remaining and over_cap compare spent -
-    restored + held with the cap. A cap that does not exist is None, and so is what remains of
-    it."""
-
-    day: int
-    cap_micros: int | None
-    spent_micros: int
-    held_micros: int
-    remaining_micros: int | None
-    restored_micros: int
-    top_up_micros: int
-    over_cap_micros: int
-    total_cap_micros: int | None
-    total_spent_micros: int
-    total_held_micros: int
-    total_remaining_micros: int | None
-    units_cap: int | None
-    units: int
-    settled_micros: int
-    standing_micros: int
-    pending_micros: int
-    in_doubt_micros: int
-    resets_at_us: int
 
 
 class Sums:

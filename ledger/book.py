@@ -17,7 +17,6 @@ import gc
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Protocol
 
-from ledger.account import Standing
 from ledger.entries import (
     SHARD_SHIFT,
     BudgetTerms,
@@ -34,6 +33,7 @@ from ledger.journal import TICK_S, Verdict, no_from
 from ledger.layout import Layout, open_layout
 from ledger.settings import Clock, LedgerSettings
 from ledger.shard import Shard, recover
+from ledger.standing import Standing
 from ledger.state import State
 from ledger.store import Store, StoreBroken, StoreFull
 

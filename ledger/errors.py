@@ -4,10 +4,8 @@ in their own way."""
 from __future__ import annotations
 
 from enum import Enum
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from ledger.account import Standing
+from ledger.standing import Standing
 
 
 class Limit(Enum):

@@ -1,12 +1,37 @@
-"""What all tests share: asyncio on uvloop for async tests."""
+"""What all tests share: asyncio on uvloop for async tests, a stand-in for Stripe, and a gateway
+before it in a fresh directory."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
+
+from bench.sandbox.launch import Sandbox
+from tests.house import STRIPE_SECRET, Gateway
 
 
 @pytest.fixture
 def anyio_backend() -> tuple[str, dict[str, Any]]:
     return "asyncio", {"use_uvloop": True}
+
+
+@pytest.fixture(scope="module")
+def sandbox_process() -> Iterator[Sandbox]:
+    with Sandbox.start("stripe", "--secret", STRIPE_SECRET) as sandbox:
+        yield sandbox
+
+
+@pytest.fixture
+def vendor(sandbox_process: Sandbox) -> Sandbox:
+    """The sandbox, with nothing in it yet."""
+    sandbox_process.reset()
+    return sandbox_process
+
+
+@pytest.fixture
+def gateway(vendor: Sandbox, tmp_path: Path) -> Iterator[Gateway]:
+    with Gateway.start(tmp_path, vendor.base_url) as running:
+        yield running
