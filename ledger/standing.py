@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 
-@dataclass(frozen=True, slots=True)
-class Standing:
+class Standing(NamedTuple):
     """A budget as it stands for one day. cap_micros: the daily cap in force, top-ups included.
     spent = settled + standing + pending + in doubt, gross; remaining and over_cap compare spent -
     restored + held with the cap. A cap that does not exist is None, and so is what remains of
