@@ -68,6 +68,9 @@ def make_parser() -> argparse.ArgumentParser:
         epilog="exit codes: 0 done, 1 failed, 2 wrong usage or settings, 3 cannot start, 4 refused",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
+    parser.add_argument(
+        "--version", action="version", version=local.version(), help="show the version and exit"
+    )
     groups = parser.add_subparsers(dest="group", required=True, metavar="COMMAND")
     serving = groups.add_parser("serve", help="run the gateway in the foreground")
     local.add_config_option(serving)

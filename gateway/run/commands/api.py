@@ -46,11 +46,10 @@ class Refused(CommandFailed):
     def __init__(self, status: int, problem: Mapping[str, Any]) -> None:
         self.problem = problem
         words = problem.get("detail") or problem.get("message") or problem.get("title") or ""
-        lines = [f"refused ({status} {problem.get('error', '?')}): {words}"]
-        lines += (
-            f"  {row.get('field')}: {row.get('problem')}" for row in problem.get("errors") or ()
-        )
-        super().__init__("\n".join(lines))
+        head = f"refused ({status} {problem.get('error', '?')})"
+        rows = problem.get("errors") or ()  # the words would only say them all again, in one line
+        mistakes = [f"  {row.get('field')}: {row.get('problem')}" for row in rows]
+        super().__init__("\n".join([f"{head}:", *mistakes]) if mistakes else f"{head}: {words}")
 
 
 class Api:
@@ -136,6 +135,18 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 def add_json(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="JSON on stdout, for machines")
+
+
+def add_limit(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--limit", type=_count, default=20, metavar="N", help="how many (default 20; 0: all)"
+    )
+
+
+def _count(text: str) -> int:
+    if not text.isascii() or not text.isdigit():
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number, 0 or more")
+    return int(text)
 
 
 def connect(args: argparse.Namespace) -> Api:

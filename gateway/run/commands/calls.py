@@ -10,7 +10,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, BinaryIO, Final
 
-from gateway.run.commands import api, show
+from gateway.run.commands import api, keys, show
 
 COLUMNS: Final = (
     "at", "id", "run", "method", "path", "decision", "code", "status", "quote_usd", "cost_usd",
@@ -47,7 +47,7 @@ def add(groups: Any) -> None:
     )
     commands = group.add_subparsers(dest="command", required=True, metavar="COMMAND")
     listing = commands.add_parser("list", help="newest first")
-    listing.add_argument("--limit", type=int, default=20, help="how many (default 20; 0: all)")
+    api.add_limit(listing)
     tailing = commands.add_parser("tail", help="new calls as they come, until Ctrl-C")
     tailing.add_argument(
         "--interval", type=float, default=1.0, metavar="S", help="seconds (default 1)"
@@ -63,8 +63,7 @@ def add(groups: Any) -> None:
 
 
 def run_list(args: argparse.Namespace) -> int:
-    rows = api.connect(args).rows("/vault/calls", _filters(args), limit=args.limit or None)
-    show.as_json_lines(rows) if args.json else show.as_table(list(rows), COLUMNS)
+    keys.show_list(args, "/vault/calls", COLUMNS, **_filters(args))
     return 0
 
 

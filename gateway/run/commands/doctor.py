@@ -74,8 +74,9 @@ def _machine() -> Iterator[Finding]:
 
 def _settings(settings: Settings) -> Iterator[Finding]:
     yield Finding("ok", "settings", f"{len(settings.origins)} beside the defaults")
-    for database in (*settings.ledger.shards, settings.ledger.audit):
-        yield folder_finding(Path(database.partition(":")[2]).parent)
+    databases = (*settings.ledger.shards, settings.ledger.audit)
+    for folder in dict.fromkeys(Path(name.partition(":")[2]).parent for name in databases):
+        yield folder_finding(folder)
     yield address_finding(settings.server.listen)
     for vendor in settings.vendors.values():
         if vendor.sandbox:
@@ -126,7 +127,12 @@ def gateway_finding(url: str) -> Finding:
         return Finding("bad", "gateway", f"{url} is not ready: {exc}")
     except api.CommandFailed:
         return Finding("note", "gateway", f"none answers at {url}")
-    return Finding("ok", "gateway", f"{url} is ready: {show.cell(ready)}")
+    return Finding("ok", "gateway", f"{url} is ready{_stand_ins(ready)}")
+
+
+def _stand_ins(ready: Any) -> str:
+    names = ready.get("sandbox") if isinstance(ready, dict) else None
+    return f"; a sandbox stands in for {', '.join(names)}" if names else ""
 
 
 def _there(look: Callable[[], object]) -> bool:

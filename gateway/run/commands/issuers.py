@@ -44,7 +44,7 @@ def add(groups: Any) -> None:
         "--body", metavar="FILE", help="the whole request as JSON instead; - is stdin"
     )
     listing = commands.add_parser("list", help="newest first")
-    listing.add_argument("--limit", type=int, default=20, help="how many (default 20; 0: all)")
+    api.add_limit(listing)
     shown = commands.add_parser("show", help="one issuer, with what its keys spent")
     revoking = commands.add_parser("revoke", help="end an issuer and its keys")
     for parser in (shown, revoking):

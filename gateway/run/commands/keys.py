@@ -32,7 +32,7 @@ def add(groups: Any) -> None:
     commands = group.add_subparsers(dest="command", required=True, metavar="COMMAND")
     _add_create(commands)
     listing = commands.add_parser("list", help="newest first")
-    listing.add_argument("--limit", type=int, default=20, help="how many (default 20; 0: all)")
+    api.add_limit(listing)
     shown = commands.add_parser("show", help="one key, with what it spent")
     revoking = commands.add_parser("revoke", help="end a key; no call of it leaves afterwards")
     for parser in (shown, revoking):
@@ -113,7 +113,13 @@ def in_flight(args: argparse.Namespace) -> str:
 
 def show_list(args: argparse.Namespace, path: str, columns: tuple[str, ...], **query: Any) -> None:
     rows = api.connect(args).rows(path, query, limit=args.limit or None)
-    show.as_json_lines(rows) if args.json else show.as_table(list(rows), columns)
+    if args.json:
+        show.as_json_lines(rows)
+        return
+    shown = list(rows)
+    show.as_table(shown, columns)
+    if args.limit and len(shown) == args.limit:
+        show.say(f"the latest {args.limit}; --limit 0 shows all")
 
 
 def show_made(made: dict[str, Any], as_json: bool, word: str) -> None:

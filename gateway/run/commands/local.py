@@ -63,7 +63,9 @@ def _add_ledger(groups: Any) -> None:
     group = groups.add_parser("ledger", help="the books: verify")
     commands = group.add_subparsers(dest="command", required=True, metavar="COMMAND")
     verifying = commands.add_parser(
-        "verify", help="prove that no entry was changed and that a replay gives the live books"
+        "verify",
+        help="prove that no entry was changed and that a replay gives the live books; "
+        "the gateway must be stopped",
     )
     add_config_option(verifying)
     api.add_json(verifying)
@@ -118,5 +120,9 @@ def run_sandbox(args: argparse.Namespace) -> int:
 
 
 def run_version(args: argparse.Namespace) -> int:
-    print(f"keybrake {importlib.metadata.version('keybrake')}")
+    print(version())
     return 0
+
+
+def version() -> str:
+    return f"keybrake {importlib.metadata.version('keybrake')}"

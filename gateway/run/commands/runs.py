@@ -28,7 +28,7 @@ def add(groups: Any) -> None:
     )
     commands = group.add_subparsers(dest="command", required=True, metavar="COMMAND")
     listing = commands.add_parser("list", help="latest first")
-    listing.add_argument("--limit", type=int, default=20, help="how many (default 20; 0: all)")
+    api.add_limit(listing)
     shown = commands.add_parser(
         "show", help="one run: what it spent, by operation, refusal, state and key"
     )
@@ -72,4 +72,9 @@ def run_revoke(args: argparse.Namespace) -> int:
         "/vault/runs/revoke", which | {"in_flight": keys.in_flight(args)}
     )
     keys.show_revoked(answer, args)
+    if not answer["revoked"]:
+        show.say(
+            f"no active key carried {args.prefix or args.label!r}: "
+            "is it spelled as in `keybrake runs list`?"
+        )
     return 0

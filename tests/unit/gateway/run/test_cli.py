@@ -134,3 +134,10 @@ def test_usage_mistakes_are_code_2() -> None:
         with pytest.raises(SystemExit) as caught:
             cli.main(words)
         assert caught.value.code == 2
+
+
+def test_the_version_is_there_under_its_usual_name(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        cli.main(["--version"])
+    assert caught.value.code == 0
+    assert capsys.readouterr().out.startswith("keybrake ")

@@ -31,14 +31,14 @@ def test_rows_stop_at_their_limit(gateway: Any) -> None:
 def test_a_refusal_carries_all_mistakes(gateway: Any) -> None:
     problem = {
         "error": "invalid_request",
-        "detail": "The request has mistakes.",
+        "detail": "The request has mistakes: daily_usd_cap must not be negative.",
         "errors": [{"field": "daily_usd_cap", "problem": "must not be negative"}],
     }
     gateway.will("POST", "/vault/keys", problem, 400)
     with pytest.raises(Refused) as caught:
         Api(gateway.url, "k").post("/vault/keys", {})
     assert str(caught.value).splitlines() == [
-        "refused (400 invalid_request): The request has mistakes.",
+        "refused (400 invalid_request):",
         "  daily_usd_cap: must not be negative",
     ]
     assert caught.value.code == 4

@@ -55,3 +55,9 @@ def test_a_gateway_that_is_not_ready_or_not_there(gateway: Any) -> None:
     gateway.will("GET", "/readyz", {"error": "draining", "detail": "x"}, 503)
     assert doctor.gateway_finding(gateway.url).mark == "bad"
     assert doctor.gateway_finding("http://127.0.0.1:1").mark == "note"
+
+
+def test_a_ready_gateway_tells_of_its_sandbox(gateway: Any) -> None:
+    gateway.will("GET", "/readyz", {"status": "ok", "sandbox": ["stripe"]})
+    found = doctor.gateway_finding(gateway.url)
+    assert found.detail == f"{gateway.url} is ready; a sandbox stands in for stripe"

@@ -41,3 +41,20 @@ def test_revoke_by_label_or_prefix(gateway: Any) -> None:
     with pytest.raises(SystemExit) as caught:
         cli.main(["runs", "revoke"])
     assert caught.value.code == 2
+
+
+def test_a_label_that_no_key_carries_is_doubted(
+    gateway: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    gateway.will("POST", "/vault/runs/revoke", {"revoked": 0})
+    assert cli.main(["runs", "revoke", "mistyped/1"]) == 0
+    assert capsys.readouterr().err.startswith("no active key carried 'mistyped/1'")
+
+
+def test_a_list_that_was_cut_says_so(gateway: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    gateway.will("GET", "/vault/runs?limit=1", {"data": [{"run": "a/1"}], "has_more": True})
+    assert cli.main(["runs", "list", "--limit", "1"]) == 0
+    assert capsys.readouterr().err == "the latest 1; --limit 0 shows all\n"
+    with pytest.raises(SystemExit) as caught:
+        cli.main(["runs", "list", "--limit", "-1"])
+    assert caught.value.code == 2
