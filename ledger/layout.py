@@ -126,7 +126,7 @@ def _open_all(
     blank = [path for path in paths if path not in there]
     if read_only:
         if blank:
-            raise LedgerRefused(f"there is no ledger in {blank[0]}")
+            raise LedgerRefused(f"there is no ledger at {blank[0]}")
         return
     if not key_path.exists():
         _make_key(key_path)

@@ -23,7 +23,9 @@ class Lock:
             fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as exc:
             os.close(self._fd)
-            raise LedgerRefused(f"the ledger in {directory} is in use by another process") from exc
+            raise LedgerRefused(
+                f"the ledger in {directory} is in use by another process: stop it first"
+            ) from exc
 
     def release(self) -> None:
         os.close(self._fd)

@@ -147,7 +147,8 @@ class Rates:
         rate = self.fixed(currency, exponent)
         if self.stale:
             raise RatesTooOld(
-                f"the exchange rates are of {self.date} and may be {self.age_max_days} days old"
+                f"the exchange rates are of {self.date}, older than the {self.age_max_days} days "
+                "they may be: only USD is priced until they are refreshed"
             )
         return rate
 

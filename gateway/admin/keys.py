@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any, Final
 
 from gateway.admin.house import House
@@ -44,6 +45,7 @@ async def create(house: House, ask: Ask) -> Answer:
     key_id = make_id("vk_", now_us)
     issuer = ask.bearer.issuer
     terms = read_terms(ask.body, house.known, key_id, now_us, issuer)
+    terms = replace(terms, sandbox=house.doors.settings.vendors[terms.vendor].sandbox)
     key, secret = await house.registry.issue(terms, issuer, ask.remember(key_id))
     return {**shown(house, key), "key": secret, "base_url": house.base_url}
 

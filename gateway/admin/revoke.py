@@ -133,7 +133,7 @@ ROUTES: Final = (
     Route("POST", "/vault/issuers/{id}/revoke", ADMIN, revoke_issuer,
           "Revoke an issuer, and its keys unless they are kept", "Revoked", body=_ISSUER_FIELDS),
     Route("POST", "/vault/runs/revoke", ADMIN, revoke_run,
-          "Revoke a run, or all runs of a scenario, and refuse its label from now on", "Revoked",
+          "Revoke a run, or all runs of a scenario, until the admin makes a new key", "Revoked",
           body=(*_RUN_FIELDS, *_CUT_FIELDS)),
     Route("POST", "/vault/revoke", ADMIN, revoke_all,
           "Revoke a vendor, an account or everything, and bar new keys until resumed", "Barred",

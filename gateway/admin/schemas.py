@@ -91,6 +91,7 @@ _OWN_KEY: Final = {
     "refunds_restore_cap": FLAG,
     "call_time_limit_s": maybe(WHOLE),
     "idempotency_scope": maybe(TEXT),
+    "sandbox": FLAG,
     "count_test_mode": FLAG,
     "error_style": {"enum": ["auto", "flat", "vendor"]},
     "block_status": {"enum": [429, 402]},

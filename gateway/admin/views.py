@@ -142,6 +142,7 @@ def _policy(terms: Terms) -> dict[str, Any]:
         "refunds_restore_cap": terms.refunds_restore_cap,
         "call_time_limit_s": terms.call_time_limit_s,
         "idempotency_scope": terms.idempotency_scope or None,
+        "sandbox": terms.sandbox,
         "count_test_mode": terms.count_test_mode,
         "error_style": terms.error_style.value,
         "block_status": terms.block_status,

@@ -25,6 +25,7 @@ from gateway.errors import (
     VendorMismatch,
 )
 from gateway.http.message import Request
+from gateway.settings import Settings
 from gateway.vault.paths import canonical
 from gateway.vault.registry import Key, Registry
 from gateway.vault.secrets import find_in_text
@@ -41,7 +42,7 @@ def find_key(request: Request, registry: Registry, guesses: Guesses, now_us: int
     if (_OUR_KEY in target or b"%" in target) and find_in_text(target):
         raise misplaced_key("the path or query")
     header = request.headers.get(b"authorization")
-    if header is None:
+    if header is None or b" " not in header:
         raise KeyMissing()
     for secret in bearers(header):
         if (key := registry.find(secret)) is not None:
@@ -110,6 +111,18 @@ def judge_vendor(route: Route, key: Key) -> None:
         raise VendorMismatch(key_vendor=name, vendors=sorted(route.owners))
     if route.vendor is not None and route.vendor != name:
         raise VendorMismatch(key_vendor=name, vendor=route.vendor)
+
+
+def judge_sandbox(key: Key, settings: Settings) -> None:
+    """What was handed out to play with must not move money once real credentials are there. Raises
+    PolicyRefused."""
+    terms = key.terms
+    if terms.sandbox and not settings.vendors[terms.vendor].sandbox:
+        raise PolicyRefused(
+            f"This key was made on the {terms.vendor} sandbox; it never works on real credentials. "
+            "Make a new one.",
+            rule="sandbox",
+        )
 
 
 def _judge_minting(journey: Journey) -> None:

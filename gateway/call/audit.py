@@ -14,7 +14,7 @@ from vendors.contract import Outcome
 
 def open_record(journey: Journey, run: RunHeaders) -> CallRecord:
     """What is known when the key is."""
-    terms, request = journey.key.terms, journey.request
+    terms, request, route = journey.key.terms, journey.request, journey.route
     return CallRecord(
         id=journey.call_id,
         at_us=journey.started_us,
@@ -24,7 +24,7 @@ def open_record(journey: Journey, run: RunHeaders) -> CallRecord:
         vendor=terms.vendor,
         account=terms.account,
         method=request.method,
-        path=journey.route.raw_path,
+        path=f"/{route.product}{route.raw_path}" if route.product else route.raw_path,
         step=run.step,
         reason=run.reason,
         run_url=run.run_url,

@@ -121,6 +121,7 @@ class Proxy:
         journey.on_close(lambda: doors.registry.ended(journey))
         if (refusal := doors.registry.no_longer(key, journey.label, now_us)) is not None:
             raise refusal
+        admission.judge_sandbox(key, doors.settings)
         admission.admit(journey, now_us)
         journey.record.operation = journey.operation.name
         journey.upstream = doors.upstreams.account(key.terms.vendor, key.terms.account)

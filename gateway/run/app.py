@@ -101,6 +101,7 @@ async def serve(settings: Settings, ready: Callable[[Ready], None]) -> int:
         if deaths:
             os._exit(1)  # no tidy end: every step of one would trust the dead journal
         await _drain(house)
+    _log.info("stopped")
     return 0
 
 

@@ -65,3 +65,5 @@ class Terms:
     count_test_mode: bool = True
     error_style: ErrorStyle = ErrorStyle.AUTO
     block_status: int = 429
+    sandbox: bool = False
+    """Made while its vendor was our own stand-in: it never works on real credentials."""

@@ -28,6 +28,12 @@ class CommandFailed(Exception):
     code = 1
 
 
+class NotNow(CommandFailed):
+    """What it needs is taken by another process, or not there."""
+
+    code = 3
+
+
 class Misused(CommandFailed):
     """The command cannot be carried out as it was typed."""
 

@@ -94,7 +94,7 @@ def run_verify(args: argparse.Namespace) -> int:
     try:
         report = verify(settings_of(args).ledger)
     except LedgerRefused as exc:
-        raise api.CommandFailed(str(exc)) from None
+        raise api.NotNow(str(exc)) from None
     if args.json:
         show.as_json({"ok": report.ok, **asdict(report)})
     else:

@@ -161,7 +161,7 @@ def test_a_store_that_does_not_close_keeps_no_lock(
 
 
 def test_reading_only_makes_nothing(tmp_path: Path) -> None:
-    assert "there is no ledger in" in refusal(tmp_path, 1, read_only=True)
+    assert "there is no ledger at" in refusal(tmp_path, 1, read_only=True)
     make(tmp_path, 1)
     open_layout(settings_in(tmp_path, 1), read_only=True).close()
 

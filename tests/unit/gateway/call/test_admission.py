@@ -160,3 +160,16 @@ async def test_a_revoked_or_expired_key_is_told_so(calls: Calls) -> None:
     calls.clock.advance(11)
     assert (await calls.call(key, "GET", "/v1/x")).code == "key_revoked"
     assert (await calls.call(old, "GET", "/v1/x")).code == "key_expired"
+
+
+@pytest.mark.parametrize("header", ["Bearer", "Basic", ""])
+async def test_a_scheme_without_a_key_is_no_key(calls: Calls, header: str) -> None:
+    """What `-H "Authorization: Bearer $UNSET"` sends."""
+    request = calls.request("", "GET", "/stripe/v1/x", authorization=header)
+    assert (await calls.ask(request)).code == "key_missing"
+
+
+async def test_a_key_made_on_the_sandbox_never_works_on_real_credentials(calls: Calls) -> None:
+    key = await calls.key(sandbox=True)
+    seen = await refused(calls, "/stripe/v1/customers/cus_1", key.secret)
+    assert (seen.status, seen.code, seen.json["rule"]) == (403, "policy_refused", "sandbox")

@@ -40,6 +40,7 @@ TERMS = Terms(
     call_time_limit_s=11,
     idempotency_scope="s",
     count_test_mode=False,
+    sandbox=True,
     error_style=ErrorStyle.VENDOR,
     block_status=402,
 )

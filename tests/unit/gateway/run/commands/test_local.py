@@ -48,7 +48,7 @@ def test_show(settings: Path, capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_books_that_are_not_there(settings: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert cli.main(["ledger", "verify", "--config", str(settings)]) == 1
+    assert cli.main(["ledger", "verify", "--config", str(settings)]) == 3
     assert capsys.readouterr().err.startswith("keybrake: ")
 
 
