@@ -147,7 +147,7 @@ class AdminApi:
         if route.who == ANYONE:
             return Bearer(None)
         header = request.headers.get(b"authorization")
-        if header is None or b" " not in header:
+        if header is None or header.lower() in (b"", b"bearer"):
             raise AdminKeyMissing()
         scheme, _, secret = header.partition(b" ")
         bearer = self._known(secret) if scheme.lower() == b"bearer" else None

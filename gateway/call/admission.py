@@ -33,6 +33,8 @@ from gateway.vault.terms import Mode, Terms
 from vendors.contract import Money, Vendor
 
 _OUR_KEY = b"vault_key_"
+_SCHEMES_ALONE = frozenset({b"", b"bearer", b"basic"})
+"""What a client sends whose variable for the key was empty."""
 
 
 def find_key(request: Request, registry: Registry, guesses: Guesses, now_us: int) -> Key:
@@ -42,7 +44,7 @@ def find_key(request: Request, registry: Registry, guesses: Guesses, now_us: int
     if (_OUR_KEY in target or b"%" in target) and find_in_text(target):
         raise misplaced_key("the path or query")
     header = request.headers.get(b"authorization")
-    if header is None or b" " not in header:
+    if header is None or header.lower() in _SCHEMES_ALONE:
         raise KeyMissing()
     for secret in bearers(header):
         if (key := registry.find(secret)) is not None:
