@@ -3,14 +3,27 @@ before it in a fresh directory."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import pytest
 
 from bench.sandbox.launch import Sandbox
 from tests.house import STRIPE_SECRET, Gateway
+
+# Time never fails a test. Where the run decides whether a change lands, examples are the same each
+# time; everywhere else new ones are looked for.
+hypothesis.settings.register_profile(
+    "house",
+    deadline=None,
+    derandomize="CI" in os.environ,
+    print_blob=True,
+    suppress_health_check=[hypothesis.HealthCheck.too_slow],
+)
+hypothesis.settings.load_profile("house")
 
 
 @pytest.fixture
