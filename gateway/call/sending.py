@@ -10,6 +10,7 @@ from gateway.call.books import Books
 from gateway.call.doors import Doors
 from gateway.call.journey import Journey
 from gateway.errors import (
+    IdempotencyInProgress,
     KeyRevoked,
     Refusal,
     VendorBrokeOff,
@@ -18,6 +19,7 @@ from gateway.errors import (
 )
 from gateway.http.message import Body
 from gateway.upstream.pool import Aborted, NotSent, Order, OutcomeUnknown, Reply, Watch
+from ledger import HoldState
 
 
 class Sender:
@@ -50,12 +52,17 @@ class Sender:
             self._release(journey, refusal)
 
     def _look_again(self, journey: Journey) -> None:
-        """Right before the first byte: are key, run and issuer still as they were at admission?"""
-        doors = self._doors
+        """Right before the first byte: are key, run and issuer still as they were at admission, and
+        is the hold that a retry continues still there? A person may have released it meanwhile."""
+        doors, retried = self._doors, journey.retried
         now_us = doors.clock.now_us()
         refusal = doors.registry.no_longer(journey.key, journey.label, now_us)
         if refusal is not None:
             raise refusal
+        if retried is not None and retried.hold and retried.hold.state is HoldState.RELEASED:
+            raise IdempotencyInProgress(
+                "The first call with this Idempotency-Key was released just now; ask again."
+            )
 
     def _release(self, journey: Journey, refusal: Refusal) -> NoReturn:
         journey.record.refuse(refusal.code, refusal.status)

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from gateway.errors import RequestTimeout
-from gateway.upstream.order import Aborted, NotSent, OutcomeUnknown, Watch
-from ledger import HoldState
+from gateway.upstream.order import Aborted, NotSent, Order, OutcomeUnknown, Reply, Watch
+from ledger import Ending, HoldState
 from tests.calls import USD, Calls, Script, SentBody, intent
 from tests.vendor_double import until
 
@@ -105,3 +105,24 @@ async def test_what_is_sent_is_what_was_read(calls: Calls) -> None:
 
 def test_a_watch_that_nobody_looks_through_is_open() -> None:
     Watch().gate()
+
+
+async def test_a_retry_never_leaves_without_the_hold_it_continues(calls: Calls) -> None:
+    """A person released the call in doubt while its retry waited on its way out."""
+    key = await calls.key()
+    calls.upstream.vendor = Script(OutcomeUnknown("broke"), (200, intent(1200, "succeeded")))
+    await calls.call(key, "POST", INTENTS, NEW, idempotency_key="k")
+    [hold] = calls.ledger.open_holds(HoldState.IN_DOUBT)
+    send = calls.upstream.send
+
+    async def released_first(order: Order, watch: Watch) -> Reply:
+        calls.ledger.book([Ending(hold.hold_id, HoldState.RELEASED)], now_us=calls.clock.now_us())
+        return await send(order, watch)
+
+    calls.upstream.send = released_first  # type: ignore[method-assign]
+    refused = await calls.call(key, "POST", INTENTS, NEW, idempotency_key="k")
+    assert (refused.status, refused.code) == (409, "idempotency_in_progress")
+    calls.upstream.send = send  # type: ignore[method-assign]
+    assert calls.spent(key) == 0
+    again = await calls.call(key, "POST", INTENTS, NEW, idempotency_key="k")
+    assert (again.status, calls.spent(key)) == (200, 12 * USD)
