@@ -10,8 +10,8 @@ Free operations pass untouched; only a JSON body to `/v1` is turned into form en
 and a few free operations have parameters that do move money (`catalogue.GUARDED`), for which they
 are read strictly and refused. For a key with rules on named fields they are all read strictly.
 
-`_method`, with which some frameworks turn one method into another, is refused in every query and in every body that is read.
-"""
+`_method`, with which some frameworks turn one method into another, is refused in every query and in
+every body that is read. """
 
 from __future__ import annotations
 
