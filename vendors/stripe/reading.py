@@ -11,7 +11,7 @@ and a few free operations have parameters that do move money (`catalogue.GUARDED
 are read strictly and refused. For a key with rules on named fields they are all read strictly.
 
 `_method`, with which some frameworks turn one method into another, is refused in every query and in
-every body that is read. """
+every body that is read."""
 
 from __future__ import annotations
 
