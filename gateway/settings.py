@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from vendors.contract import Credential
+
 MIB = 1024 * 1024
 
 
@@ -114,6 +116,13 @@ class AccountSettings:
     name: str
     secret: Secret
     account_sid: str = ""
+    """The account's own id, where the vendor's requests name it (Twilio: AC…)."""
+    api_key_sid: str = ""
+    """The API key (Twilio: SK…) that the secret belongs to; empty: it is the account's own."""
+
+    def credential(self) -> Credential:
+        """As the vendor module takes it."""
+        return Credential(self.secret.reveal(), self.account_sid, self.api_key_sid)
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +151,8 @@ class VendorSettings:
     """The vendor's own limit; calls wait up to queue_wait_s before their hold. 0: not ours to
     keep."""
     queue_wait_s: float = 2.0
+    prices_file: str = ""
+    """A table of the vendor's prices, a JSON file; empty: the one that ships with the product."""
 
 
 @dataclass(frozen=True, slots=True)

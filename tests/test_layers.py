@@ -57,8 +57,9 @@ WINGS: Final = {
     "vault": BASE | {"vault"},
     "upstream": BASE | {"http", "upstream"},
     "call": BASE | {"http", "vault", "upstream", "call"},
-    "admin": BASE | {"http", "vault", "upstream", "call", "admin"},
-    "run": BASE | {"http", "vault", "upstream", "call", "admin", "run"},
+    "reconcile": BASE | {"http", "vault", "upstream", "call", "reconcile"},
+    "admin": BASE | {"http", "vault", "upstream", "call", "reconcile", "admin"},
+    "run": BASE | {"http", "vault", "upstream", "call", "reconcile", "admin", "run"},
 }
 """Wing -> what of `gateway` it may import."""
 

@@ -31,7 +31,7 @@ import pytest
 
 from gateway.settings import AccountSettings, Secret, VendorSettings
 from gateway.upstream.pool import Upstream, Upstreams
-from vendors.contract import Vendor
+from vendors.contract import Credential, Vendor
 
 DATA = Path(__file__).parent / "data"
 CERTIFICATE = DATA / "vendor_certificate.pem"
@@ -197,11 +197,11 @@ class DoubleVendor:
     base_url = "https://api.double.example"
     products: Mapping[str, str] = {"files": "https://files.double.example/up"}
 
-    def authorization(self, secret: str) -> bytes:
-        return b"Bearer " + secret.encode()
+    def authorization(self, credential: Credential) -> bytes:
+        return b"Bearer " + credential.secret.encode()
 
-    def livemode(self, secret: str) -> bool | None:
-        return None if "_x_" in secret else "_live_" in secret
+    def livemode(self, credential: Credential) -> bool | None:
+        return None if "_x_" in credential.secret else "_live_" in credential.secret
 
 
 KNOWN: Mapping[str, Vendor] = {"double": cast("Vendor", DoubleVendor())}

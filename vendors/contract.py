@@ -9,12 +9,23 @@ answer asks what it did cost (`Outcome`). Money is an int of micro-USD; quotes r
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Protocol
 
 from vendors.rates import Rate, Rates
+
+
+@dataclass(frozen=True, slots=True)
+class Credential:
+    """One set of real credentials. account: the account's own id where requests name it (Twilio's
+    `AC…`), '' elsewhere. api_key: the id of the API key that the secret belongs to (Twilio's
+    `SK…`), '' when the secret is the account's own."""
+
+    secret: str = field(repr=False)
+    account: str = ""
+    api_key: str = ""
 
 
 class Money(Enum):
@@ -51,7 +62,8 @@ class Sent:
     """A request as it came in, its path already canonical. query: without '?', '' if none.
     content_type: the header's whole value, '' if none. body: all of it. headers: lower-case
     names. strict: the key has rules on named fields, so a call that costs nothing is read as
-    closely as one that does: what the rules are judged on must be what the vendor sees."""
+    closely as one that does: what the rules are judged on must be what the vendor sees.
+    call_time_limit_s: the longest phone call that the key allows, None if it does not say."""
 
     method: str
     path: str
@@ -60,6 +72,7 @@ class Sent:
     body: bytes
     headers: Mapping[bytes, bytes] = field(default_factory=dict)
     strict: bool = False
+    call_time_limit_s: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +80,8 @@ class Reading:
     """The one reading of a request: what is priced is what is forwarded.
 
     query, content_type, body: to be sent in this form, byte for byte. fields: every parameter under
-    its canonical name (`items[0][price]`), for the rules on named fields."""
+    its canonical name (`items[0][price]`), for the rules on named fields; one that may come several
+    times is numbered (`to[0]`, `to[1]`), and a rule on `to` is a rule on each of them."""
 
     operation: Operation
     path: str
@@ -79,11 +93,15 @@ class Reading:
 
 @dataclass(frozen=True, slots=True)
 class Lookup:
-    """The price is at the vendor: GET this target (path and query) with the real key, then ask
-    again."""
+    """The answer is at the vendor: ask for this target (path and query) with the real key, then
+    come again. body: of a POST that changes nothing (a preview), None for a GET. product: the
+    vendor's host of that name, '' for its main one."""
 
     target: str
     why: str
+    product: str = ""
+    body: bytes | None = None
+    content_type: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,8 +112,10 @@ class Quote:
     have cost *in total* afterwards, what is already held or settled for it included; otherwise the
     most this call can cost. before_micros: what the object had cost before this call, as a lookup
     showed it; taken off when the object is one that we do not know. how: one sentence for people.
-    units: what counts against a cap on calls. amount_minor, currency, rate: the figure before
-    conversion, kept for settling at the same rate."""
+    units: what counts against a cap on calls (messages, recipients). amount_minor, currency, rate:
+    the figure before conversion, kept for settling at the same rate. countries: ISO codes of all
+    places that the call may reach, `??` for one that is not known; empty where the vendor knows no
+    such thing."""
 
     amount_micros: int
     how: str
@@ -105,6 +125,7 @@ class Quote:
     object_id: str | None = None
     before_micros: int = 0
     units: int = 1
+    countries: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,8 +162,9 @@ class GivesBack:
 class Outcome:
     """What an answer means for the books. settled_micros and standing_micros speak for the whole
     object when object_id is set, otherwise for this call. why: for people, set whenever end is
-    IN_DOUBT. label: the object's id for the audit log, also where nothing is remembered under
-    it."""
+    IN_DOUBT. label: the object's id for the audit log, also where nothing is remembered under it.
+    PENDING: the price comes later, standing_micros counts until then, object_id is what to ask for
+    it by. units: how many the call turned out to be where that is fewer than its quote's."""
 
     end: End
     settled_micros: int = 0
@@ -154,6 +176,50 @@ class Outcome:
     request_id: str = ""
     replayed: bool = False
     gives_back: GivesBack | None = None
+    units: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Doubt:
+    """A call that left and of which nobody knows what became. operation: its name in the catalogue.
+    at_us: when it was held. vendor_key: the idempotency key that the vendor got, '' if none. trace:
+    what `trace` said of its request. object_id: the object it was about, '' if none. amount_micros:
+    what was held. rate: at which. answered: the status that the vendor gave, None if none came."""
+
+    call_id: str
+    operation: str
+    at_us: int
+    vendor_key: str = ""
+    trace: str = ""
+    object_id: str = ""
+    amount_micros: int = 0
+    rate: Rate | None = None
+    answered: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Findings:
+    """What the vendor shows of calls like one in doubt. matches: what each that may be it came to,
+    oldest first, with its object_id or label. exact: the vendor says which call made it (its
+    idempotency key is shown), so one match is the call itself; otherwise a match may be another,
+    alike call's. conclusive: had the call run, it would be among them, so that finding too few says
+    that it did not."""
+
+    matches: tuple[Outcome, ...]
+    exact: bool
+    conclusive: bool
+    how: str
+
+
+@dataclass(frozen=True, slots=True)
+class Links:
+    """How a vendor's names become the caller's. account: the real account's id; called: what the
+    caller calls it. base_url: how the caller reaches the vendor through us, without a slash at the
+    end (`https://gw1.example.com/twilio`)."""
+
+    account: str
+    called: str
+    base_url: str
 
 
 class Unreadable(Exception):
@@ -175,7 +241,8 @@ class Unpriced(Exception):
 
 
 class RuleRefused(Exception):
-    """A money rule of the house says no. rule: its name (`currency`, `rates_age`, …)."""
+    """A rule of the house or of the key says no. rule: its name (`currency`, `rates_age`,
+    `account`, `destination_unpriced`, `call_time_limit_s`, …)."""
 
     def __init__(self, rule: str, why: str) -> None:
         super().__init__(why)
@@ -183,8 +250,31 @@ class RuleRefused(Exception):
         self.why = why
 
 
+class PriceTableMistake(Exception):
+    """A table of prices that cannot be used. One line: which field, and what it must be."""
+
+
+class StreamReader(Protocol):
+    """Reads a body that is too large to be kept, strictly, while it passes to the vendor."""
+
+    @property
+    def bound(self) -> Quote:
+        """The most that any body of this operation can cost: held before the first byte leaves."""
+
+    def feed(self, piece: bytes) -> None:
+        """The next bytes. Raises Unreadable."""
+
+    def finish(self) -> Reading:
+        """The body is over: what it said, to be priced exactly. Its body is empty. Raises
+        Unreadable."""
+
+
 class Vendor(Protocol):
-    """What a vendor module offers. One frozen instance per vendor, in `vendors.VENDORS`."""
+    """What a vendor module offers: one frozen instance, in `vendors.VENDORS` or behind an entry
+    point of the group `keybrake.vendors`. `vendors.plain.Plain` answers for what most have no need
+    of."""
+
+    # -- who it is, and how its key is worn ----------------------------------------------------
 
     @property
     def name(self) -> str: ...
@@ -217,25 +307,88 @@ class Vendor(Protocol):
     def idempotency_header(self) -> bytes | None:
         """Lower-case name, `idempotency-key`; None where the vendor has no such thing."""
 
-    def secret_mistake(self, secret: str) -> str | None:
-        """What is wrong with a real credential's form, for the settings check; None if nothing."""
+    @property
+    def key_terms(self) -> frozenset[str]:
+        """Which of the terms that only some vendors know a key may have: `currencies`, `countries`,
+        `vendor_accounts`, `refunds_restore_cap`, `call_time_limit_s`."""
 
-    def livemode(self, secret: str) -> bool | None:
+    @property
+    def sandbox_credential(self) -> Credential:
+        """What stands in for the real one where our own stand-in is the vendor."""
+
+    def mistakes(self, credential: Credential) -> Mapping[str, str]:
+        """What is wrong with a real credential's form, for the settings check: setting (`secret`,
+        `account_sid`, `api_key_sid`) -> one sentence that never shows the secret."""
+
+    def livemode(self, credential: Credential) -> bool | None:
         """Does this real credential move real money? None if it cannot be told."""
 
-    def authorization(self, secret: str) -> bytes:
+    def authorization(self, credential: Credential) -> bytes:
         """The Authorization header's value that the vendor gets."""
+
+    def is_sdk(self, headers: Mapping[bytes, bytes]) -> bool:
+        """Is the caller one of the vendor's official SDKs (which want the vendor's own error
+        shape)?"""
+
+    def refusal(
+        self, status: int, code: str, message: str, facts: Mapping[str, Any]
+    ) -> dict[str, Any]:
+        """A refusal of ours in the vendor's own error shape, with our code inside."""
+
+    # -- prices --------------------------------------------------------------------------------
+
+    @property
+    def prices_date(self) -> str:
+        """The day of its table of prices (`2026-05-25`); '' if it has none."""
+
+    def with_prices(self, table: str) -> Vendor:
+        """The same vendor with an operator's table (JSON) in place of the one that ships. Raises
+        PriceTableMistake, also where there is no such table."""
+
+    # -- whose account a path names ------------------------------------------------------------
+
+    def alias(self, key_id: str) -> str:
+        """What a caller may call the account in paths, made from its key's id; '' where paths name
+        none."""
+
+    def own_path(
+        self, path: str, product: str, account: str, names: Collection[str], others: Collection[str]
+    ) -> tuple[str, str]:
+        """The path as the vendor gets it, and what the caller called the account in it ('' if the
+        path names none). names: what stands for the account (`account` itself always does). others:
+        further accounts that the key may name. Raises RuleRefused("account")."""
+
+    @property
+    def link_bytes_max(self) -> int:
+        """How long a link or a name that `relink` changes can be; 0: nothing ever is, and `relink`
+        is not called."""
+
+    def relink(self, text: bytes, links: Links) -> bytes:
+        """A piece of an answer with the vendor's links and its name of the account become the
+        caller's. Only what stands whole in the piece is changed; the gateway cuts so that all
+        does."""
+
+    # -- a call --------------------------------------------------------------------------------
 
     def operation(self, method: str, path: str, product: str) -> Operation:
         """The catalogue's row for a canonical path; product '' is the main API host. Never fails:
         an unlisted read is FREE, an unlisted write UNPRICED."""
+
+    def idempotent(self, operation: Operation) -> bool:
+        """Does the vendor carry out a second call with the same idempotency key only once? If not,
+        a retry is answered from what we kept, and never sent."""
 
     def needs_body(self, operation: Operation, content_type: str) -> bool:
         """Must the body be read whole before sending (to be priced or turned into another
         encoding)? If not, it streams through untouched and `read` is called with an empty body."""
 
     def read(self, operation: Operation, sent: Sent) -> Reading:
-        """Raises Unreadable, MediaTypeRefused."""
+        """Raises Unreadable, MediaTypeRefused, RuleRefused."""
+
+    def stream(self, operation: Operation, sent: Sent) -> StreamReader | None:
+        """For a body beyond what is read whole: a reader that prices it while it passes; None if
+        the operation's body cannot be that large. sent.body is empty. Raises Unreadable,
+        MediaTypeRefused, RuleRefused."""
 
     def quote(
         self, reading: Reading, rates: Rates, found: Sequence[Answer], kept: Rate | None
@@ -254,24 +407,23 @@ class Vendor(Protocol):
     def shown_micros(self, answer: Answer, rates: Rates) -> int:
         """The largest amount that the answer of an unpriced operation shows; 0 if it shows none."""
 
-    def is_sdk(self, headers: Mapping[bytes, bytes]) -> bool:
-        """Is the caller one of the vendor's official SDKs (which want the vendor's own error
-        shape)?"""
-
-    def refusal(
-        self, status: int, code: str, message: str, facts: Mapping[str, Any]
-    ) -> dict[str, Any]:
-        """A refusal of ours in the vendor's own error shape, with our code inside."""
-
-
-@runtime_checkable
-class Remembers(Protocol):
-    """What a vendor offers besides when its objects hold money between calls (an
-    intent counts until the vendor says that it is through)."""
+    # -- afterwards ----------------------------------------------------------------------------
 
     def object_lookup(self, object_id: str) -> Lookup | None:
-        """How such an object is read again; None for any other id."""
+        """How an object that holds money between calls (an open intent, a message whose price is
+        still to come, a refund) is read again; None for any other id."""
 
-    def reread(self, object_id: str, rate: Rate, answer: Answer) -> Outcome:
+    def reread(
+        self, object_id: str, rate: Rate | None, counted_micros: int, answer: Answer
+    ) -> Outcome:
         """What the answer to that look-up means for the object's holds. rate: of its hold.
-        IN_DOUBT: nothing new is known, the books stay as they are."""
+        counted_micros: what it counts for now. IN_DOUBT: nothing new is known, the books stay as
+        they are."""
+
+    def trace(self, reading: Reading) -> str:
+        """By what a call can be found again at a vendor that shows no idempotency key, in at most
+        300 characters without `|`; '' where there is nothing to find it by."""
+
+    def search(self, doubt: Doubt, found: Sequence[Answer]) -> Lookup | Findings | None:
+        """How to find out what became of a call in doubt, by reading only. found: answers (status
+        200) to the look-ups asked for so far, in order. None: there is no way."""

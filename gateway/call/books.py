@@ -14,6 +14,7 @@ from typing import Any
 from gateway.call import objects
 from gateway.call.journey import Journey
 from gateway.call.pricing import known_holds, object_tag
+from gateway.call.remarks import Remark
 from gateway.clock import Clock, rfc3339
 from gateway.errors import (
     CallCountExceeded,
@@ -69,7 +70,8 @@ class Books:
         journey.base_micros = need.base_micros
         journey.record.quote_micros = need.both_micros + need.own_micros
         tag = object_tag(journey, quote.object_id) if quote.object_id else ""
-        remark = objects.remark(quote.rate, need.base_micros)
+        trace = journey.vendor.trace(journey.reading)
+        remark = Remark(quote.rate, need.base_micros, journey.vendor_key or "", trace).text()
         try:
             if need.own_micros:
                 await self._take_over(journey, need.own_micros, tag, remark)
@@ -154,7 +156,9 @@ class Books:
             hold = made[0]
             total = outcome.settled_micros + outcome.standing_micros
             drift = total - hold.amount_micros
-            state = HoldState.STANDING if outcome.standing_micros else _STATES[outcome.end]
+            state = _STATES[outcome.end]
+            if outcome.standing_micros and outcome.end is not End.PENDING:
+                state = HoldState.STANDING
             if refused and not total:
                 state = HoldState.RELEASED
             ending = Ending(

@@ -23,10 +23,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from typing import Final
 
+from gateway.call.remarks import remark_of
 from ledger import Ending, Hold, HoldState, Shed
 from vendors.contract import Outcome, Quote
 from vendors.rates import Rate
+
+_ALIVE: Final = frozenset({HoldState.STANDING, HoldState.PENDING})
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,15 +63,8 @@ def carried(holds: Iterable[Hold], account_id: int) -> int:
     return sum(counted(hold) for hold in holds if _own(hold, account_id))
 
 
-def remark(rate: Rate | None, base_micros: int) -> str:
-    """What a hold remembers of its object: the rate it was made at, and what the object had cost
-    before."""
-    return f"{rate or ''}|{base_micros}"
-
-
 def kept_rate(known: Sequence[Hold]) -> Rate | None:
-    text = known[0].remark.partition("|")[0] if known else ""
-    return Rate.parse(text) if text else None
+    return remark_of(known[0]).rate if known else None
 
 
 def kept_quote(hold: Hold | None) -> Quote:
@@ -90,14 +87,14 @@ def alive(known: Iterable[Hold]) -> list[Hold]:
     """The holds that the vendor's word on the object speaks for. One in doubt speaks for itself: it
     counts in full beside the others until it is resolved. A settled one is of an object that is
     through."""
-    return [hold for hold in known if hold.state is HoldState.STANDING]
+    return [hold for hold in known if hold.state in _ALIVE]
 
 
 def base_micros(quote: Quote, known: Sequence[Hold]) -> int:
     """What the object cost before we knew it: as the first hold remembers, else as a lookup
     showed."""
     if known:
-        return int(known[0].remark.partition("|")[2] or 0)
+        return remark_of(known[0]).base_micros
     return quote.before_micros
 
 

@@ -33,7 +33,7 @@ from gateway.settings import (
     VendorSettings,
 )
 from vendors import VENDORS
-from vendors.contract import Vendor
+from vendors.contract import Credential, Vendor
 
 __all__ = ["ConfigMistakes", "Shown", "load", "product_hosts", "show"]
 
@@ -248,7 +248,7 @@ def _checked_secret(
         )
         return None
     register_secret(found.value)
-    wrong = _form_mistake(found.value) or known.secret_mistake(found.value)
+    wrong = _form_mistake(found.value) or known.mistakes(Credential(found.value)).get("secret")
     if wrong:
         draft.mistake(name, f"{found.place}: {wrong}")
         return None

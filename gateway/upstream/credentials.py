@@ -17,10 +17,10 @@ class Credentials:
     __slots__ = ("authorization", "livemode", "scrubber")
 
     def __init__(self, vendor: Vendor, account: AccountSettings) -> None:
-        secret = account.secret.reveal()
-        self.authorization = vendor.authorization(secret)
-        self.livemode = vendor.livemode(secret)
-        self.scrubber = Scrubber(secret)
+        credential = account.credential()
+        self.authorization = vendor.authorization(credential)
+        self.livemode = vendor.livemode(credential)
+        self.scrubber = Scrubber(credential.secret)
 
     def __repr__(self) -> str:
         return "Credentials(***)"

@@ -19,10 +19,10 @@ from gateway.call.objects import (
     is_old_news,
     kept_quote,
     need,
-    remark,
     since_known,
     spread,
 )
+from gateway.call.remarks import Remark
 from ledger import Ending, Hold, HoldState, Shed
 from ledger.entries import Ended, Held
 from ledger.hold import must_allow
@@ -83,7 +83,7 @@ class Thing:
 
     def _hold(self, who: int, micros: int, parent: int | None) -> Hold:
         self.count += 1
-        base = remark(USD, self.base)
+        base = Remark(USD, self.base).text()
         held = Held(
             self.count, who, parent, 0, None if parent is None else 0, 0, micros, 1, False, "c",
             "stripe/default/pi_1", base, b"", None,

@@ -13,7 +13,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from vendors.contract import Answer, Lookup, Operation, Outcome, Quote, Reading, Sent
+from vendors.contract import (
+    Answer,
+    Credential,
+    Lookup,
+    Operation,
+    Outcome,
+    Quote,
+    Reading,
+    Sent,
+)
+from vendors.plain import Plain
 from vendors.rates import Rate, Rates
 from vendors.stripe import errors, reading
 from vendors.stripe.catalogue import CATALOGUE
@@ -46,7 +56,7 @@ _ANSWER_HEADERS: Final = frozenset(
 
 
 @dataclass(frozen=True, slots=True)
-class Stripe:
+class Stripe(Plain):
     """The door to this package. One instance, no state."""
 
     name: str = "stripe"
@@ -63,25 +73,33 @@ class Stripe:
     answer_headers: frozenset[bytes] = _ANSWER_HEADERS
     account_headers: tuple[bytes, ...] = (b"stripe-account", b"stripe-context")
     idempotency_header: bytes | None = b"idempotency-key"
+    key_terms: frozenset[str] = frozenset({"currencies", "refunds_restore_cap", "vendor_accounts"})
+    sandbox_credential: Credential = field(default=Credential("sk_test_keybrakeSandboxOnly"))
 
-    def secret_mistake(self, secret: str) -> str | None:
-        if _SECRET.fullmatch(secret) is not None:
-            return None
+    def mistakes(self, credential: Credential) -> Mapping[str, str]:
+        if _SECRET.fullmatch(credential.secret) is not None:
+            return {}
         for prefix, what in _OTHER_KINDS.items():
-            if secret.startswith(prefix):
-                return what
-        return "not a key of Stripe's: it begins sk_live_, sk_test_, rk_live_ or rk_test_"
+            if credential.secret.startswith(prefix):
+                return {"secret": what}
+        return {
+            "secret": "not a key of Stripe's: it begins sk_live_, sk_test_, rk_live_ or rk_test_"
+        }
 
-    def livemode(self, secret: str) -> bool | None:
-        match = _SECRET.fullmatch(secret)
+    def livemode(self, credential: Credential) -> bool | None:
+        match = _SECRET.fullmatch(credential.secret)
         return None if match is None else match[1] == "live"
 
-    def authorization(self, secret: str) -> bytes:
-        return b"Bearer " + secret.encode("ascii")
+    def authorization(self, credential: Credential) -> bytes:
+        return b"Bearer " + credential.secret.encode("ascii")
 
     def operation(self, method: str, path: str, product: str) -> Operation:
         """One catalogue for all hosts: none of them is a way around a price."""
         return CATALOGUE.find(method, path)
+
+    def idempotent(self, operation: Operation) -> bool:
+        """Every POST, on every version of the API."""
+        return operation.method == "POST"
 
     def needs_body(self, operation: Operation, content_type: str) -> bool:
         return reading.needs_body(operation, content_type)
@@ -122,7 +140,9 @@ class Stripe:
         path = _OBJECT_PATHS.get(object_id[:3])
         return Lookup(path + object_id, "what it has come to") if path is not None else None
 
-    def reread(self, object_id: str, rate: Rate, answer: Answer) -> Outcome:
+    def reread(
+        self, object_id: str, rate: Rate | None, counted_micros: int, answer: Answer
+    ) -> Outcome:
         """What the answer to that look-up means for the object's holds; IN_DOUBT: nothing new is
         known."""
         return reread(object_id, rate, answer)

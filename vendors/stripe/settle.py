@@ -66,12 +66,14 @@ def settle(reading: Reading, quote: Quote, answer: Answer) -> Outcome:
     return _outcome(answer, tree, verdict)
 
 
-def reread(object_id: str, rate: Rate, answer: Answer) -> Outcome:
+def reread(object_id: str, rate: Rate | None, answer: Answer) -> Outcome:
     """What an object says of itself when it is read again. rate: of its hold. An answer that is not
     the object (a 404 too) is IN_DOUBT, with a why: the books stay as they are."""
-    quote = Quote(0, "", rate.currency, 0, rate, object_id)
+    quote = Quote(0, "", "usd" if rate is None else rate.currency, 0, rate, object_id)
     tree: Mapping[str, Any] = {}
     try:
+        if rate is None:
+            raise Unclear("its hold remembers no rate")
         if answer.status != 200:
             raise Unclear(f"HTTP {answer.status} to a read")
         tree = read_object(answer.body)

@@ -7,7 +7,7 @@ from fractions import Fraction
 
 import pytest
 
-from vendors.contract import Answer, End, Lookup, Money, Quote, Remembers, Sent
+from vendors.contract import Answer, Credential, End, Lookup, Money, Quote, Sent
 from vendors.rates import USD, Rates
 from vendors.stripe import STRIPE
 
@@ -24,9 +24,9 @@ RATES = Rates({"eur": Fraction(1)}, datetime.date(2026, 1, 1), 30)
     ],
 )
 def test_good_keys(secret: str, live: bool) -> None:
-    assert STRIPE.secret_mistake(secret) is None
-    assert STRIPE.livemode(secret) is live
-    assert STRIPE.authorization(secret) == b"Bearer " + secret.encode()
+    assert STRIPE.mistakes(Credential(secret)) == {}
+    assert STRIPE.livemode(Credential(secret)) is live
+    assert STRIPE.authorization(Credential(secret)) == b"Bearer " + secret.encode()
 
 
 @pytest.mark.parametrize(
@@ -45,12 +45,12 @@ def test_good_keys(secret: str, live: bool) -> None:
     ],
 )
 def test_bad_keys(secret: str, said: str) -> None:
-    assert said in (STRIPE.secret_mistake(secret) or "")
-    assert STRIPE.livemode(secret) is None
+    assert said in STRIPE.mistakes(Credential(secret))["secret"]
+    assert STRIPE.livemode(Credential(secret)) is None
 
 
 def test_a_mistake_never_repeats_the_key() -> None:
-    assert "1234" not in (STRIPE.secret_mistake("pk_live_1234") or "")
+    assert "1234" not in STRIPE.mistakes(Credential("pk_live_1234"))["secret"]
 
 
 def test_no_header_that_the_gateway_must_write_itself_passes() -> None:
@@ -92,7 +92,6 @@ def test_a_call_through_the_door() -> None:
 
 
 def test_objects_can_be_read_again_and_intents_cancelled() -> None:
-    assert isinstance(STRIPE, Remembers)
     assert STRIPE.object_lookup("pi_1") == Lookup("/v1/payment_intents/pi_1", "what it has come to")
     charge = STRIPE.object_lookup("py_1")
     assert charge is not None
@@ -100,4 +99,4 @@ def test_objects_can_be_read_again_and_intents_cancelled() -> None:
     assert STRIPE.object_lookup("cus_1") is None
     assert STRIPE.cancellation("pi_1") == "/v1/payment_intents/pi_1/cancel"
     assert STRIPE.cancellation("ch_1") is None
-    assert STRIPE.reread("pi_1", USD, Answer(404, {}, b"{}")).end is End.IN_DOUBT
+    assert STRIPE.reread("pi_1", USD, 0, Answer(404, {}, b"{}")).end is End.IN_DOUBT

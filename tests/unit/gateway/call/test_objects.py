@@ -11,9 +11,9 @@ from gateway.call.objects import (
     is_old_news,
     kept_rate,
     need,
-    remark,
     spread,
 )
+from gateway.call.remarks import Remark
 from ledger import Ending, Hold, HoldState, Shed
 from ledger.entries import Ended, Held
 from vendors.contract import End, Outcome, Quote
@@ -46,7 +46,7 @@ def made_hold(
         False,
         "",
         "stripe/default/pi_1",
-        remark(USD, base),
+        Remark(USD, base).text(),
         b"",
         None,
     )

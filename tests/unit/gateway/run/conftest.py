@@ -12,13 +12,15 @@ import pytest
 
 from gateway.run import config, log
 from gateway.settings import Settings
-from vendors.contract import Vendor
+from vendors.contract import Credential, Vendor
 
 Load = Callable[..., Settings]
 
 
-def _secret_mistake(secret: str) -> str | None:
-    return None if secret.startswith(("sk_", "rk_")) else "must begin with sk_ or rk_"
+def _mistakes(credential: Credential) -> Mapping[str, str]:
+    if credential.secret.startswith(("sk_", "rk_")):
+        return {}
+    return {"secret": "must begin with sk_ or rk_"}
 
 
 @pytest.fixture
@@ -27,7 +29,7 @@ def known() -> Mapping[str, Vendor]:
         name="stripe",
         base_url="https://api.stripe.com",
         products={"files": "https://files.stripe.com", "connect": "https://connect.stripe.com"},
-        secret_mistake=_secret_mistake,
+        mistakes=_mistakes,
     )
     return {"stripe": cast("Vendor", stripe)}
 
