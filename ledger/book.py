@@ -24,6 +24,7 @@ from ledger.entries import (
     Entry,
     HoldState,
     Note,
+    Restored,
     RetryKey,
     Shed,
 )
@@ -146,6 +147,11 @@ class Ledger:
         for shard in self._by_number.values():
             yield from shard.state.all_notes(kind)
 
+    def noted(self, kind: str, name: str) -> bytes | None:
+        """What is kept under this kind and name, in any shard."""
+        found = (shard.state.noted(kind, name) for shard in self._by_number.values())
+        return next((blob for blob in found if blob is not None), None)
+
     # -- holds ---------------------------------------------------------------------------------
 
     async def hold(
@@ -232,6 +238,11 @@ class Ledger:
             for hold in tuple(shard.state.holds.values()):
                 if hold.state in states if states else not hold.final:
                     yield hold
+
+    def restored(self) -> Iterator[Restored]:
+        """Refunds that gave back to a cap, of the last 90 days, each with its own id."""
+        for shard in self._by_number.values():
+            yield from shard.state.restored()
 
     def standing(self, account_id: int, now_us: int) -> Standing:
         return self._shard(account_id).state.account(account_id).standing(now_us)

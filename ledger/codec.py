@@ -140,13 +140,16 @@ def _to_held(row: list[Any]) -> Held:
 
 
 def _from_ended(entry: Ended) -> tuple[Any, ...]:
-    hold_id, state, settled, standing, at_us, tag, memo = entry
-    return ("E", hold_id, state.value, settled, standing, at_us, tag, memo.decode("latin-1"))
+    hold_id, state, settled, standing, at_us, tag, memo, units = entry
+    row = ("E", hold_id, state.value, settled, standing, at_us, tag, memo.decode("latin-1"))
+    return row if units is None else (*row, units)
 
 
 def _to_ended(row: list[Any]) -> Ended:
-    _, hold_id, state, settled, standing, at_us, tag, memo = row
-    return Ended(hold_id, _STATES[state], settled, standing, at_us, tag, memo.encode("latin-1"))
+    _, hold_id, state, settled, standing, at_us, tag, memo, *units = row
+    return Ended(
+        hold_id, _STATES[state], settled, standing, at_us, tag, memo.encode("latin-1"), *units
+    )
 
 
 _STATES: Final = {state.value: state for state in HoldState}

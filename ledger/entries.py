@@ -84,7 +84,8 @@ class RetryKey:
 class Ending:
     """How a hold goes on. SETTLED(settled), STANDING(settled, standing), PENDING(standing = what
     counts), IN_DOUBT (amounts ignored), RELEASED (likewise). tag: the object the hold belongs to
-    from now on, where that is known only now; '' leaves it as it is."""
+    from now on, where that is known only now; '' leaves it as it is. units: how many the call
+    turned out to be, never more than were held; None leaves them as they are."""
 
     hold_id: int
     state: HoldState
@@ -92,6 +93,7 @@ class Ending:
     standing_micros: int = 0
     memo: bytes = b""
     tag: str = ""
+    units: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,6 +177,7 @@ class Ended(NamedTuple):
     at_us: int
     tag: str
     memo: bytes
+    units: int | None = None
 
 
 class Parted(NamedTuple):

@@ -93,11 +93,13 @@ class Hold:
         self.state = state
         if ended.tag:
             self.tag = ended.tag
+        if ended.units is not None:
+            self.units = ended.units
 
 
-def must_allow(hold_id: int, now: HoldState, settled_micros: int, ended: Ended) -> None:
-    """May a hold that is in this state, with this settled part, go on so? Raises
-    ImpossibleEntry."""
+def must_allow(hold: Hold, ended: Ended) -> None:
+    """May a hold go on so from the state that it is in? Raises ImpossibleEntry."""
+    hold_id, now = hold.hold_id, hold.state
     if ended.state not in AFTER[now]:
         raise ImpossibleEntry(f"hold {hold_id} cannot go from {now.value} to {ended.state.value}")
     if ended.settled_micros < 0 or ended.standing_micros < 0:
@@ -105,8 +107,10 @@ def must_allow(hold_id: int, now: HoldState, settled_micros: int, ended: Ended) 
     if ended.state is HoldState.SETTLED:
         if ended.standing_micros:
             raise ImpossibleEntry(f"hold {hold_id} cannot be settled while a part of it stands")
-        if now is HoldState.SETTLED and ended.settled_micros < settled_micros:
+        if now is HoldState.SETTLED and ended.settled_micros < hold.settled_micros:
             raise ImpossibleEntry(f"hold {hold_id} is settled; it can only turn out dearer")
+    if ended.units is not None and not 0 <= ended.units <= hold.units:
+        raise ImpossibleEntry(f"hold {hold_id} cannot turn out to be {ended.units} units")
 
 
 @dataclass(frozen=True, slots=True)

@@ -315,4 +315,5 @@ def _fact(ending: Ending | Shed, now_us: int) -> Ended | Parted:
         now_us,
         ending.tag,
         ending.memo,
+        ending.units,
     )

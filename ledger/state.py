@@ -111,7 +111,7 @@ class State:
             if hold.hold_id in ended:
                 raise ImpossibleEntry(f"hold {hold.hold_id} has ended earlier in this group")
             if isinstance(entry, Ended):
-                must_allow(hold.hold_id, hold.state, hold.settled_micros, entry)
+                must_allow(hold, entry)
                 ended.add(hold.hold_id)
             else:
                 _must_be_sheddable(hold, hold.hold_id in shed)
@@ -160,7 +160,7 @@ class State:
 
     def _end(self, ended: Ended) -> None:
         hold = self._hold(ended.hold_id)
-        must_allow(hold.hold_id, hold.state, hold.settled_micros, ended)
+        must_allow(hold, ended)
         tag = hold.tag
         self._count(hold, -1)
         hold.go_on(ended)
@@ -234,6 +234,13 @@ class State:
         hold = self._hold(hold_id)
         amount = min(amount_micros, hold.settled_micros - hold.restored_micros)
         return Restored(hold_id, hold.account_id, hold.day, amount, refund_id, now_us)
+
+    def restored(self) -> Iterator[Restored]:
+        """The refunds that gave back and still may be taken back."""
+        return (entry for entry in tuple(self.refunds.values()) if entry.amount_micros > 0)
+
+    def noted(self, kind: str, name: str) -> bytes | None:
+        return self.notes.get(kind, {}).get(name)
 
     def all_notes(self, kind: str) -> Iterator[Note]:
         for name, blob in tuple(self.notes.get(kind, {}).items()):

@@ -140,6 +140,9 @@ class FakeLedger:
     def open_holds(self, *states: HoldState) -> Iterator[Hold]:
         return (hold for hold in self._state.holds.values() if hold.state in states)
 
+    def noted(self, kind: str, name: str) -> bytes | None:
+        return self._state.noted(kind, name)
+
     def standing(self, account_id: int, now_us: int) -> Standing:
         return self._state.account(account_id).standing(now_us)
 
@@ -151,4 +154,4 @@ def _fact(ending: Ending | Shed, now_us: int) -> Entry:
     if isinstance(ending, Shed):
         return Parted(ending.hold_id, now_us)
     amounts = (ending.settled_micros, ending.standing_micros)
-    return Ended(ending.hold_id, ending.state, *amounts, now_us, ending.tag, ending.memo)
+    return Ended(ending.hold_id, ending.state, *amounts, now_us, ending.tag, ending.memo, ending.units)

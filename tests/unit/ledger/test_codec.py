@@ -47,6 +47,7 @@ ENTRIES: list[Entry] = [
         RetryKey(BYTES[:16], BYTES[16:32]),
     ),
     *(Ended(3, state, 5, 6, 16, "pi_1", BYTES) for state in HoldState),
+    Ended(3, HoldState.SETTLED, 5, 0, 16, "", b"", 2),
     Parted(4, 17),
     Restored(3, 1, 20_000, -5, "re_1", 18),
 ]

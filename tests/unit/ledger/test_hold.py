@@ -27,14 +27,20 @@ def ended(state: HoldState, settled: int = 0, standing: int = 0, tag: str = "") 
     return Ended(1, state, settled, standing, 5, tag, b"")
 
 
+def hold_in(state: HoldState, settled: int = 0) -> Hold:
+    hold = Hold(held())
+    hold.state, hold.settled_micros = state, settled
+    return hold
+
+
 @pytest.mark.parametrize("now", HoldState)
 @pytest.mark.parametrize("then", HoldState)
 def test_only_these_steps_exist(now: HoldState, then: HoldState) -> None:
     if then in POSSIBLE[now]:
-        must_allow(1, now, 0, ended(then))
+        must_allow(hold_in(now), ended(then))
     else:
         with pytest.raises(ImpossibleEntry, match="cannot go from"):
-            must_allow(1, now, 0, ended(then))
+            must_allow(hold_in(now), ended(then))
 
 
 def test_the_table_covers_every_state() -> None:
@@ -44,19 +50,30 @@ def test_the_table_covers_every_state() -> None:
 @pytest.mark.parametrize(("settled", "standing"), [(-1, 0), (0, -1)])
 def test_a_negative_figure_is_impossible(settled: int, standing: int) -> None:
     with pytest.raises(ImpossibleEntry, match="negative"):
-        must_allow(1, S.OPEN, 0, ended(S.STANDING, settled, standing))
+        must_allow(hold_in(S.OPEN), ended(S.STANDING, settled, standing))
 
 
 def test_nothing_stands_of_a_settled_hold() -> None:
     with pytest.raises(ImpossibleEntry, match="a part of it stands"):
-        must_allow(1, S.OPEN, 0, ended(S.SETTLED, 5, 1))
+        must_allow(hold_in(S.OPEN), ended(S.SETTLED, 5, 1))
 
 
 def test_a_settled_hold_can_only_turn_out_dearer() -> None:
-    must_allow(1, S.SETTLED, 10, ended(S.SETTLED, 10))
-    must_allow(1, S.SETTLED, 10, ended(S.SETTLED, 11))
+    must_allow(hold_in(S.SETTLED, 10), ended(S.SETTLED, 10))
+    must_allow(hold_in(S.SETTLED, 10), ended(S.SETTLED, 11))
     with pytest.raises(ImpossibleEntry, match="dearer"):
-        must_allow(1, S.SETTLED, 10, ended(S.SETTLED, 9))
+        must_allow(hold_in(S.SETTLED, 10), ended(S.SETTLED, 9))
+
+
+def test_a_call_may_turn_out_to_be_fewer_units_and_never_more() -> None:
+    hold = hold_in(S.OPEN)
+    for units in (-1, 2):
+        with pytest.raises(ImpossibleEntry, match="units"):
+            must_allow(hold, ended(S.SETTLED, 5)._replace(units=units))
+    none_at_all = ended(S.SETTLED, 5)._replace(units=0)
+    must_allow(hold, none_at_all)
+    hold.go_on(none_at_all)
+    assert hold.counted_units == 0
 
 
 def test_a_new_hold_is_open_and_counts_in_full() -> None:
