@@ -1,4 +1,7 @@
-"""`python -m bench.sandbox stripe`: start a sandbox, say where it listens, run until told."""
+"""`python -m bench.sandbox stripe`: start a sandbox, say where it listens, run until told.
+
+Vendors: stripe, twilio, resend; `python -m bench.sandbox twilio --help` shows a vendor's options.
+"""
 
 from __future__ import annotations
 
@@ -13,27 +16,32 @@ from pathlib import Path
 
 import uvloop
 
-from bench.sandbox.house import House
+from bench.sandbox import standin
+from bench.sandbox.house import House, MoneyLog
 from bench.sandbox.wire import listen
 
 
 def arguments(argv: list[str]) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m bench.sandbox", description=__doc__)
-    parser.add_argument("vendor", choices=["stripe"])
+    """The vendor decides which options there are, so it is read first."""
+    parser = argparse.ArgumentParser(
+        prog="python -m bench.sandbox", description=__doc__.partition("\n")[0]
+    )
+    parser.add_argument("vendor", choices=standin.NAMES)
     parser.add_argument("--listen", default="127.0.0.1:0", help="host:port; port 0: any free one")
     parser.add_argument(
-        "--secret", action="append", default=[], help="a key to accept (repeatable)"
+        "--secret", action="append", default=[], help="a credential to accept (repeatable)"
     )
     parser.add_argument("--state-file", type=Path, help="append each movement of money as a line")
     parser.add_argument("--forget-after", type=int, default=20_000, help="objects kept of a kind")
     parser.add_argument("--exit-with-parent", action="store_true", help="end when stdin ends")
+    if argv and argv[0] in standin.NAMES:
+        standin.maker(argv[0]).add_options(parser)
     return parser.parse_args(argv)
 
 
 async def serve(options: argparse.Namespace) -> None:
-    house = House(
-        frozenset(options.secret), keep=options.forget_after, state_file=options.state_file
-    )
+    vendor = standin.maker(options.vendor).build(options, MoneyLog(options.state_file))
+    house = House(vendor)
     host, _, port = options.listen.rpartition(":")
     server, house.connections, address = await listen(house, host, int(port))
     ended = asyncio.Event()
@@ -54,7 +62,7 @@ async def serve(options: argparse.Namespace) -> None:
 def main() -> int:
     try:
         uvloop.run(serve(arguments(sys.argv[1:])))
-    except OSError as exc:
+    except (OSError, ValueError, ModuleNotFoundError) as exc:
         print(f"sandbox: {exc}", file=sys.stderr)
         return 3
     return 0

@@ -13,7 +13,7 @@ import gzip
 from collections.abc import Callable
 from dataclasses import dataclass, fields
 from fnmatch import fnmatchcase
-from typing import Final
+from typing import Final, Protocol
 
 from bench.sandbox.wire import Answer, Begun, Connection, Obj, Request, head_bytes
 
@@ -21,8 +21,14 @@ LEFTOVER: Final = (
     b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 24\r\n\r\n"
     b'{"id":"pi_not_yours_xx"}'
 )
-STORED_STATUSES: Final = frozenset({400, 402, 424, 500})
-"""Statuses that Stripe keeps under an idempotency key: those of endpoints that began to run."""
+
+
+class Shape(Protocol):
+    """How the vendor's errors look, and which of them it keeps for replays (`standin.StandIn`)."""
+
+    stored_statuses: frozenset[int]
+
+    def scripted_error(self, status: int) -> bytes: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +45,7 @@ class Fault:
     execute: bool | None = None
     """With status or stall: run the endpoint first? Default: no."""
     stored: bool | None = None
-    """Keep this answer for replays? Default: as Stripe does, 500 yes, 409 and 429 no."""
+    """Keep this answer for replays? Default: as the vendor does (Stripe: 500 yes, 429 no)."""
     body: str | None = None
     headers: dict[str, str] | None = None
     """More headers on the answer; `{authorization}` in a value becomes the request's credential."""
@@ -124,13 +130,15 @@ class _Live:
         return True
 
 
-def play(fault: Fault, request: Request, begun: Answer | Begun, connection: Connection) -> None:
+def play(
+    fault: Fault, request: Request, begun: Answer | Begun, connection: Connection, shape: Shape
+) -> None:
     """Carry one request through its fault. Waits on timers, never blocks. A caller that hangs up
     while a fault waits changes nothing: the endpoint runs all the same."""
     loop = asyncio.get_running_loop()
 
     def run() -> None:
-        answer = _execute(fault, begun, connection)
+        answer = _execute(fault, begun, connection, shape)
         if answer is not None:
             _after(
                 loop, fault.answer_latency_ms, lambda: deliver(fault, request, answer, connection)
@@ -146,7 +154,9 @@ def _after(loop: asyncio.AbstractEventLoop, delay_ms: int, step: Callable[[], No
         step()
 
 
-def _execute(fault: Fault, begun: Answer | Begun, connection: Connection) -> Answer | None:
+def _execute(
+    fault: Fault, begun: Answer | Begun, connection: Connection, shape: Shape
+) -> Answer | None:
     """The answer to be sent, or None when the fault already ended the exchange."""
     if fault.drop_before_executing or (fault.stall and not fault.execute):
         if not isinstance(begun, Answer):
@@ -157,33 +167,27 @@ def _execute(fault: Fault, begun: Answer | Begun, connection: Connection) -> Ans
     if fault.status is None:
         answer = begun if isinstance(begun, Answer) else begun.execute()
     else:
-        answer = _another_status(fault, fault.status, begun)
+        answer = _another_status(fault, fault.status, begun, shape)
     if fault.drop:
         connection.hang_up(reset=fault.reset)
         return None
     return None if fault.stall else answer
 
 
-def _another_status(fault: Fault, status: int, begun: Answer | Begun) -> Answer:
-    answer = error_answer(status, fault.body)
+def _another_status(fault: Fault, status: int, begun: Answer | Begun, shape: Shape) -> Answer:
+    answer = error_answer(status, fault.body, shape)
     if isinstance(begun, Answer):
         return answer
     if fault.execute:
         begun.execute()
-    stored = fault.stored if fault.stored is not None else status in STORED_STATUSES
+    stored = fault.stored if fault.stored is not None else status in shape.stored_statuses
     return begun.substitute(answer, stored=stored)
 
 
-def error_answer(status: int, body: str | None) -> Answer:
-    """An error in Stripe's shape, or the body that the rule gives."""
-    if body is None:
-        kinds = {
-            409: ("idempotency_error", "idempotency_key_in_use"),
-            429: ("invalid_request_error", "rate_limit"),
-        }
-        kind, code = kinds.get(status, ("api_error", "sandbox_fault"))
-        body = f'{{"error":{{"type":"{kind}","code":"{code}","message":"Scripted {status}."}}}}'
-    return Answer(status, body.encode(), [(b"Content-Type", b"application/json")])
+def error_answer(status: int, body: str | None, shape: Shape) -> Answer:
+    """An error in the vendor's shape, or the body that the rule gives."""
+    content = shape.scripted_error(status) if body is None else body.encode()
+    return Answer(status, content, [(b"Content-Type", b"application/json")])
 
 
 def deliver(fault: Fault, request: Request, answer: Answer, connection: Connection) -> None:
@@ -235,6 +239,8 @@ def bend(fault: Fault, request: Request, answer: Answer) -> Answer:
 
 
 def _with_member(body: bytes, name: bytes, value: bytes) -> bytes:
+    if not body.endswith(b"}"):  # a 204, or no JSON object
+        return body
     return body[:-1] + b',"' + name + b'":"' + value + b'"}'
 
 

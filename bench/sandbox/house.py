@@ -2,13 +2,13 @@
 
 `/_sandbox/…` is that door (loopback, no credential):
 
-    GET  /_sandbox/stats      what payers were charged and got back, requests by path, requests seen
+    GET  /_sandbox/stats      what was charged, requests by path, requests seen
     GET  /_sandbox/state      accounts with their objects, rules in force, open connections
     POST /_sandbox/behave     a fault, or a list of them (`faults.Fault`)
     POST /_sandbox/calm       forget all faults
     POST /_sandbox/reset      forget everything
-    POST /_sandbox/payer      {"payment_intent", "succeeds", "payment_method"}: a payer or bank acts
-    POST /_sandbox/refund     {"refund", "status"}: a refund gets its final status
+
+and the actions of the vendor's own (`standin.StandIn.actions`): who pays, what a carrier does.
 """
 
 from __future__ import annotations
@@ -17,23 +17,21 @@ import os
 import time
 import traceback
 from collections import Counter, deque
-from collections.abc import Callable
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import orjson
 
 from bench.sandbox.faults import Script, parse_fault, play
-from bench.sandbox.stripe import intents, refunds
-from bench.sandbox.stripe.api import StripeApi
-from bench.sandbox.stripe.errors import StripeError
-from bench.sandbox.stripe.world import World
-from bench.sandbox.wire import Answer, Connection, Obj, Request, Vendor
+from bench.sandbox.standin import Action, Refused, StandIn
+from bench.sandbox.wire import Answer, Connection, Obj, Request
 
 DOOR: Final = "/_sandbox/"
 SEEN_MAX: Final = 4_096
 SEEN_BODY_BYTES_MAX: Final = 2_048
 JSON: Final = (b"Content-Type", b"application/json")
+BUG: Final = b'{"error":{"type":"api_error","message":"sandbox bug"},"message":"sandbox bug"}'
 
 
 class MoneyLog:
@@ -103,23 +101,20 @@ def _shown(at: float, request: Request) -> Obj:
 class House:
     """Plays requests: the control door here, everything else at the vendor."""
 
-    __slots__ = ("_control", "_money_log", "connections", "script", "seen", "stripe", "vendor")
+    __slots__ = ("_control", "connections", "script", "seen", "vendor")
 
-    def __init__(self, secrets: frozenset[str], *, keep: int, state_file: Path | None) -> None:
-        self._money_log = MoneyLog(state_file)
-        self.stripe = StripeApi(secrets, keep=keep, log=self._money_log)
-        self.vendor: Vendor = self.stripe
+    def __init__(self, vendor: StandIn) -> None:
+        self.vendor = vendor
         self.script = Script()
         self.seen = Seen()
         self.connections: set[Connection] = set()
-        self._control: dict[tuple[str, str], Callable[[Obj | list[Obj]], Obj]] = {
+        self._control: Mapping[tuple[str, str], Action] = {
             ("GET", "stats"): lambda data: self._stats(),
             ("GET", "state"): lambda data: self._state(),
             ("POST", "behave"): self._behave,
             ("POST", "calm"): lambda data: self._calm(),
             ("POST", "reset"): lambda data: self._reset(),
-            ("POST", "payer"): self._payer,
-            ("POST", "refund"): self._refund,
+            **vendor.actions(),
         }
 
     def play(self, request: Request, connection: Connection) -> None:
@@ -131,13 +126,13 @@ class House:
             fault = self.script.match(request)
             begun = self.vendor.begin(request)
             if fault is not None:
-                play(fault, request, begun, connection)
+                play(fault, request, begun, connection, self.vendor)
                 return
             answer = begun if isinstance(begun, Answer) else begun.execute()
             connection.send(answer, bodiless=request.method == "HEAD")
         except Exception:  # a bug of the sandbox must be seen, and must not hang its caller
             traceback.print_exc()
-            connection.send(Answer(500, b'{"error":{"type":"api_error","message":"sandbox bug"}}'))
+            connection.send(Answer(500, BUG, [JSON]))
 
     def _answer_control(self, request: Request) -> Answer:
         action = self._control.get((request.method, request.path.removeprefix(DOOR)))
@@ -147,25 +142,20 @@ class House:
             return _json(200, action(orjson.loads(request.body) if request.body else {}))
         except (ValueError, TypeError, KeyError) as exc:
             return _json(400, {"error": f"{type(exc).__name__}: {exc}"})
-        except StripeError as exc:
+        except Refused as exc:
             return _json(exc.status, {"error": str(exc)})
 
     def _stats(self) -> Obj:
-        charged: Counter[str] = Counter()
-        refunded: Counter[str] = Counter()
-        for world in self.stripe.worlds:
-            charged.update(world.charged)
-            refunded.update(world.refunded)
-        return {"charged": dict(charged), "refunded": dict(refunded), **self.seen.stats()}
+        return {**self.vendor.stats(), **self.seen.stats()}
 
     def _state(self) -> Obj:
         return {
-            "accounts": [_account(world) for world in self.stripe.worlds],
+            "accounts": self.vendor.accounts(),
             "faults": self.script.state(),
             "connections": len(self.connections),
         }
 
-    def _behave(self, data: Obj | list[Obj]) -> Obj:
+    def _behave(self, data: Any) -> Obj:
         faults = [parse_fault(item) for item in (data if isinstance(data, list) else [data])]
         for fault in faults:
             self.script.add(fault)
@@ -176,45 +166,10 @@ class House:
         return {}
 
     def _reset(self) -> Obj:
-        self.stripe.reset()
+        self.vendor.reset()
         self.script.clear()
         self.seen = Seen()
         return {}
-
-    def _payer(self, data: Obj | list[Obj]) -> Obj:
-        assert isinstance(data, dict)
-        world = self._world_with("payment_intent", data["payment_intent"])
-        return intents.payer_acts(
-            world,
-            data["payment_intent"],
-            succeeds=data.get("succeeds", True),
-            token=data.get("payment_method"),
-        )
-
-    def _refund(self, data: Obj | list[Obj]) -> Obj:
-        assert isinstance(data, dict)
-        return refunds.end(
-            self._world_with("refund", data["refund"]), data["refund"], data["status"]
-        )
-
-    def _world_with(self, kind: str, object_id: str) -> World:
-        for world in self.stripe.worlds:
-            if world.find(kind, object_id) is not None:
-                return world
-        raise KeyError(object_id)
-
-
-def _account(world: World) -> Obj:
-    return {
-        "account": world.account,
-        "livemode": world.livemode,
-        "charged": world.charged,
-        "refunded": world.refunded,
-        "objects": {kind: len(table) for kind, table in world.tables.items() if table},
-        "events": len(world.events),
-        "idempotency_keys": len(world.remembered),
-        "payment_intents": Counter(i["status"] for i in world.newest_first("payment_intent")),
-    }
 
 
 def _json(status: int, data: Obj) -> Answer:

@@ -91,7 +91,8 @@ class Vendor(Protocol):
 class Player(Protocol):
     """Takes a whole request and calls the connection's `send`, `send_raw` or `hang_up` for it."""
 
-    vendor: Vendor
+    @property
+    def vendor(self) -> Vendor: ...
 
     def play(self, request: Request, connection: Connection) -> None: ...
 
@@ -285,7 +286,7 @@ def head_bytes(answer: Answer, length: int | None, *, closing: bool = False) -> 
     parts = [STATUS_LINES[answer.status]]
     for name, value in answer.headers:
         parts.append(b"%b: %b\r\n" % (name, value))
-    if length is not None:
+    if length is not None and answer.status != HTTPStatus.NO_CONTENT:
         parts.append(b"Content-Length: %d\r\n" % length)
     parts.append(b"Connection: close\r\n\r\n" if closing else b"\r\n")
     return b"".join(parts)

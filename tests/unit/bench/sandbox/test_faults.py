@@ -40,9 +40,22 @@ def test_an_answer_is_bent_in_all_ways_at_once() -> None:
     assert bend(Fault(redirect="http://x/"), REQUEST, Answer(200, b"{}")).status == 302
 
 
-def test_errors_have_stripes_shape_or_the_body_given() -> None:
-    assert b"idempotency_key_in_use" in error_answer(409, None).body
-    assert error_answer(503, "down").body == b"down"
+class Shaped:
+    """A vendor as far as faults know one."""
+
+    stored_statuses = frozenset({500})
+
+    def scripted_error(self, status: int) -> bytes:
+        return b'{"status":%d}' % status
+
+
+def test_errors_have_the_vendors_shape_or_the_body_given() -> None:
+    assert error_answer(409, None, Shaped()).body == b'{"status":409}'
+    assert error_answer(503, "down", Shaped()).body == b"down"
+
+
+def test_an_empty_answer_stays_empty() -> None:
+    assert bend(Fault(pad_bytes=9, echo=True), REQUEST, Answer(204, b"")).body == b""
 
 
 def test_chunks_are_framed() -> None:
