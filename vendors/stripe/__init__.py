@@ -28,7 +28,7 @@ from vendors.rates import Rate, Rates
 from vendors.stripe import errors, reading
 from vendors.stripe.catalogue import CATALOGUE
 from vendors.stripe.quote import quote
-from vendors.stripe.settle import reread, settle
+from vendors.stripe.settle import object_lookup, reread, settle
 from vendors.stripe.shown import shown_micros
 
 __all__ = ["STRIPE", "Stripe"]
@@ -42,7 +42,6 @@ _OTHER_KINDS: Final = {
     "vault_key_": "a vault key of a gateway, not a key of Stripe's",
     "kb_": "an admin or issuer key of a gateway, not a key of Stripe's",
 }
-_OBJECT_PATHS: Final = {"pi_": "/v1/payment_intents/", "ch_": "/v1/charges/", "py_": "/v1/charges/"}
 
 _REQUEST_HEADERS: Final = frozenset(
     b"accept accept-language content-type stripe-account stripe-context stripe-version user-agent "
@@ -118,7 +117,7 @@ class Stripe(Plain):
     def cancellation(self, object_id: str) -> str | None:
         """An intent can be cancelled; an uncaptured charge only by a refund."""
         if object_id.startswith("pi_"):
-            return f"{_OBJECT_PATHS['pi_']}{object_id}/cancel"
+            return f"/v1/payment_intents/{object_id}/cancel"
         return None
 
     def shown_micros(self, answer: Answer, rates: Rates) -> int:
@@ -137,15 +136,14 @@ class Stripe(Plain):
     def object_lookup(self, object_id: str) -> Lookup | None:
         """How an object that holds money is read again; None for an id that is none of such an
         object."""
-        path = _OBJECT_PATHS.get(object_id[:3])
-        return Lookup(path + object_id, "what it has come to") if path is not None else None
+        return object_lookup(object_id)
 
     def reread(
         self, object_id: str, rate: Rate | None, counted_micros: int, answer: Answer
     ) -> Outcome:
         """What the answer to that look-up means for the object's holds; IN_DOUBT: nothing new is
         known."""
-        return reread(object_id, rate, answer)
+        return reread(object_id, rate, counted_micros, answer)
 
 
 STRIPE: Final = Stripe()

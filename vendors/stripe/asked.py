@@ -8,16 +8,24 @@ the object that was asked for, and readable; otherwise nobody can say what the c
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 from vendors.contract import Answer, Lookup, Quote, Reading, Unpriced, Unreadable
 from vendors.money import show_minor
-from vendors.rates import Rates
+from vendors.rates import Rate, Rates
 from vendors.stripe.currencies import EXPONENTS, check_multiple, known, rate_for
 from vendors.stripe.things import Charge, Intent, Unclear, read_charge, read_intent, read_object
 
 Fields = Mapping[str, str]
+Quoter = Callable[[Reading, Rates, Sequence[Answer], Rate | None], Quote | Lookup]
+Quoters = Mapping[str, tuple[Quoter, frozenset[str]]]
+"""Operation -> how it is priced, and which of the figures (quote.FIGURES) are its own
+parameters."""
+
+BOTH: Final = frozenset({"amount", "currency"})
+ALONE: Final = frozenset({"amount"})
+NEITHER: Final[frozenset[str]] = frozenset()
 
 _AMOUNT: Final = re.compile(r"[1-9][0-9]{0,11}", re.ASCII)
 _ID: Final = re.compile(r"[A-Za-z0-9_]{1,255}", re.ASCII)
@@ -106,3 +114,20 @@ def found_charge(charge_id: str, found: Sequence[Answer]) -> Charge | Lookup:
 def check_found(found_id: str, asked_id: str) -> None:
     if found_id != asked_id:
         raise Unpriced(f"looking up {asked_id} found another object")
+
+
+def nothing_more(object_id: str, status: str) -> Quote:
+    """The object is through. Belongs to none: what has moved is no business of this call."""
+    return Quote(0, f"{object_id} is {status} and cannot move more")
+
+
+def total_quote(
+    object_id: str, currency: str, total: int, before: int, rates: Rates, kept: Rate | None
+) -> Quote:
+    """What the object comes to, and what of it had moved before; both in minor units."""
+    currency = known("currency", currency)
+    rate = rate_for(currency, rates, kept)
+    amount_micros = rate.to_micros(total)
+    before_micros = amount_micros - rate.to_micros(total - before)
+    how = f"{object_id} comes to {shown(total, currency)} in all"
+    return Quote(amount_micros, how, currency, total, rate, object_id, before_micros)

@@ -10,12 +10,24 @@ it from one that does, so it counts like any other.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Final
 
-from vendors.contract import Answer, Lookup, Quote, Reading, Unpriced, Unreadable
+from vendors.contract import (
+    Answer,
+    End,
+    GivesBack,
+    Lookup,
+    Quote,
+    Reading,
+    Unpriced,
+    Unreadable,
+)
 from vendors.rates import Rate, Rates
 from vendors.stripe.asked import (
+    BOTH,
     Fields,
+    Quoters,
     amount_of,
     check_asked,
     check_currency,
@@ -27,7 +39,26 @@ from vendors.stripe.asked import (
     stated,
 )
 from vendors.stripe.currencies import known, rate_for
-from vendors.stripe.things import Unclear, read_charge, read_intent, read_object
+from vendors.stripe.things import (
+    Refund,
+    Unclear,
+    read_charge,
+    read_intent,
+    read_object,
+    read_refund,
+)
+from vendors.stripe.verdicts import (
+    Rereaders,
+    Settler,
+    Tree,
+    Verdict,
+    check_id,
+    check_reference,
+    rate_of,
+)
+
+_COUNTS: Final = frozenset({"pending", "requires_action", "succeeded"})
+_OVER: Final = frozenset({"failed", "canceled"})
 
 
 def quote_refund(
@@ -103,3 +134,52 @@ def _back(fields: Fields, currency: str, left: int, asked: int | None, rates: Ra
     rate = rate_for(currency, rates, None)
     how = f"a refund of {shown(amount, currency)}{' (all that is left)' if asked is None else ''}"
     return Quote(rate.to_micros(amount), how, currency, amount, rate)
+
+
+def settle_refund(reading: Reading, quote: Quote, tree: Tree) -> Verdict:
+    """The legacy twin may answer with the whole charge: then the refund counts at its quote."""
+    if tree.get("object") == "charge" and reading.operation.object_id is not None:
+        charge = read_charge(tree)
+        if charge.id != reading.operation.object_id:
+            raise Unclear("the answer is about another object")
+        return Verdict(End.SETTLED, quote.amount_micros, label=charge.id)
+    refund = read_refund(tree)
+    asked = reading.operation.object_id or reading.fields.get("charge")
+    check_reference(asked, refund.charge_id)
+    check_reference(reading.fields.get("payment_intent"), refund.intent_id)
+    return _counted(quote, refund)
+
+
+def of_refund(quote: Quote, tree: Tree) -> Verdict:
+    """A refund that is read again. One that is still under way says nothing new. Raises Unclear."""
+    refund = read_refund(tree)
+    check_id(quote, refund.id)
+    if refund.status in _COUNTS and refund.status != "succeeded":
+        raise Unclear(f"the refund is still {refund.status}")
+    return _counted(quote, refund)._replace(object_id=refund.id)
+
+
+def _counted(quote: Quote, refund: Refund) -> Verdict:
+    rate = rate_of(quote, refund.currency)
+    if refund.status in _OVER:
+        return Verdict(End.RELEASED, label=refund.id)
+    if refund.status not in _COUNTS:
+        raise Unclear("the refund has a status that is not known")
+    micros = rate.to_micros(refund.amount)
+    back = None
+    if refund.status == "succeeded":
+        objects = tuple(filter(None, (refund.intent_id, refund.charge_id)))
+        back = GivesBack(objects, refund.id, micros)
+    return Verdict(End.SETTLED, micros, label=refund.id, gives_back=back)
+
+
+QUOTERS: Final[Quoters] = {
+    "PostRefunds": (quote_refund, BOTH),
+    "PostChargesChargeRefund": (quote_refund_by_path, BOTH),
+    "PostChargesChargeRefunds": (quote_refund_by_path, BOTH),
+}
+SETTLERS: Final[Mapping[str, Settler]] = dict.fromkeys(QUOTERS, settle_refund)
+REREADERS: Final[Rereaders] = {
+    "re_": ("/v1/refunds/", of_refund),
+    "pyr_": ("/v1/refunds/", of_refund),
+}

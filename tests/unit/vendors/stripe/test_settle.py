@@ -34,7 +34,7 @@ CHARGE = {
 
 
 def read_again(object_id: str, tree: Any, status: int = 200) -> tuple[End, int, int]:
-    outcome = reread(object_id, USD, Answer(status, {}, json.dumps(tree).encode()))
+    outcome = reread(object_id, USD, 0, Answer(status, {}, json.dumps(tree).encode()))
     assert bool(outcome.why) == (outcome.end is End.IN_DOUBT)
     assert outcome.label == object_id
     return outcome.end, outcome.settled_micros, outcome.standing_micros
@@ -69,7 +69,7 @@ def test_a_charge(changes: dict[str, Any], expected: tuple[End, int, int]) -> No
 
 def test_what_is_not_the_object_changes_nothing() -> None:
     for tree, status in (({}, 404), (INTENT, 500), ({**INTENT, "id": "pi_2"}, 200), ([], 200)):
-        outcome = reread("pi_1", USD, Answer(status, {}, json.dumps(tree).encode()))
+        outcome = reread("pi_1", USD, 0, Answer(status, {}, json.dumps(tree).encode()))
         assert outcome.end is End.IN_DOUBT
         assert outcome.why
 
@@ -77,5 +77,5 @@ def test_what_is_not_the_object_changes_nothing() -> None:
 def test_received_and_standing_are_rounded_as_one() -> None:
     rate = Rate("usd", 2, 1, 3)
     tree = {**INTENT, "amount": 2, "amount_received": 1, "amount_capturable": 1}
-    outcome = reread("pi_1", rate, Answer(200, {}, json.dumps(tree).encode()))
+    outcome = reread("pi_1", rate, 0, Answer(200, {}, json.dumps(tree).encode()))
     assert (outcome.settled_micros, outcome.standing_micros) == (1, 0)
