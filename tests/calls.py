@@ -41,6 +41,7 @@ from ledger.history import CallRow, History
 from tests.ledgers import Deaths, open_in
 from tests.model_stripe import ModelStripe
 from vendors import VENDORS
+from vendors.contract import Lookup
 from vendors.rates import Rates
 
 USD = 1_000_000
@@ -72,6 +73,7 @@ class PretendUpstream:
     """The way to a vendor that is a function. gate: calls wait for it once their last byte left."""
 
     authorization = b"Bearer " + SECRET.encode()
+    account = ""
 
     def __init__(self, vendor: Vendor) -> None:
         self.vendor = vendor
@@ -97,8 +99,11 @@ class PretendUpstream:
             await self.gate.wait()
         return self._reply(order, *said)
 
-    async def get(self, target: str, headers: Mapping[bytes, bytes]) -> Reply:
-        order = Order(b"GET", target.encode(), list(headers.items()), b"", whole_bytes_max=MIB)
+    async def look(self, lookup: Lookup, headers: Mapping[bytes, bytes]) -> Reply:
+        method = b"GET" if lookup.body is None else b"POST"
+        target = lookup.target.replace("{account}", self.account).encode()
+        lines = list(headers.items())
+        order = Order(method, target, lines, lookup.body or b"", lookup.product, MIB)
         return self._reply(order, *self.vendor(order))
 
     def _reply(
@@ -208,20 +213,21 @@ class Calls:
         self.registry = Registry.load(self.ledger, self.clock)
         self.upstream = PretendUpstream(self.vendor)
         self.history = KeptHistory()
-        vendors = {"stripe": VENDORS["stripe"]}
+        vendors = dict(VENDORS)
+        products = {name: frozenset(vendor.products) for name, vendor in vendors.items()}
         settings = self.settings.vendors["stripe"]
         self.doors = Doors(
             settings=self.settings,
             loop=loop,
             clock=self.clock,
             vendors=vendors,
-            routes=Routes(vendors, {"stripe": frozenset({"files"})}, {"stripe.gw": "stripe"}),
+            routes=Routes(vendors, products, {"stripe.gw": "stripe"}),
             registry=self.registry,
             ledger=self.ledger,
             history=cast("History", self.history),
             upstreams=cast("Upstreams", PretendUpstreams(self.upstream)),
             turns=Turns(loop),
-            turnstiles={("stripe", "default"): Turnstile(settings, loop)},
+            turnstiles={(name, "default"): Turnstile(settings, loop) for name in vendors},
             guesses=Guesses(3),
             metrics=Metrics(),
             rates=lambda: RATES.at(self.clock.now_us()),
@@ -240,8 +246,8 @@ class Calls:
         assert not list(self.ledger.open_holds(HoldState.OPEN)), "nobody ended a hold"
         assert not self.proxy._retries._running
         assert not self.doors.turns._lines
-        [turnstile] = self.doors.turnstiles.values()
-        assert (turnstile._inside, len(turnstile._lines)) == (0, 0)
+        for turnstile in self.doors.turnstiles.values():
+            assert (turnstile._inside, len(turnstile._lines)) == (0, 0)
         assert not [key for key in self.registry.all_keys() if key.in_flight]
 
     async def key(self, issuer: Issuer | None = None, **changes: Any) -> Holder:
@@ -303,9 +309,10 @@ class Calls:
         form: Mapping[str, Any] | None = None,
         **others: Any,
     ) -> Seen:
-        """A call to Stripe under /stripe."""
+        """A call to the vendor of the key, under its name."""
         self.clock.advance(0.001)
-        return await self.ask(self.request(holder.secret, method, f"/stripe{path}", form, **others))
+        target = f"/{holder.key.terms.vendor}{path}"
+        return await self.ask(self.request(holder.secret, method, target, form, **others))
 
     async def ask(self, request: Request) -> Seen:
         response = await self.proxy.answer(request)

@@ -30,7 +30,7 @@ from gateway.vault.paths import canonical
 from gateway.vault.registry import Key, Registry
 from gateway.vault.secrets import find_in_text
 from gateway.vault.terms import Mode, Terms
-from vendors.contract import Money, Vendor
+from vendors.contract import Money, RuleRefused, Vendor
 
 _OUR_KEY = b"vault_key_"
 _SCHEMES_ALONE = frozenset({b"", b"bearer", b"basic"})
@@ -80,7 +80,7 @@ def admit(journey: Journey, now_us: int) -> None:
     """Fill in what the head alone tells. Raises every refusal that it can earn; the key is
     alive."""
     request, route, terms = journey.request, journey.route, journey.key.terms
-    path = canonical(route.raw_path)
+    path = _own_path(journey, canonical(route.raw_path))
     journey.path = path
     journey.allow_path = allow_path = f"/{route.product}{path}" if route.product else path
     if not terms.allowed.allows(request.method, allow_path):
@@ -98,6 +98,36 @@ def admit(journey: Journey, now_us: int) -> None:
         if terms.mode is not Mode.SHADOW:
             raise refusal
         journey.would_refuse = refusal
+
+
+def _own_path(journey: Journey, path: str) -> str:
+    """The path as the vendor gets it: what stands for the account in it becomes the real one."""
+    terms, vendor = journey.key.terms, journey.vendor
+    alias = vendor.alias(terms.key_id)
+    if not alias:
+        return path
+    user = basic_user(journey.request.headers.get(b"authorization", b""))
+    names = {alias, user} - {""}
+    try:
+        path, called = vendor.own_path(
+            path, journey.route.product, journey.upstream.account, names, terms.vendor_accounts
+        )
+    except RuleRefused as exc:
+        raise PolicyRefused(exc.why, rule=exc.rule) from None
+    journey.called = called or (user if len(user) == len(alias) else alias)
+    return path
+
+
+def basic_user(header: bytes) -> str:
+    """The user name of HTTP Basic, '' where there is none that a path could name."""
+    scheme, _, value = header.partition(b" ")
+    if scheme.lower() != b"basic":
+        return ""
+    try:
+        user = base64.b64decode(value, validate=True).partition(b":")[0]
+    except binascii.Error:
+        return ""
+    return "" if _OUR_KEY in user else user.decode("latin-1")
 
 
 def judge_body(body: bytes) -> None:

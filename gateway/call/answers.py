@@ -13,6 +13,8 @@ from ledger import Standing
 from vendors.contract import Vendor
 from vendors.money import show_usd
 
+_USER_AGENT: Final = (b"user-agent", b"keybrake")
+"""Of a caller that names none: Resend answers 403 to a request without."""
 _CONTENT_TYPE: Final = b"content-type"
 
 
@@ -28,6 +30,8 @@ def outgoing(
     sent, None to pass on the caller's."""
     allowed = vendor.request_headers
     out: Headers = [(b"authorization", authorization)]
+    if b"user-agent" not in headers:
+        out.append(_USER_AGENT)
     for name, value in headers.items():
         if name not in allowed or name in account_headers:
             continue

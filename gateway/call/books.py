@@ -13,7 +13,7 @@ from typing import Any
 
 from gateway.call import objects
 from gateway.call.journey import Journey
-from gateway.call.pricing import known_holds, object_tag
+from gateway.call.pricing import FIXED, known_holds, object_tag
 from gateway.call.remarks import Remark
 from gateway.clock import Clock, rfc3339
 from gateway.errors import (
@@ -70,7 +70,7 @@ class Books:
         journey.base_micros = need.base_micros
         journey.record.quote_micros = need.both_micros + need.own_micros
         tag = object_tag(journey, quote.object_id) if quote.object_id else ""
-        trace = journey.vendor.trace(journey.reading)
+        trace = FIXED if journey.fixed else journey.vendor.trace(journey.reading)
         remark = Remark(quote.rate, need.base_micros, journey.vendor_key or "", trace).text()
         try:
             if need.own_micros:
@@ -161,8 +161,15 @@ class Books:
                 state = HoldState.STANDING
             if refused and not total:
                 state = HoldState.RELEASED
+            units = journey.quote.units if outcome.units is None else outcome.units
             ending = Ending(
-                hold.hold_id, state, outcome.settled_micros, outcome.standing_micros, memo, tag
+                hold.hold_id,
+                state,
+                outcome.settled_micros,
+                outcome.standing_micros,
+                memo,
+                tag,
+                units if units < hold.units else None,
             )
             ticket = self._ledger.book((ending,), now_us=self._clock.now_us())
             journey.cost_micros = total

@@ -16,7 +16,7 @@ from gateway.http.message import Request
 from gateway.upstream.pool import Upstream, Watch
 from gateway.vault.registry import Key
 from ledger import Hold, Retried, RetryKey
-from vendors.contract import Operation, Quote, Reading, Vendor
+from vendors.contract import Operation, Quote, Reading, StreamReader, Vendor
 
 
 class Journey:
@@ -28,8 +28,10 @@ class Journey:
         "allow_path",
         "base_micros",
         "call_id",
+        "called",
         "cost_micros",
         "estimated",
+        "fixed",
         "idempotency_key",
         "key",
         "known",
@@ -37,6 +39,7 @@ class Journey:
         "lookups",
         "made",
         "operation",
+        "passing",
         "path",
         "quote",
         "reading",
@@ -61,8 +64,8 @@ class Journey:
     operation: Operation  # admit
     account_headers: dict[bytes, bytes]  # admit: those that act for another account, allowed
     record: CallRecord  # admit
-    upstream: Upstream  # admit
-    reading: Reading  # read
+    upstream: Upstream  # admit, before the path is judged
+    reading: Reading  # read; of a body that passes: its head, and all of it before its last byte
     quote: Quote  # price
 
     def __init__(
@@ -82,17 +85,26 @@ class Journey:
         self.started_us = started_us
         self.idempotency_key: str | None = None  # the caller's own
         self.vendor_key: str | None = None  # what the vendor gets for it
+        self.passing: StreamReader | None = None  # reads the body while it passes
         self.retry: RetryKey | None = None
         self.retried: Retried | None = None  # the hold that a retry continues
         self.known: list[Hold] = []  # of its object, made by earlier calls
         self.made: list[Hold] = []  # by this call; the one that both budgets carry comes last
         self.base_micros = 0  # what the object had cost before we knew it
         self.cost_micros = 0
+        self.called = ""  # what the caller calls the account in paths, where the vendor's name it
+        self.fixed = False  # is the quote the fixed hold of the key's allow_unpriced?
         self.estimated = False
         self.lookups: list[str] = []
         self.watch: Watch | None = None
         self.would_refuse: Refusal | None = None
         self._give_back: list[Callable[[], None]] = []
+
+    @property
+    def heeds_keys(self) -> bool:
+        """Would the vendor know a retry of this call by its idempotency key?"""
+        vendor = self.vendor
+        return vendor.idempotency_header is not None and vendor.idempotent(self.operation)
 
     def on_close(self, give_back: Callable[[], None]) -> None:
         self._give_back.append(give_back)

@@ -27,7 +27,7 @@ from typing import Final
 
 from gateway.call.remarks import remark_of
 from ledger import Ending, Hold, HoldState, Shed
-from vendors.contract import Outcome, Quote
+from vendors.contract import End, Outcome, Quote
 from vendors.rates import Rate
 
 _ALIVE: Final = frozenset({HoldState.STANDING, HoldState.PENDING})
@@ -145,6 +145,8 @@ def spread(
         ending = _ending(
             hold, settled, standing, memo if hold.hold_id == last else b"", stands=stands
         )
+        if outcome.end is End.RELEASED and hold in known:
+            ending = replace(ending, units=0)
         if hold.hold_id == last or _changes(hold, ending):
             first.append(ending)
     elsewhere = [h for h in known if h.shed and h.parent_id != parent_id]

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from gateway.call import objects
 from gateway.call.journey import Journey
+from gateway.call.remarks import remark_of
 from gateway.errors import (
     AmountUnreadable,
     EndpointUnpriced,
@@ -35,15 +36,21 @@ from vendors.contract import (
 )
 from vendors.rates import Rates
 
-LOOKUPS_MAX = 3
+LOOKUPS_MAX = 10
+_TOLD_AS_IT_IS = frozenset({400, 402, 404})
+"""What a vendor says to a lookup about the call itself: no such object, no such price."""
 
 
-class NoSuchObject(Exception):
-    """The vendor does not know what the call is about; its own answer says so best."""
+class RefusedByVendor(Exception):
+    """The vendor says no to the lookup as it would to the call; its own answer says so best."""
 
     def __init__(self, answer: Answer) -> None:
         super().__init__(answer.status)
         self.answer = answer
+
+
+FIXED = "fixed"
+"""The trace in the remark of a hold that is the fixed one of the key's allow_unpriced."""
 
 
 def as_refusal(exc: Exception) -> Refusal:
@@ -58,11 +65,49 @@ def as_refusal(exc: Exception) -> Refusal:
 
 
 def read(journey: Journey, sent: Sent) -> Reading:
-    """The one reading of the request. Raises AmountUnreadable, MediaTypeUnsupported."""
+    """The one reading of the request. Raises AmountUnreadable, MediaTypeUnsupported,
+    PolicyRefused."""
     try:
         return journey.vendor.read(journey.operation, sent)
-    except (Unreadable, MediaTypeRefused) as exc:
+    except (Unreadable, MediaTypeRefused, RuleRefused) as exc:
         raise as_refusal(exc) from None
+
+
+def begin_stream(journey: Journey, sent: Sent, whole_bytes_max: int) -> bool:
+    """Will the body be priced while it passes to the vendor? So for one that is longer than what is
+    read whole, or that does not say how long it is, where the vendor module can read it so. Raises
+    refusals."""
+    length = journey.request.body.length
+    if journey.operation.money is not Money.PRICED:
+        return False
+    if length is not None and length <= whole_bytes_max:
+        return False
+    try:
+        reader = journey.vendor.stream(journey.operation, sent)
+    except (Unreadable, MediaTypeRefused, RuleRefused) as exc:
+        raise as_refusal(exc) from None
+    if reader is None:
+        return False
+    journey.passing = reader
+    size = str(length).encode()  # what it says is not known when a retry is looked for
+    journey.reading = Reading(journey.operation, sent.path, sent.query, sent.content_type, size, {})
+    return True
+
+
+def price_exactly(journey: Journey, rates: Rates) -> None:
+    """Of a body that has passed: what it does cost, judged by the key's rules. Raises refusals,
+    also where it is more than what was held."""
+    bound = journey.quote
+    try:
+        quote = journey.vendor.quote(journey.reading, rates, (), None)
+    except (Unreadable, RuleRefused, Unpriced) as exc:
+        raise as_refusal(exc) from None
+    assert isinstance(quote, Quote), "a body that passes is priced without a lookup"
+    if journey.retried is None:
+        if quote.amount_micros > bound.amount_micros or quote.units > bound.units:
+            raise AmountUnreadable("body: it costs more than was held for it", field="body")
+        journey.quote = quote
+    judge_terms(journey, quote)
 
 
 def refuse_unpriced(journey: Journey) -> None:
@@ -80,11 +125,16 @@ def fixed_hold(terms: Terms, method: str, allow_path: str) -> int | None:
 
 
 async def price(journey: Journey, rates: Rates, ledger: Ledger) -> None:
-    """Set the journey's quote. Raises refusals, and NoSuchObject."""
+    """Set the journey's quote. Raises refusals, and RefusedByVendor."""
     if journey.retried is not None:
-        journey.quote = objects.kept_quote(journey.retried.hold)
+        hold = journey.retried.hold
+        journey.quote = objects.kept_quote(hold)
+        journey.fixed = hold is not None and remark_of(hold).trace == FIXED
     elif journey.operation.money is not Money.PRICED:
-        journey.quote = Quote(_fixed_hold(journey), "the fixed hold of the key's allow_unpriced")
+        journey.quote = _fixed_quote(journey, _fixed_hold(journey))
+    elif journey.passing is not None:
+        journey.quote = journey.passing.bound
+        return  # the key's rules are judged on what it says, before its last byte leaves
     else:
         journey.known = known_holds(journey, journey.operation.object_id, ledger)
         journey.quote = await _quote(journey, rates)
@@ -106,18 +156,23 @@ def known_holds(journey: Journey, object_id: str | None, ledger: Ledger) -> list
     return objects.alive(ledger.tagged(object_tag(journey, object_id)))
 
 
-def _fixed_hold(journey: Journey) -> int:
+def _fixed_hold(journey: Journey, why: str = "") -> int:
     operation = journey.operation
     micros = fixed_hold(journey.key.terms, operation.method, journey.allow_path)
     if micros is None:
+        why = why or operation.note or "it writes, and no catalogue knows it"
         raise EndpointUnpriced(
-            f"{operation.method} {operation.pattern} cannot be priced in advance "
-            f"({operation.note or 'it writes, and no catalogue knows it'}); "
+            f"{operation.method} {operation.pattern} cannot be priced in advance ({why}); "
             "the key's allow_unpriced can give it a fixed hold.",
             operation=operation.name,
             setting="allow_unpriced",
         )
     return micros
+
+
+def _fixed_quote(journey: Journey, micros: int) -> Quote:
+    journey.fixed = True
+    return Quote(micros, "the fixed hold of the key's allow_unpriced")
 
 
 async def _quote(journey: Journey, rates: Rates) -> Quote:
@@ -126,7 +181,9 @@ async def _quote(journey: Journey, rates: Rates) -> Quote:
     while True:
         try:
             quote = journey.vendor.quote(journey.reading, rates, found, kept)
-        except (Unreadable, MediaTypeRefused, RuleRefused, Unpriced) as exc:
+        except Unpriced as exc:
+            return _fixed_quote(journey, _fixed_hold(journey, str(exc)))
+        except (Unreadable, MediaTypeRefused, RuleRefused) as exc:
             raise as_refusal(exc) from None
         if isinstance(quote, Quote):
             return quote
@@ -138,7 +195,7 @@ async def _quote(journey: Journey, rates: Rates) -> Quote:
 async def _look_up(journey: Journey, lookup: Lookup) -> Answer:
     journey.lookups.append(lookup.target)
     try:
-        reply = await journey.upstream.get(lookup.target, journey.account_headers)
+        reply = await journey.upstream.look(lookup, journey.account_headers)
     except (NotSent, OutcomeUnknown) as exc:
         raise VendorUnreachable(
             f"The price could not be looked up: {exc}.", stage="lookup"
@@ -147,8 +204,8 @@ async def _look_up(journey: Journey, lookup: Lookup) -> Answer:
         await reply.close()
         raise VendorUnreachable("The price could not be looked up: too long.", stage="lookup")
     answer = Answer(reply.status, dict(reply.headers), reply.body)
-    if answer.status == 404:
-        raise NoSuchObject(answer)
+    if answer.status in _TOLD_AS_IT_IS:
+        raise RefusedByVendor(answer)
     if answer.status != 200:
         raise VendorUnreachable(
             f"The price could not be looked up: the vendor answered {answer.status}.",

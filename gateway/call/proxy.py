@@ -10,26 +10,32 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from typing import NoReturn
+from dataclasses import replace
+from typing import Final, NoReturn
 
-from gateway.call import admission, audit, pricing, retries, settling
+from gateway.call import admission, audit, pricing, relink, retries, settling
 from gateway.call.answers import add_cost, relayed
 from gateway.call.bodies import BodyRoom
 from gateway.call.books import Books
 from gateway.call.doors import Doors
 from gateway.call.journey import Journey
+from gateway.call.passing import PassingBody
 from gateway.call.record import hashed
 from gateway.call.refusals import dress
 from gateway.call.runheaders import NOTHING_SAID, effective_label, read_run_headers
 from gateway.call.sending import Sender
-from gateway.errors import Internal, Refusal, VendorRedirected
-from gateway.http.message import ClientGone, Request, Response
+from gateway.call.stored import StoredAnswers
+from gateway.errors import IdempotencyConflict, Internal, Refusal, VendorRedirected, VendorTimeout
+from gateway.http.message import Body, ClientGone, Request, Response
 from gateway.ids import make_id
 from gateway.upstream.pool import Reply
 from gateway.vault.terms import Mode
-from vendors.contract import Answer, Money, Sent, Vendor
+from ledger import CannotRecord, HoldState, Retried
+from vendors.contract import Answer, Money, Reading, Sent, Vendor
 
 _log = logging.getLogger("keybrake")
+
+_IDEMPOTENCY_KEY: Final = b"idempotency-key"
 
 FREE_ANSWER_BYTES_MAX = 65_536
 """An unmetered answer up to this size goes out in one write; a longer one streams."""
@@ -38,7 +44,7 @@ FREE_ANSWER_BYTES_MAX = 65_536
 class Proxy:
     """Carries calls. One for the process; what lives during a call stands in its journey."""
 
-    __slots__ = ("_books", "_doors", "_retries", "_room", "_sender")
+    __slots__ = ("_answers", "_books", "_doors", "_retries", "_room", "_sender", "_whole_max")
 
     def __init__(self, doors: Doors) -> None:
         self._doors = doors
@@ -46,6 +52,9 @@ class Proxy:
         self._retries = retries.Retries(doors.ledger, doors.loop)
         self._sender = Sender(doors, self._books)
         limits = doors.settings.server
+        memory_us = doors.settings.ledger.retry_memory_h * 3_600_000_000
+        self._answers = StoredAnswers(doors.ledger, memory_us)
+        self._whole_max = limits.priced_body_bytes_max
         self._room = BodyRoom(limits.large_bodies_bytes_max, limits.priced_body_bytes_max)
 
     async def answer(self, request: Request) -> Response:
@@ -93,17 +102,21 @@ class Proxy:
         if not self._metered(journey):
             return await self._pass(journey)
         await self._take_turns(journey)
+        if journey.retried is not None and not journey.heeds_keys:
+            return self._stored(journey, journey.retried)
         try:
             await pricing.price(journey, self._doors.rates(), self._doors.ledger)
-        except pricing.NoSuchObject as nothing:
-            return self._no_such_object(journey, nothing.answer)
+        except pricing.RefusedByVendor as refused:
+            return self._as_the_vendor_says(journey, refused.answer)
         await self._hold(journey)
         reply = await self._sender.send(
-            journey, journey.reading.body, self._doors.settings.server.metered_answer_bytes_max
+            journey,
+            self._body(journey),
+            self._doors.settings.server.metered_answer_bytes_max,
         )
         try:
             await self._settle(journey, reply)
-            return self._answer(journey, reply)
+            return await self._keep(journey, self._answer(journey, reply))
         except BaseException:
             await reply.close()
             raise
@@ -122,9 +135,9 @@ class Proxy:
         if (refusal := doors.registry.no_longer(key, journey.label, now_us)) is not None:
             raise refusal
         admission.judge_sandbox(key, doors.settings)
+        journey.upstream = doors.upstreams.account(key.terms.vendor, key.terms.account)
         admission.admit(journey, now_us)
         journey.record.operation = journey.operation.name
-        journey.upstream = doors.upstreams.account(key.terms.vendor, key.terms.account)
         key.last_used_us = now_us
 
     async def _read(self, journey: Journey) -> None:
@@ -135,20 +148,28 @@ class Proxy:
         content_type = request.headers.get(b"content-type", b"").decode("latin-1")
         body = b""
         if request.body.length != 0 and self._must_read(journey, content_type):
+            if pricing.begin_stream(
+                journey, self._sent(journey, content_type, b""), self._whole_max
+            ):
+                self._name_retry(journey)
+                return
             body = await self._read_whole(journey)
         admission.judge_body(body)
-        strict = bool(journey.key.terms.params)
-        sent = Sent(
+        journey.reading = pricing.read(journey, self._sent(journey, content_type, body))
+        self._name_retry(journey)
+
+    def _sent(self, journey: Journey, content_type: str, body: bytes) -> Sent:
+        request, terms = journey.request, journey.key.terms
+        return Sent(
             request.method,
             journey.path,
             request.query,
             content_type,
             body,
             request.headers,
-            strict,
+            bool(terms.params),
+            terms.call_time_limit_s,
         )
-        journey.reading = pricing.read(journey, sent)
-        self._name_retry(journey)
 
     async def _read_whole(self, journey: Journey) -> bytes:
         body = journey.request.body
@@ -164,17 +185,16 @@ class Proxy:
         )
 
     def _name_retry(self, journey: Journey) -> None:
-        """Every money-moving call carries an idempotency key where the vendor has them: the
+        """Every money-moving call carries an idempotency key where the vendor heeds them: the
         caller's, in a namespace, or one of ours."""
-        header = journey.vendor.idempotency_header
-        if header is None:
-            return
-        value = journey.request.headers.get(header)
+        vendor, terms = journey.vendor, journey.key.terms
+        named = vendor.idempotency_header is not None
+        value = journey.request.headers.get(vendor.idempotency_header or _IDEMPOTENCY_KEY)
         if value is not None:
             key = journey.idempotency_key = retries.caller_key(value)
-            journey.vendor_key = retries.vendor_key(journey.key.terms, key)
-            journey.record.idempotency_key = hashed(key, journey.key.terms.key_id)
-        elif journey.operation.money is not Money.FREE:
+            journey.vendor_key = retries.vendor_key(terms, key) if named else None
+            journey.record.idempotency_key = hashed(key, terms.key_id)
+        elif named and journey.operation.money is not Money.FREE:
             journey.vendor_key = "kb-" + journey.call_id
 
     def _metered(self, journey: Journey) -> bool:
@@ -257,6 +277,56 @@ class Proxy:
         self._books.doubt(journey, journey.record.outcome_memo())
         raise VendorRedirected(in_doubt=self._metered(journey), vendor_status=reply.status)
 
+    def _body(self, journey: Journey) -> bytes | Body:
+        """What the vendor gets: the bytes that were read, or a body that is read as it passes."""
+        if journey.passing is None:
+            return journey.reading.body
+
+        def judge(reading: Reading) -> None:
+            journey.reading = reading
+            pricing.price_exactly(journey, self._doors.rates())
+            self._sender.look_again(journey)
+
+        return PassingBody(journey.request.body, journey.passing, judge)
+
+    def _stored(self, journey: Journey, first: Retried) -> Response:
+        """A retry at a vendor that would carry it out again: the first call's answer, and not a
+        byte sent."""
+        journey.record.retry_of = first.hold.memo_ref if first.hold is not None else None
+        if first.state is HoldState.IN_DOUBT:
+            raise VendorTimeout(
+                "The first call with this Idempotency-Key got no answer; it is in doubt.",
+                in_doubt=True,
+            )
+        assert journey.retry is not None
+        response = self._answers.find(journey.retry)
+        if response is None:
+            raise IdempotencyConflict(
+                "The first call with this Idempotency-Key was carried out; "
+                "its answer was too long to be kept."
+            )
+        journey.record.status = response.status
+        self._tell_duration(journey)
+        self._write_down(journey)
+        kept = [line for line in response.headers if line[0] != b"keybrake-call-id"]
+        own = [(b"keybrake-call-id", journey.call_id.encode()), (b"idempotent-replayed", b"true")]
+        return replace(response, headers=own + kept)
+
+    async def _keep(self, journey: Journey, response: Response) -> Response:
+        """For a retry of this call, where the vendor would not know it for one."""
+        if (
+            journey.retry is not None
+            and journey.retried is None
+            and response.status < 400
+            and not journey.heeds_keys
+        ):
+            account_id, now_us = journey.key.account_id, self._doors.clock.now_us()
+            try:
+                await self._answers.keep(journey.retry, account_id, response, now_us)
+            except CannotRecord as exc:
+                _log.warning("the answer of %s is not kept: %s", journey.call_id, exc)
+        return response
+
     def _answer(self, journey: Journey, reply: Reply) -> Response:
         """The vendor's answer as the caller gets it, with the cost in its head; and the audit
         row."""
@@ -268,12 +338,14 @@ class Proxy:
         if journey.would_refuse is not None:
             headers.append((b"keybrake-would-refuse", journey.would_refuse.code.encode("ascii")))
         self._write_down(journey)
+        if journey.vendor.link_bytes_max and relink.may_link(dict(reply.headers)):
+            return relink.relinked(journey, reply, headers, doors.settings)
         if reply.body is not None:
             return Response(reply.status, headers, reply.body, length=reply.length)
         return Response(reply.status, headers, stream=reply.chunks(), length=reply.length)
 
-    def _no_such_object(self, journey: Journey, answer: Answer) -> Response:
-        """The vendor does not know what the call is about: its own 404, in its own words."""
+    def _as_the_vendor_says(self, journey: Journey, answer: Answer) -> Response:
+        """The vendor refused a lookup as it would have refused the call: in its own words."""
         journey.record.status = answer.status
         headers = relayed(
             list(answer.headers.items()), journey.vendor, journey.call_id, journey.idempotency_key

@@ -17,7 +17,7 @@ from gateway.errors import (
     VendorTimeout,
     VendorUnreachable,
 )
-from gateway.http.message import Body
+from gateway.http.message import Body, ClientGone
 from gateway.upstream.pool import Aborted, NotSent, Order, OutcomeUnknown, Reply, Watch
 from ledger import HoldState
 
@@ -35,7 +35,7 @@ class Sender:
         """The vendor's answer. Raises refusals, after the hold (if there is one) was booked for
         them."""
         order = _order(journey, body, whole_bytes_max)
-        journey.watch = Watch(lambda: self._look_again(journey))
+        journey.watch = Watch(lambda: self.look_again(journey))
         try:
             return await journey.upstream.send(order, journey.watch)
         except NotSent as exc:
@@ -50,8 +50,11 @@ class Sender:
             self._doubt(journey, kind(in_doubt=_counts(journey), why=exc.why))
         except Refusal as refusal:
             self._release(journey, refusal)
+        except ClientGone:  # in the middle of a body that passes: it never ran
+            self._books.release(journey)
+            raise
 
-    def _look_again(self, journey: Journey) -> None:
+    def look_again(self, journey: Journey) -> None:
         """Right before the first byte: are key, run and issuer still as they were at admission, and
         is the hold that a retry continues still there? A person may have released it meanwhile."""
         doors, retried = self._doors, journey.retried

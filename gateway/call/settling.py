@@ -20,7 +20,7 @@ def outcome_of(journey: Journey, reply: Reply, rates: Rates) -> Outcome:
     if reply.body is None:
         return _unread(journey, reply.status)
     answer = Answer(reply.status, dict(reply.headers), reply.body)
-    if journey.operation.money is Money.PRICED:
+    if journey.operation.money is Money.PRICED and not journey.fixed:
         return journey.vendor.settle(journey.reading, journey.quote, answer)
     return _unpriced(journey, answer, rates)
 

@@ -11,13 +11,15 @@ from vendors.contract import Vendor
 
 
 class Credentials:
-    """One account's real key. authorization: the header's whole value. livemode: does it
-    move real money? None if it cannot be told."""
+    """One account's real key. account: the id that the vendor's paths name it by, '' if they do
+    not. authorization: the header's whole value. livemode: does it move real money? None if it
+    cannot be told."""
 
-    __slots__ = ("authorization", "livemode", "scrubber")
+    __slots__ = ("account", "authorization", "livemode", "scrubber")
 
     def __init__(self, vendor: Vendor, account: AccountSettings) -> None:
         credential = account.credential()
+        self.account = credential.account
         self.authorization = vendor.authorization(credential)
         self.livemode = vendor.livemode(credential)
         self.scrubber = Scrubber(credential.secret)

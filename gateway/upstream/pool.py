@@ -25,7 +25,7 @@ from gateway.upstream.order import Aborted, Limits, NotSent, Order, OutcomeUnkno
 from gateway.upstream.origins import Origin, hosts, origin_of
 from gateway.upstream.stream import VendorBackend, VendorConnection, VendorStream
 from vendors import VENDORS
-from vendors.contract import Vendor
+from vendors.contract import Lookup, Vendor
 
 __all__ = [
     "Aborted",
@@ -177,6 +177,11 @@ class Upstream:
         return self._credentials.authorization
 
     @property
+    def account(self) -> str:
+        """The account's own id, where the vendor's paths name it; '' elsewhere."""
+        return self._credentials.account
+
+    @property
     def livemode(self) -> bool | None:
         """Do the account's calls move real money? None if its key does not tell."""
         return self._credentials.livemode
@@ -204,12 +209,18 @@ class Upstream:
             exchange.end()
             raise
 
-    async def get(self, target: str, headers: Mapping[bytes, bytes] = _NONE) -> Reply:
-        """A lookup: GET with the account's own authorization. headers: those that choose the
-        account it is about; nothing else of any caller's. Raises NotSent, OutcomeUnknown. A body
-        beyond 1 MiB is left unread: `body` is None then."""
+    async def look(self, lookup: Lookup, headers: Mapping[bytes, bytes] = _NONE) -> Reply:
+        """A lookup, with the account's own authorization; `{account}` in its target becomes the
+        account's id. headers: those that choose the account it is about; nothing else of any
+        caller's. Raises NotSent, OutcomeUnknown. A body beyond 1 MiB is left unread: `body` is None
+        then."""
+        target = lookup.target.replace("{account}", self.account).encode("ascii")
         lines = [(b"authorization", self.authorization), *_LOOKUP, *headers.items()]
-        order = Order(b"GET", target.encode("ascii"), lines, b"", whole_bytes_max=MIB)
+        method = b"GET"
+        if lookup.body is not None:
+            method = b"POST"
+            lines.append((b"content-type", lookup.content_type.encode("ascii")))
+        order = Order(method, target, lines, lookup.body or b"", lookup.product, MIB)
         reply = await self.send(order, Watch())
         await reply.close()
         return reply

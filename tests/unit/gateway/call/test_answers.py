@@ -13,6 +13,7 @@ from vendors import VENDORS
 from vendors.stripe import STRIPE, Stripe
 
 REAL = b"Bearer sk_test_real"
+BARE = [(b"authorization", REAL), (b"user-agent", b"keybrake")]
 
 
 def test_only_what_the_vendor_names_goes_out() -> None:
@@ -26,6 +27,7 @@ def test_only_what_the_vendor_names_goes_out() -> None:
     sent = outgoing(caller, VENDORS["stripe"], REAL, b"application/x-www-form-urlencoded", {}, "kb")
     assert sent == [
         (b"authorization", REAL),
+        (b"user-agent", b"keybrake"),  # nobody goes there without one
         (b"stripe-version", b"2026-10-28"),
         (b"content-type", b"application/x-www-form-urlencoded"),
         (b"idempotency-key", b"kb"),
@@ -34,8 +36,8 @@ def test_only_what_the_vendor_names_goes_out() -> None:
 
 def test_a_body_that_streams_keeps_its_type() -> None:
     caller = {b"content-type": b"multipart/form-data; boundary=x"}
-    assert outgoing(caller, STRIPE, REAL, None, {}, None)[1:] == list(caller.items())
-    assert outgoing({}, STRIPE, REAL, b"", {}, None) == [(b"authorization", REAL)]
+    assert outgoing(caller, STRIPE, REAL, None, {}, None)[2:] == list(caller.items())
+    assert outgoing({}, STRIPE, REAL, b"", {}, None) == BARE
 
 
 def test_account_headers_are_those_that_were_allowed() -> None:
@@ -47,7 +49,7 @@ def test_account_headers_are_those_that_were_allowed() -> None:
 
 def test_a_vendor_without_idempotency_keys_gets_none() -> None:
     vendor: Stripe = replace(STRIPE, idempotency_header=None)
-    assert outgoing({}, vendor, REAL, None, {}, "kb") == [(b"authorization", REAL)]
+    assert outgoing({}, vendor, REAL, None, {}, "kb") == BARE
 
 
 def test_what_comes_back_is_relayed_by_name_and_the_callers_key_as_it_was_sent() -> None:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+import orjson
 import pytest
 
 from gateway.call import pricing
 from gateway.call.pricing import as_refusal, fixed_hold
+from gateway.call.remarks import remark_of
 from gateway.errors import AmountUnreadable, EndpointUnpriced, MediaTypeUnsupported, PolicyRefused
 from gateway.upstream.order import NotSent, OutcomeUnknown
 from gateway.vault.allowlist import Allowlist
@@ -15,6 +17,7 @@ from gateway.vault.terms import Mode, ParamRule, Terms
 from ledger import HoldState
 from tests.calls import USD, Calls, Script, intent
 from vendors.contract import Lookup, MediaTypeRefused, RuleRefused, Unpriced, Unreadable
+from vendors.rates import Rate
 
 INTENTS = "/v1/payment_intents"
 CONFIRM = f"{INTENTS}/pi_1/confirm"
@@ -118,7 +121,8 @@ async def test_look_ups_have_an_end(calls: Calls, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr("vendors.stripe.quote", asks_on)
     calls.upstream.vendor = Script(*[(200, {})] * pricing.LOOKUPS_MAX)
     seen = await calls.call(key, "POST", CONFIRM, {})
-    assert (seen.code, calls.row.lookups) == ("endpoint_unpriced", '["/v1/x","/v1/x","/v1/x"]')
+    asked = orjson.loads(calls.row.lookups or "")
+    assert (seen.code, asked) == ("endpoint_unpriced", ["/v1/x"] * pricing.LOOKUPS_MAX)
 
 
 async def test_a_raise_keeps_the_rate_and_holds_the_difference(calls: Calls) -> None:
@@ -127,7 +131,7 @@ async def test_a_raise_keeps_the_rate_and_holds_the_difference(calls: Calls) -> 
     await calls.call(key, "POST", f"{INTENTS}/pi_1", {"amount": 2000})
     holds = list(calls.ledger.open_holds(HoldState.STANDING))
     assert [hold.amount_micros for hold in holds] == [12 * USD, 8 * USD]
-    assert {hold.remark for hold in holds} == {"usd 2 10000/1|0"}
+    assert {remark_of(hold)[:2] for hold in holds} == {(Rate.parse("usd 2 10000/1"), 0)}
 
 
 async def test_an_unpriced_operation_needs_a_fixed_hold(calls: Calls) -> None:

@@ -120,13 +120,16 @@ async def test_a_caller_who_hangs_up_in_an_objects_line_lets_the_others_pass(cal
     assert calls.doors.turns._lines == {}
 
 
-async def test_a_vendor_without_idempotency_keys_binds_nothing(calls: Calls) -> None:
+async def test_a_vendor_without_idempotency_keys_is_asked_once(calls: Calls) -> None:
     without = {"stripe": replace(STRIPE, idempotency_header=None)}
     calls.proxy = Proxy(replace(calls.doors, vendors=without))
     key = await calls.key()
-    for _ in range(2):
-        await calls.call(key, "POST", INTENTS, PAY, idempotency_key="k")
-    assert calls.spent(key) == 24 * USD
+    first, second = [
+        await calls.call(key, "POST", INTENTS, PAY, idempotency_key="k") for _ in range(2)
+    ]
+    assert (second.body, second.headers["idempotent-replayed"]) == (first.body, "true")
+    assert "idempotent-replayed" not in first.headers
+    assert calls.spent(key) == 12 * USD
 
 
 async def test_a_body_that_is_late_is_told_so(calls: Calls) -> None:

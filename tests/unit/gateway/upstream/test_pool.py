@@ -42,6 +42,7 @@ from tests.vendor_double import (
     upstream_to,
     vendor_double,
 )
+from vendors.contract import Lookup
 
 
 def post(body: bytes | ScriptedBody = b"a=1", *, whole: int = 1000, product: str = "") -> Order:
@@ -320,7 +321,9 @@ async def test_products_of_a_stand_in_are_its_paths() -> None:
 async def test_a_lookup_carries_our_key_and_nothing_of_a_caller() -> None:
     heard: list[Heard] = []
     async with vendor_double(hearing(heard)) as double, upstream_to(double.url) as upstream:
-        reply = await upstream.get("/v1/charges/ch_1?expand=x", {b"stripe-account": b"acct_1"})
+        reply = await upstream.look(
+            Lookup("/v1/charges/ch_1?expand=x", ""), {b"stripe-account": b"acct_1"}
+        )
         assert (reply.status, reply.body) == (200, b"ok")
     assert heard[0].lines == [
         b"GET /v1/charges/ch_1?expand=x HTTP/1.1",
@@ -336,7 +339,7 @@ async def test_a_lookup_carries_our_key_and_nothing_of_a_caller() -> None:
 async def test_a_lookup_whose_answer_is_too_long() -> None:
     long = b"HTTP/1.1 200 OK\r\nContent-Length: 2000000\r\n\r\n" + bytes(1000)
     async with vendor_double(answering(long)) as double, upstream_to(double.url) as upstream:
-        assert (await upstream.get("/v1/x")).body is None
+        assert (await upstream.look(Lookup("/v1/x", ""))).body is None
         assert upstream.connections == 0
 
 
@@ -488,6 +491,6 @@ async def test_cancelled_anywhere_nothing_is_lost(call: Call, tls: bool) -> None
 
 async def test_an_account_counts_for_itself() -> None:
     async with vendor_double(answering(OK)) as double, upstream_to(double.url) as upstream:
-        await upstream.get("/v1/balance")
+        await upstream.look(Lookup("/v1/balance", ""))
         numbers = upstream.metrics()
     assert numbers == {"opened": 1, "reused": 0, "closed_stale": 0, "in_flight": 0, "idle": 1}
