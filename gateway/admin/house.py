@@ -11,9 +11,11 @@ from gateway.errors import Refusal
 from gateway.settings import Settings
 from gateway.vault.books import Books
 from gateway.vault.keys import Key
+from gateway.vault.known import Known, KnownVendor
 from gateway.vault.registry import Registry
 from ledger import Ending, Hold, HoldState, Shed, Ticket
 from ledger.history import Filters
+from vendors.contract import Vendor
 from vendors.rates import Rates
 
 
@@ -86,6 +88,8 @@ class Doors(Protocol):
     @property
     def clock(self) -> Clock: ...
     @property
+    def vendors(self) -> Mapping[str, Vendor]: ...
+    @property
     def registry(self) -> Registry: ...
     @property
     def ledger(self) -> Ledger: ...
@@ -125,9 +129,19 @@ class House:
         return self.doors.history
 
     @property
-    def known(self) -> Mapping[str, Mapping[str, object]]:
-        """The vendors that are set up here, each with its accounts."""
-        return {name: vendor.accounts for name, vendor in self.doors.settings.vendors.items()}
+    def known(self) -> Known:
+        """The vendors that are set up here, with what their keys may have."""
+        modules = self.doors.vendors
+        return {
+            name: KnownVendor(vendor.accounts, modules[name].key_terms)
+            for name, vendor in self.doors.settings.vendors.items()
+        }
+
+    def alias(self, key: Key) -> str:
+        """What the key's bearer may call the account in paths; '' where paths name none, or while
+        the key's vendor is not set up."""
+        vendor = self.doors.vendors.get(key.terms.vendor)
+        return "" if vendor is None else vendor.alias(key.terms.key_id)
 
     def now_us(self) -> int:
         return self.doors.clock.now_us()

@@ -37,7 +37,8 @@ def find_key(house: House, ask: Ask) -> Key:
 
 def shown(house: House, key: Key) -> dict[str, Any]:
     now_us = house.now_us()
-    return key_record(key, house.ledger.standing(key.account_id, now_us), now_us)
+    standing = house.ledger.standing(key.account_id, now_us)
+    return key_record(key, standing, now_us, house.alias(key))
 
 
 async def create(house: House, ask: Ask) -> Answer:
@@ -80,7 +81,8 @@ async def show_self(house: House, ask: Ask) -> Answer:
     refusal = house.registry.no_longer(key, key.terms.label, now_us)
     if refusal is not None:
         raise refusal
-    return self_record(key, house.ledger.standing(key.account_id, now_us), now_us)
+    standing = house.ledger.standing(key.account_id, now_us)
+    return self_record(key, standing, now_us, house.alias(key))
 
 
 async def amend(house: House, ask: Ask) -> Answer:

@@ -98,7 +98,7 @@ def _bar(house: House, wishes: Mapping[str, Any]) -> Bar:
     if vendor is not None and vendor not in house.known:
         refuse([mistake("vendor", f"{vendor} is not set up here")])
     here = [vendor] if vendor is not None else list(house.known)
-    if account is not None and not any(account in house.known[name] for name in here):
+    if account is not None and not any(account in house.known[name].accounts for name in here):
         refuse([mistake("account", f"{account} is no account here")])
     return Bar(vendor, account)
 

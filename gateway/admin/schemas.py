@@ -75,6 +75,7 @@ _OWN_KEY: Final = {
     "revoked_at": maybe(TIME),
     "last_used_at": maybe(TIME),
     "vendor": TEXT,
+    "account_sid": maybe(TEXT | {"description": "What to call the account in paths and SDKs."}),
     "agent_run_label": TEXT,
     "allowed_endpoints": TEXTS,
     "per_call_usd_max": maybe(USD),

@@ -17,7 +17,8 @@ from vendors.money import show_usd
 _EPOCH: Final = date(1970, 1, 1)
 
 
-def key_record(key: Key, standing: Standing, now_us: int) -> dict[str, Any]:
+def key_record(key: Key, standing: Standing, now_us: int, alias: str) -> dict[str, Any]:
+    """alias: what the bearer may call the vendor's account in paths, '' where paths name none."""
     terms = key.terms
     return {
         "id": terms.key_id,
@@ -30,15 +31,16 @@ def key_record(key: Key, standing: Standing, now_us: int) -> dict[str, Any]:
         "revoked_at": _time(key.revoked_at_us),
         "last_used_at": _time(key.last_used_us or None),
         "in_flight": len(key.in_flight),
+        "account_sid": alias or None,
         **_policy(terms),
         **_money(standing),
     }
 
 
-def self_record(key: Key, standing: Standing, now_us: int) -> dict[str, Any]:
+def self_record(key: Key, standing: Standing, now_us: int, alias: str) -> dict[str, Any]:
     """What the bearer may see of itself: all but who made it, its name and the account behind
     it."""
-    record = key_record(key, standing, now_us)
+    record = key_record(key, standing, now_us, alias)
     for hidden in ("issuer_id", "name", "account", "in_flight"):
         del record[hidden]
     return record
@@ -194,6 +196,7 @@ def _template(template: Template) -> dict[str, Any]:
         "daily_usd_cap_max": show_usd(template.daily_cap_micros_max),
         "total_usd_cap_max": usd_or_none(template.total_cap_micros_max),
         "per_call_usd_max": usd_or_none(template.per_call_micros_max),
+        "daily_call_cap_max": template.daily_call_cap_max,
         "expires_in_max": f"{template.expires_s_max}s",
     }
 

@@ -34,7 +34,8 @@ _ZONE: Final = re.compile(r"[A-Za-z][A-Za-z0-9_+-]*(?:/[A-Za-z0-9_+-]+)*", re.AS
 @dataclass(frozen=True, slots=True)
 class Field:
     """One row. null: what an explicit null means: 'absent', 'refused', or 'value' (it is read as
-    None). vendors: the only ones it applies to; empty: all."""
+    None). special: a term that means something to some vendors only, those whose `key_terms` name
+    it."""
 
     name: str
     read: Read
@@ -42,7 +43,7 @@ class Field:
     text: str
     required: bool = False
     null: str = "absent"
-    vendors: frozenset[str] = frozenset()
+    special: bool = False
 
     def described(self) -> dict[str, Any]:
         """The field's JSON schema."""

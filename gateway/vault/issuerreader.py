@@ -9,7 +9,8 @@ from typing import Any, Final
 from gateway.vault import fields as f
 from gateway.vault.fields import Field, look_over, mistake, read_fields, refuse
 from gateway.vault.issuers import IssuerTerms, Template
-from gateway.vault.termsreader import DAY_S, Known
+from gateway.vault.known import Known
+from gateway.vault.termsreader import DAY_S
 
 _DAILY: Final = "What all keys of the issuer together may spend in a day."
 _RATE: Final = "How many keys it may make in any hour."
@@ -21,6 +22,10 @@ TEMPLATE_FIELDS: Final[tuple[Field, ...]] = (
     f.usd("daily_usd_cap_max", "A key's daily cap at most.", required=True),
     f.usd("total_usd_cap_max", "A key's total cap at most."),
     f.usd("per_call_usd_max", "A key's maximum per call at most."),
+    f.whole(
+        "daily_call_cap_max",
+        "A key's daily calls at most (Twilio messages, Resend recipients, else metered calls).",
+    ),
     f.duration("expires_in_max", "How long a key lives at most. Default 24h."),
 )
 
@@ -34,6 +39,7 @@ def _template(values: Mapping[str, Any]) -> Template:
         account=values.get("account"),
         total_cap_micros_max=values.get("total_usd_cap_max"),
         per_call_micros_max=values.get("per_call_usd_max"),
+        daily_call_cap_max=values.get("daily_call_cap_max"),
     )
 
 
@@ -96,7 +102,11 @@ def _strangers(template: Template | None, known: Known) -> list[dict[str, str]]:
     ]
     account = template.account
     if account is not None:
-        without = [v for v in sorted(template.vendors) if account not in known.get(v, ())]
+        without = [
+            vendor
+            for vendor in sorted(template.vendors)
+            if vendor not in known or account not in known[vendor].accounts
+        ]
         mistakes += [
             mistake("template.account", f"{account} is no account of {vendor}")
             for vendor in without

@@ -36,6 +36,7 @@ class Template:
     account: str | None = None
     total_cap_micros_max: int | None = None
     per_call_micros_max: int | None = None
+    daily_call_cap_max: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +135,9 @@ def _beyond(terms: Terms, template: Template, home: str | None) -> Iterator[tupl
     for name, asked, most in bounds:
         if most is not None and (asked is None or asked > most):
             yield name, f"must be at most {show_usd(most)}"
+    calls, calls_max = terms.daily_call_cap, template.daily_call_cap_max
+    if calls_max is not None and (calls is None or calls > calls_max):
+        yield "daily_call_cap", f"must be at most {calls_max}"
     end_us = terms.expires_at_us
     most_us = template.expires_s_max * 1_000_000
     if end_us is None or end_us - terms.created_at_us > most_us:

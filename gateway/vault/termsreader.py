@@ -6,7 +6,7 @@ are told at once, and a field that means nothing for the key's vendor is one of 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
@@ -14,15 +14,11 @@ from gateway.vault import fields as f
 from gateway.vault.allowlist import Allowlist
 from gateway.vault.fields import Field, look_over, mistake, read_text, refuse
 from gateway.vault.issuers import Issuer, Template, judge_template
+from gateway.vault.known import Known, home
 from gateway.vault.terms import ErrorStyle, Mode, ParamRule, Terms
-
-Known = Mapping[str, Collection[str]]
-"""The vendors of this gateway, each with the names of its accounts."""
 
 DAY_S: Final = 86_400
 LABEL: Final = "agent_run_label"
-_STRIPE: Final = frozenset({"stripe"})
-_TWILIO: Final = frozenset({"twilio"})
 _PARAMS_MAX: Final = 50
 _WHOLE_MAX: Final = 10**18
 
@@ -117,24 +113,24 @@ KEY_FIELDS: Final[tuple[Field, ...]] = (
         "[a-z]{3}",
         "three-letter currency codes",
         fold=True,
-        vendors=_STRIPE,
+        special=True,
     ),
     f.names(
         "countries",
         "The only countries that are called or written to.",
         "[A-Z]{2}",
         "two-letter country codes in capitals",
-        vendors=_TWILIO,
+        special=True,
     ),
     Field("params", _read_params, _PARAMS_SCHEMA, "Rules on named fields of a request."),
     f.zone("timezone", "Where the budget's day begins; fixed. Default UTC."),
     _MODE,
     f.names(
         "vendor_accounts",
-        "Accounts that Stripe-Account, Stripe-Context or a path may name.",
+        "Accounts beside its own that Stripe-Account, Stripe-Context or a path may name.",
         "[A-Za-z0-9_/]{1,128}",
         "account ids",
-        vendors=_STRIPE | _TWILIO,
+        special=True,
     ),
     f.endpoints("mint_endpoints", "Operations that hand out credentials, named one by one."),
     Field(
@@ -146,14 +142,14 @@ KEY_FIELDS: Final[tuple[Field, ...]] = (
     f.flag(
         "refunds_restore_cap",
         "A refund of the key's own charge on the same day gives back to its cap.",
-        vendors=_STRIPE,
+        special=True,
     ),
     f.whole(
         "call_time_limit_s",
         "The longest phone call, in seconds.",
         least=1,
         most=14_400,
-        vendors=_TWILIO,
+        special=True,
     ),
     f.matching(
         "idempotency_scope",
@@ -186,7 +182,7 @@ def read_terms(
     template = None if issuer is None else issuer.terms.template
     vendor = values.get("vendor")
     if vendor is not None:
-        mistakes += _misplaced(values, vendor)
+        mistakes += _misplaced(values, vendor, known)
         values["account"] = _account(values, known, template, mistakes)
     refuse(mistakes)
     if template is not None:
@@ -208,16 +204,25 @@ def read_terms(
         **{name: value for name, value in values.items() if name in _PLAIN},
     )
     if template is not None:
-        judge_template(terms, template, _home(known[terms.vendor]))
+        judge_template(terms, template, home(known[terms.vendor].accounts))
     return terms
 
 
-def _misplaced(values: Mapping[str, Any], vendor: str) -> list[dict[str, str]]:
-    return [
-        mistake(row.name, f"does not apply to {vendor}, only to {', '.join(sorted(row.vendors))}")
+def _misplaced(values: Mapping[str, Any], vendor: str, known: Known) -> list[dict[str, str]]:
+    """Terms that mean nothing to the key's vendor."""
+    if vendor not in known:
+        return []
+    misplaced = [
+        row.name
         for row in KEY_FIELDS
-        if row.vendors and row.name in values and vendor not in row.vendors
+        if row.special and row.name in values and row.name not in known[vendor].key_terms
     ]
+    return [mistake(name, _where_else(name, vendor, known)) for name in misplaced]
+
+
+def _where_else(name: str, vendor: str, known: Known) -> str:
+    others = ", ".join(sorted(other for other in known if name in known[other].key_terms))
+    return f"does not apply to {vendor}{f', only to {others}' if others else ''}"
 
 
 def _account(
@@ -229,29 +234,22 @@ def _account(
     """The account that a key uses: the one that is named, the template's, `default`, or the only
     one."""
     vendor = values["vendor"]
-    accounts = known.get(vendor)
-    if accounts is None:
+    if vendor not in known:
         here = ", ".join(sorted(known)) or "none"
         mistakes.append(mistake("vendor", f"{vendor} is not set up here; there is {here}"))
         return ""
+    accounts = known[vendor].accounts
     asked = values.get("account") or (template and template.account)
     if asked is not None:
         if asked not in accounts:
             told = f"{asked} is no account of {vendor}; there is {', '.join(sorted(accounts))}"
             mistakes.append(mistake("account", told))
         return str(asked)
-    home = _home(accounts)
-    if home is None:
+    usual = home(accounts)
+    if usual is None:
         told = f"is required: {vendor} has {', '.join(sorted(accounts))}"
         mistakes.append(mistake("account", told))
-    return home or ""
-
-
-def _home(accounts: Collection[str]) -> str | None:
-    """The account of a key that names none."""
-    if "default" in accounts:
-        return "default"
-    return next(iter(accounts)) if len(accounts) == 1 else None
+    return usual or ""
 
 
 def _fill_in(values: dict[str, Any], template: Template) -> None:
@@ -261,6 +259,8 @@ def _fill_in(values: dict[str, Any], template: Template) -> None:
         values.setdefault("total_usd_cap", template.total_cap_micros_max)
     if template.per_call_micros_max is not None:
         values.setdefault("per_call_usd_max", template.per_call_micros_max)
+    if template.daily_call_cap_max is not None:
+        values.setdefault("daily_call_cap", template.daily_call_cap_max)
 
 
 def _end_us(seconds: int | None, now_us: int) -> int | None:

@@ -24,7 +24,9 @@ from gateway.vault.secrets import Kind, digest, mint
 from ledger import Ending, Shed
 from ledger.history import CallRow, Filters, NoSuchCall
 from tests.fakes import FakeLedger
+from vendors.contract import Vendor
 from vendors.rates import Rates
+from vendors.stripe import STRIPE, Stripe
 
 BODY: Mapping[str, Any] = {
     "vendor": "stripe",
@@ -165,6 +167,20 @@ class FakeMetrics:
 RATES = Rates.load(None, "2", 30)
 
 
+@dataclass(frozen=True, slots=True)
+class PretendedTwilio(Stripe):
+    """As far as the admin side looks: a vendor whose paths name an account."""
+
+    name: str = "twilio"
+    key_terms: frozenset[str] = frozenset({"countries", "call_time_limit_s", "vendor_accounts"})
+
+    def alias(self, key_id: str) -> str:
+        return f"AC_{key_id}"
+
+
+VENDORS: Mapping[str, Vendor] = {"stripe": STRIPE, "twilio": PretendedTwilio()}
+
+
 @dataclass
 class FakeDoors:
     settings: Settings
@@ -174,6 +190,7 @@ class FakeDoors:
     history: FakeHistory = field(default_factory=FakeHistory)
     guesses: FakeGuesses = field(default_factory=FakeGuesses)
     metrics: FakeMetrics = field(default_factory=FakeMetrics)
+    vendors: Mapping[str, Vendor] = field(default_factory=lambda: VENDORS)
 
     def rates(self) -> Rates:
         return RATES.at(self.clock.now_us())

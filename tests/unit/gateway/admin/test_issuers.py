@@ -20,6 +20,7 @@ async def test_an_issuer_is_made_shown_and_listed(side: Side) -> None:
         "daily_usd_cap_max": "500.00",
         "total_usd_cap_max": None,
         "per_call_usd_max": None,
+        "daily_call_cap_max": None,
         "expires_in_max": "14400s",
     }
     side.restart()

@@ -147,6 +147,17 @@ async def test_every_optional_field_is_kept(side: Side) -> None:
 async def test_twilio_fields_apply_to_twilio_and_its_only_account_is_taken(side: Side) -> None:
     key = await side.key(vendor="twilio", countries=["DE"], call_time_limit_s=60)
     assert (key["account"], key["countries"], key["call_time_limit_s"]) == ("main", ["DE"], 60)
+    body = {**BODY, "vendor": "twilio", "currencies": ["usd"]}
+    _, told = await side.ask("POST", "/vault/keys", body)
+    assert told["errors"][0]["problem"] == "does not apply to twilio, only to stripe"
+
+
+async def test_a_record_says_what_to_call_the_account_in_paths(side: Side) -> None:
+    key = await side.key(vendor="twilio")
+    assert key["account_sid"] == f"AC_{key['id']}"
+    _, own = await side.ask("GET", "/vault/keys/self", key=key["key"])
+    assert own["account_sid"] == key["account_sid"]
+    assert (await side.key())["account_sid"] is None
 
 
 async def test_keys_are_listed_newest_first_in_pages(side: Side) -> None:

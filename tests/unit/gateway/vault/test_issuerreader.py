@@ -6,8 +6,9 @@ import pytest
 
 from gateway.errors import InvalidRequest
 from gateway.vault.issuerreader import read_issuer_amendment, read_issuer_terms
+from gateway.vault.known import KnownVendor
 
-KNOWN = {"stripe": {"default", "acme"}, "twilio": {"main"}}
+KNOWN = {"stripe": KnownVendor({"default", "acme"}), "twilio": KnownVendor({"main"})}
 BODY: dict[str, Any] = {
     "daily_usd_cap": "1000",
     "template": {

@@ -19,6 +19,7 @@ TEMPLATE = Template(
     expires_s_max=60,
     total_cap_micros_max=1_000,
     per_call_micros_max=10,
+    daily_call_cap_max=20,
 )
 TERMS = Terms(
     key_id="vk_1",
@@ -30,6 +31,7 @@ TERMS = Terms(
     expires_at_us=60_000_000,
     total_cap_micros=1_000,
     per_call_micros_max=10,
+    daily_call_cap=20,
     label="scn/1",
 )
 
@@ -45,6 +47,8 @@ def test_a_key_may_be_as_much_as_the_template() -> None:
         ({"daily_cap_micros": 101}, "daily_usd_cap must be at most 0.0001"),
         ({"total_cap_micros": None}, "total_usd_cap must be at most 0.001"),
         ({"per_call_micros_max": None}, "per_call_usd_max must be at most 0.00001"),
+        ({"daily_call_cap": 21}, "daily_call_cap must be at most 20"),
+        ({"daily_call_cap": None}, "daily_call_cap must be at most 20"),
         ({"expires_at_us": 60_000_001}, "expires_in must be at most 60s"),
         ({"expires_at_us": None}, "expires_in must be at most 60s"),
         (

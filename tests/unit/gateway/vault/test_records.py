@@ -62,7 +62,7 @@ def test_terms_that_are_about_to_be_can_be_written_first() -> None:
 
 
 def test_an_issuer_is_the_same_after_a_round_trip() -> None:
-    template = Template(frozenset({"a"}), Allowlist.parse(["GET /x"]), 1, 2, "b", 3, 4)
+    template = Template(frozenset({"a"}), Allowlist.parse(["GET /x"]), 1, 2, "b", 3, 4, 5)
     terms = IssuerTerms("iss_1", template, 5, 6, "n", 7, "Asia/Tokyo")
     issuer = records.read_issuer(records.issuer_note(Issuer(terms, b"\x02" * 32, 78)))
     assert (issuer.terms, issuer.digest, issuer.account_id) == (terms, b"\x02" * 32, 78)
