@@ -40,6 +40,7 @@ from ledger import Ending, HoldState, Ledger, Shed, Standing
 from ledger.history import CallRow, History
 from tests.ledgers import Deaths, open_in
 from tests.model_stripe import ModelStripe
+from tests.telco import OWN, TELCO
 from vendors import VENDORS
 from vendors.contract import Lookup
 from vendors.rates import Rates
@@ -73,7 +74,7 @@ class PretendUpstream:
     """The way to a vendor that is a function. gate: calls wait for it once their last byte left."""
 
     authorization = b"Bearer " + SECRET.encode()
-    account = ""
+    account = OWN
 
     def __init__(self, vendor: Vendor) -> None:
         self.vendor = vendor
@@ -213,7 +214,7 @@ class Calls:
         self.registry = Registry.load(self.ledger, self.clock)
         self.upstream = PretendUpstream(self.vendor)
         self.history = KeptHistory()
-        vendors = dict(VENDORS)
+        vendors = {**VENDORS, "telco": TELCO}
         products = {name: frozenset(vendor.products) for name, vendor in vendors.items()}
         settings = self.settings.vendors["stripe"]
         self.doors = Doors(

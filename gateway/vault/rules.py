@@ -9,7 +9,7 @@ the request's head (`gateway/call/admission.py`).
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -50,6 +50,8 @@ def _results(terms: Terms, reading: Reading, quote: Quote | None) -> Iterator[Ru
         yield _per_call(terms.per_call_micros_max, quote)
     if quote is not None and quote.rate is not None and terms.currencies is not None:
         yield _currency(terms.currencies, quote)
+    if quote is not None and quote.countries and terms.countries is not None:
+        yield _country(terms.countries, quote.countries)
     for rule in terms.params:
         yield _param(rule, reading)
 
@@ -71,16 +73,32 @@ def _currency(allowed: frozenset[str], quote: Quote) -> RuleResult:
     )
 
 
+def _country(allowed: frozenset[str], reached: tuple[str, ...]) -> RuleResult:
+    """A number that may be in one of several countries needs all of them."""
+    return RuleResult(
+        "country",
+        allowed.issuperset(reached),
+        f"The call may reach {', '.join(reached)}; the key allows {', '.join(sorted(allowed))}.",
+    )
+
+
 def _param(rule: ParamRule, reading: Reading) -> RuleResult:
-    """What a read does not name it does not narrow, so an absent field fails writes only."""
-    value = reading.fields.get(rule.name)
+    """A field that comes several times is judged each time. What a read does not name it does not
+    narrow, so an absent field fails writes only."""
+    values = _values(rule.name, reading.fields)
     wish = _wish(rule)
-    if value is not None:
-        passed = _satisfies(rule, value)
+    if values:
+        passed = all(_satisfies(rule, value) for value in values)
         return RuleResult(f"params:{rule.name}", passed, f"{rule.name} must {wish}.")
     needed = rule.equals is not None or rule.one_of is not None or rule.prefix is not None
     passed = not needed or reading.operation.method in _READS
     return RuleResult(f"params:{rule.name}", passed, f"{rule.name} is absent; it must {wish}.")
+
+
+def _values(name: str, fields: Mapping[str, str]) -> list[str]:
+    """The field itself, and all that are numbered under its name (`to[0]`, `to[1]`)."""
+    one_of_it = re.compile(re.escape(name) + r"(\[[0-9]+\])?")
+    return [value for field, value in fields.items() if one_of_it.fullmatch(field)]
 
 
 def _satisfies(rule: ParamRule, value: str) -> bool:

@@ -72,7 +72,7 @@ class Thing:
             ended = Ended(
                 entry.hold_id, entry.state, entry.settled_micros, entry.standing_micros, 0, "", b""
             )
-            must_allow(hold.hold_id, hold.state, hold.settled_micros, ended)
+            must_allow(hold, ended)
             hold.go_on(ended)
 
     def own(self, who: int) -> int:

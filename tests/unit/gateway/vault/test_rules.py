@@ -24,6 +24,34 @@ def passed(found: Terms, said: Reading, quote: Quote | None = None) -> dict[str,
     return {result.rule: result.passed for result in judge(found, said, quote)}
 
 
+@pytest.mark.parametrize(
+    ("reached", "fits"),
+    [(("US",), True), (("US", "CA"), True), (("RU", "KZ"), False), (("??",), False)],
+)
+def test_a_call_reaches_only_the_keys_countries(reached: tuple[str, ...], fits: bool) -> None:
+    rules = terms(countries=frozenset({"US", "CA"}))
+    quote = Quote(1, "", countries=reached)
+    assert passed(rules, reading(), quote) == {"country": fits}
+    assert judge(rules, reading(), Quote(1, "")) == []
+
+
+@pytest.mark.parametrize(
+    ("fields", "fits"),
+    [
+        ({"to[0]": "a@x.y", "to[1]": "b@x.y"}, False),
+        ({"to[0]": "a@x.y", "to[1]": "a@x.y"}, True),
+        ({"to": "a@x.y", "to[0]": "b@x.y"}, False),
+        ({"to[0][x]": "a@x.y"}, False),
+        ({"tox[0]": "a@x.y", "xto": "a@x.y"}, False),
+    ],
+)
+def test_a_field_that_comes_several_times_is_judged_each_time(
+    fields: dict[str, str], fits: bool
+) -> None:
+    rule = ParamRule("to", equals="a@x.y")
+    assert passed(terms(params=(rule,)), reading(**fields)) == {"params:to": fits}
+
+
 def test_a_key_without_rules_judges_nothing() -> None:
     results = judge(terms(), reading(), Quote(10**12, ""))
     assert results == []

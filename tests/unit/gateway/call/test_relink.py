@@ -1,0 +1,61 @@
+"""Links lead back to the caller's own way in, however an answer is cut."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from gateway.call import relink
+from tests.calls import Calls, Script
+from tests.telco import OWN, TELCO
+from tests.unit.gateway.call.telco_calls import AS_JSON, alias, telco_key
+from vendors.contract import Links
+
+
+async def test_links_lead_back_through_us(calls: Calls) -> None:
+    key = await telco_key(calls)
+    page = {"next": "https://telco.example/2010/x?page=1", "uri": f"/2010/{OWN}"}
+    calls.upstream.vendor = Script((200, page, AS_JSON))
+    seen = await calls.call(key, "GET", "/2010/x")
+    assert seen.json["next"].endswith("/telco/2010/x?page=1")
+    assert seen.json["uri"] == f"/2010/{alias(key)}"
+
+
+async def test_what_is_no_json_is_left_as_it_is(calls: Calls) -> None:
+    key = await telco_key(calls)
+    calls.upstream.vendor = Script((200, OWN.encode(), (b"content-type", b"audio/wav")))
+    assert (await calls.call(key, "GET", "/2010/x")).body == OWN.encode()
+
+
+@pytest.mark.parametrize("size", [1, 7, 40, 81, 1000])
+async def test_a_long_answer_is_relinked_however_it_is_cut(size: int) -> None:
+    one = b'{"next": "https://telco.example/a?b=1", "sid": "AC00000000", "text": "' + b"x" * 90
+    text = b"[" + b'"},'.join([one] * 9) + b'"}]'
+    links = Links(OWN, "ACmine", "http://gw/telco")
+
+    async def pieces() -> Any:
+        for at in range(0, len(text), size):
+            yield text[at : at + size]
+
+    out = b"".join([piece async for piece in relink.Relinked(pieces(), TELCO, links)])
+    assert out == TELCO.relink(text, links)
+    assert b"telco.example" not in out
+
+
+async def test_a_relinked_answer_that_nobody_reads_is_let_go() -> None:
+    ended = []
+
+    async def pieces() -> Any:
+        try:
+            yield b"x" * 100
+        finally:
+            ended.append(True)
+
+    source = pieces()
+    stream = relink.Relinked(source, TELCO, Links(OWN, "ACmine", "http://gw/telco"))
+    assert await anext(stream)
+    await stream.aclose()
+    assert ended
+    with pytest.raises(StopAsyncIteration):
+        await anext(stream)
