@@ -10,8 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from dataclasses import replace
-from typing import Final, NoReturn
+from typing import NoReturn
 
 from gateway.call import admission, audit, pricing, relink, retries, settling
 from gateway.call.answers import add_cost, relayed
@@ -20,22 +19,19 @@ from gateway.call.books import Books
 from gateway.call.doors import Doors
 from gateway.call.journey import Journey
 from gateway.call.passing import PassingBody
-from gateway.call.record import hashed
 from gateway.call.refusals import dress
 from gateway.call.runheaders import NOTHING_SAID, effective_label, read_run_headers
 from gateway.call.sending import Sender
 from gateway.call.stored import StoredAnswers
-from gateway.errors import IdempotencyConflict, Internal, Refusal, VendorRedirected, VendorTimeout
+from gateway.errors import Internal, Refusal, VendorRedirected
 from gateway.http.message import Body, ClientGone, Request, Response
 from gateway.ids import make_id
 from gateway.upstream.pool import Reply
 from gateway.vault.terms import Mode
-from ledger import CannotRecord, HoldState, Retried
+from ledger import Retried
 from vendors.contract import Answer, Money, Reading, Sent, Vendor
 
 _log = logging.getLogger("keybrake")
-
-_IDEMPOTENCY_KEY: Final = b"idempotency-key"
 
 FREE_ANSWER_BYTES_MAX = 65_536
 """An unmetered answer up to this size goes out in one write; a longer one streams."""
@@ -103,7 +99,7 @@ class Proxy:
             return await self._pass(journey)
         await self._take_turns(journey)
         if journey.retried is not None and not journey.heeds_keys:
-            return self._stored(journey, journey.retried)
+            return self._first_answer(journey, journey.retried)
         try:
             await pricing.price(journey, self._doors.rates(), self._doors.ledger)
         except pricing.RefusedByVendor as refused:
@@ -116,7 +112,9 @@ class Proxy:
         )
         try:
             await self._settle(journey, reply)
-            return await self._keep(journey, self._answer(journey, reply))
+            response = self._answer(journey, reply)
+            await self._answers.keep(journey, response, self._doors.clock.now_us())
+            return response
         except BaseException:
             await reply.close()
             raise
@@ -151,12 +149,12 @@ class Proxy:
             if pricing.begin_stream(
                 journey, self._sent(journey, content_type, b""), self._whole_max
             ):
-                self._name_retry(journey)
+                retries.name(journey)
                 return
             body = await self._read_whole(journey)
         admission.judge_body(body)
         journey.reading = pricing.read(journey, self._sent(journey, content_type, body))
-        self._name_retry(journey)
+        retries.name(journey)
 
     def _sent(self, journey: Journey, content_type: str, body: bytes) -> Sent:
         request, terms = journey.request, journey.key.terms
@@ -183,19 +181,6 @@ class Proxy:
             or bool(journey.key.terms.params)
             or journey.vendor.needs_body(journey.operation, content_type)
         )
-
-    def _name_retry(self, journey: Journey) -> None:
-        """Every money-moving call carries an idempotency key where the vendor heeds them: the
-        caller's, in a namespace, or one of ours."""
-        vendor, terms = journey.vendor, journey.key.terms
-        named = vendor.idempotency_header is not None
-        value = journey.request.headers.get(vendor.idempotency_header or _IDEMPOTENCY_KEY)
-        if value is not None:
-            key = journey.idempotency_key = retries.caller_key(value)
-            journey.vendor_key = retries.vendor_key(terms, key) if named else None
-            journey.record.idempotency_key = hashed(key, terms.key_id)
-        elif named and journey.operation.money is not Money.FREE:
-            journey.vendor_key = "kb-" + journey.call_id
 
     def _metered(self, journey: Journey) -> bool:
         """Does this call count? Reads do not, nor does test-mode money where the key says so."""
@@ -289,42 +274,13 @@ class Proxy:
 
         return PassingBody(journey.request.body, journey.passing, judge)
 
-    def _stored(self, journey: Journey, first: Retried) -> Response:
-        """A retry at a vendor that would carry it out again: the first call's answer, and not a
-        byte sent."""
+    def _first_answer(self, journey: Journey, first: Retried) -> Response:
+        """A retry at a vendor that would carry it out again: not a byte is sent."""
         journey.record.retry_of = first.hold.memo_ref if first.hold is not None else None
-        if first.state is HoldState.IN_DOUBT:
-            raise VendorTimeout(
-                "The first call with this Idempotency-Key got no answer; it is in doubt.",
-                in_doubt=True,
-            )
-        assert journey.retry is not None
-        response = self._answers.find(journey.retry)
-        if response is None:
-            raise IdempotencyConflict(
-                "The first call with this Idempotency-Key was carried out; "
-                "its answer was too long to be kept."
-            )
+        response = self._answers.again(journey, first)
         journey.record.status = response.status
         self._tell_duration(journey)
         self._write_down(journey)
-        kept = [line for line in response.headers if line[0] != b"keybrake-call-id"]
-        own = [(b"keybrake-call-id", journey.call_id.encode()), (b"idempotent-replayed", b"true")]
-        return replace(response, headers=own + kept)
-
-    async def _keep(self, journey: Journey, response: Response) -> Response:
-        """For a retry of this call, where the vendor would not know it for one."""
-        if (
-            journey.retry is not None
-            and journey.retried is None
-            and response.status < 400
-            and not journey.heeds_keys
-        ):
-            account_id, now_us = journey.key.account_id, self._doors.clock.now_us()
-            try:
-                await self._answers.keep(journey.retry, account_id, response, now_us)
-            except CannotRecord as exc:
-                _log.warning("the answer of %s is not kept: %s", journey.call_id, exc)
         return response
 
     def _answer(self, journey: Journey, reply: Reply) -> Response:

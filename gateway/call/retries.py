@@ -9,13 +9,18 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+from typing import Final
 
+from gateway.call.journey import Journey
+from gateway.call.record import hashed
 from gateway.errors import IdempotencyConflict, IdempotencyInProgress, RequestMalformed
 from gateway.vault.terms import Terms
 from ledger import HoldState, Ledger, Retried, RetryKey
-from vendors.contract import Reading
+from vendors.contract import Money, Reading
 
 _KEY_CHARS_MAX = 255
+_HEADER: Final = b"idempotency-key"
+"""Where the vendor has none of its own."""
 
 
 def caller_key(value: bytes) -> str:
@@ -29,6 +34,20 @@ def caller_key(value: bytes) -> str:
 def vendor_key(terms: Terms, key: str) -> str:
     """The key as the vendor sees it: two agents on one real account can never meet in it."""
     return "kb-" + hashlib.sha256(f"{_namespace(terms)}\0{key}".encode()).hexdigest()[:48]
+
+
+def name(journey: Journey) -> None:
+    """Every money-moving call carries an idempotency key where the vendor heeds them: the caller's,
+    in a namespace, or one of ours. Raises RequestMalformed."""
+    vendor, terms = journey.vendor, journey.key.terms
+    named = vendor.idempotency_header is not None
+    value = journey.request.headers.get(vendor.idempotency_header or _HEADER)
+    if value is not None:
+        key = journey.idempotency_key = caller_key(value)
+        journey.vendor_key = vendor_key(terms, key) if named else None
+        journey.record.idempotency_key = hashed(key, terms.key_id)
+    elif named and journey.operation.money is not Money.FREE:
+        journey.vendor_key = "kb-" + journey.call_id
 
 
 def bind(terms: Terms, key: str, reading: Reading, acts_for: str) -> RetryKey:

@@ -10,13 +10,19 @@ Kept as long as the ledger remembers the retry's key. What is older goes when ne
 
 from __future__ import annotations
 
+import logging
 from collections import deque
-from typing import Any, Final, Protocol
+from collections.abc import Iterator, Sequence
+from typing import Final, Protocol
 
 import orjson
 
+from gateway.call.journey import Journey
+from gateway.errors import IdempotencyConflict, VendorTimeout
 from gateway.http.message import Headers, Response
-from ledger import Note, RetryKey
+from ledger import CannotRecord, HoldState, Note, Retried
+
+_log = logging.getLogger("keybrake")
 
 KIND: Final = "answer"
 BYTES_MAX: Final = 65_536
@@ -24,11 +30,11 @@ _SWEPT_AT_ONCE: Final = 4
 
 
 class _Ledger(Protocol):
-    def notes(self, kind: str) -> Any: ...
+    def notes(self, kind: str) -> Iterator[Note]: ...
 
     def noted(self, kind: str, name: str) -> bytes | None: ...
 
-    async def note(self, notes: Any, *, account_id: int | None = None) -> None: ...
+    async def note(self, notes: Sequence[Note], *, account_id: int | None = None) -> None: ...
 
 
 class StoredAnswers:
@@ -39,35 +45,50 @@ class StoredAnswers:
     def __init__(self, ledger: _Ledger, memory_us: int) -> None:
         self._ledger = ledger
         self._memory_us = memory_us
-        kept = [(note.name, orjson.loads(note.blob)) for note in ledger.notes(KIND)]
+        kept = [(note.name, orjson.loads(note.blob or b"{}")) for note in ledger.notes(KIND)]
         found = sorted((at["at_us"], name, at["account_id"]) for name, at in kept)
         self._ages: deque[tuple[int, str, int]] = deque(found)
 
-    async def keep(self, retry: RetryKey, account_id: int, response: Response, now_us: int) -> None:
-        """Durable when it returns. A longer or a streaming answer is not kept. Raises
-        CannotRecord."""
-        await self._sweep(now_us)
-        if response.stream is not None or len(response.body) > BYTES_MAX:
+    async def keep(self, journey: Journey, response: Response, now_us: int) -> None:
+        """Durable when it returns, for a call that a retry may ask for. A longer or a streaming
+        answer is not kept, nor is a refusal: a call that was refused may be made again."""
+        retry, account_id = journey.retry, journey.key.account_id
+        if retry is None or journey.retried is not None or journey.heeds_keys:
             return
-        name = retry.key.hex()
-        record = {
-            "at_us": now_us,
-            "account_id": account_id,
-            "status": response.status,
-            "headers": [[n.decode("latin-1"), v.decode("latin-1")] for n, v in response.headers],
-            "body": response.body.decode("latin-1"),
-        }
-        await self._ledger.note([Note(KIND, name, orjson.dumps(record))], account_id=account_id)
-        self._ages.append((now_us, name, account_id))
+        if response.status >= 400 or response.stream is not None:
+            return
+        try:
+            await self._sweep(now_us)
+            if len(response.body) <= BYTES_MAX:
+                note = Note(KIND, retry.key.hex(), _packed(response, account_id, now_us))
+                await self._ledger.note([note], account_id=account_id)
+                self._ages.append((now_us, note.name, account_id))
+        except CannotRecord as exc:
+            _log.warning("the answer of %s is not kept: %s", journey.call_id, exc)
 
-    def find(self, retry: RetryKey) -> Response | None:
-        """The first call's answer, as its caller got it."""
-        blob = self._ledger.noted(KIND, retry.key.hex())
+    def again(self, journey: Journey, first: Retried) -> Response:
+        """The first call's answer, as its caller got it, under the id of this call. Raises
+        VendorTimeout where nobody knows it, IdempotencyConflict where it is not kept."""
+        if first.state is HoldState.IN_DOUBT:
+            raise VendorTimeout(
+                "The first call with this Idempotency-Key got no answer; it is in doubt.",
+                in_doubt=True,
+            )
+        assert journey.retry is not None
+        blob = self._ledger.noted(KIND, journey.retry.key.hex())
         if blob is None:
-            return None
+            raise IdempotencyConflict(
+                "The first call with this Idempotency-Key was carried out; "
+                "its answer was too long to be kept."
+            )
         record = orjson.loads(blob)
         headers: Headers = [
-            (name.encode("latin-1"), value.encode("latin-1")) for name, value in record["headers"]
+            (b"keybrake-call-id", journey.call_id.encode()),
+            (b"idempotent-replayed", b"true"),
+            *(
+                (name.encode("latin-1"), value.encode("latin-1"))
+                for name, value in record["headers"]
+            ),
         ]
         return Response(record["status"], headers, record["body"].encode("latin-1"))
 
@@ -79,3 +100,20 @@ class StoredAnswers:
             blob = self._ledger.noted(KIND, name)
             if blob is not None and orjson.loads(blob)["at_us"] <= now_us - self._memory_us:
                 await self._ledger.note([Note(KIND, name, None)], account_id=account_id)
+
+
+def _packed(response: Response, account_id: int, now_us: int) -> bytes:
+    headers = [
+        (name.decode("latin-1"), value.decode("latin-1"))
+        for name, value in response.headers
+        if name != b"keybrake-call-id"
+    ]
+    return orjson.dumps(
+        {
+            "at_us": now_us,
+            "account_id": account_id,
+            "status": response.status,
+            "headers": headers,
+            "body": response.body.decode("latin-1"),
+        }
+    )

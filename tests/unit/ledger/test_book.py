@@ -241,8 +241,27 @@ async def test_a_refund_restores_once_per_id(ledger: Ledger) -> None:
     await ledger.restore(hold_id, 30, "re_1").durable()
     await ledger.restore(hold_id, 30, "re_1").durable()
     assert ledger.standing(account, NOON_US).remaining_micros == 30
+    assert [(gave.refund_id, gave.amount_micros) for gave in ledger.restored()] == [("re_1", 30)]
     ledger.restore(hold_id, -30, "re_1")
+    assert not list(ledger.restored())
     assert ledger.standing(account, NOON_US).remaining_micros == 0
+
+
+async def test_a_note_is_found_by_its_name_in_any_shard(ledger: Ledger) -> None:
+    accounts = [await funded(ledger) for _ in range(2)]
+    for n, account in enumerate(accounts):
+        await ledger.note([Note("kind", f"n{n}", b"%d" % n)], account_id=account)
+    assert [ledger.noted("kind", name) for name in ("n0", "n1", "n2")] == [b"0", b"1", None]
+
+
+async def test_a_call_that_was_fewer_units_gives_the_rest_back(ledger: Ledger) -> None:
+    account = await ledger.open_account(BudgetTerms(daily_micros=100, daily_units=5))
+    hold = await ledger.hold(account, 50, units=5)
+    with pytest.raises(CapExceeded):
+        await ledger.hold(account, 10, units=1)
+    ledger.book([Ending(hold.hold_id, S.SETTLED, 20, units=2)], now_us=NOON_US)
+    assert ledger.standing(account, NOON_US).units == 2
+    await ledger.hold(account, 10, units=3)
 
 
 async def test_a_retry_finds_its_hold_for_as_long_as_it_is_remembered(
