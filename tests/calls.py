@@ -20,6 +20,7 @@ import orjson
 from gateway.call.doors import Doors
 from gateway.call.guesses import Guesses
 from gateway.call.proxy import Proxy
+from gateway.call.retries import Retries
 from gateway.call.routes import Routes
 from gateway.call.turns import Turns
 from gateway.call.turnstile import Turnstile
@@ -228,6 +229,7 @@ class Calls:
             history=cast("History", self.history),
             upstreams=cast("Upstreams", PretendUpstreams(self.upstream)),
             turns=Turns(loop),
+            retries=Retries(self.ledger, loop),
             turnstiles={(name, "default"): Turnstile(settings, loop) for name in vendors},
             guesses=Guesses(3),
             metrics=Metrics(),

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from gateway.call.guesses import Guesses
+from gateway.call.retries import Retries
 from gateway.call.routes import Routes
 from gateway.call.turns import Turns
 from gateway.call.turnstile import Turnstile
@@ -35,6 +36,7 @@ class Doors:
     history: History
     upstreams: Upstreams
     turns: Turns
+    retries: Retries
     turnstiles: Mapping[tuple[str, str], Turnstile]
     guesses: Guesses
     metrics: Metrics

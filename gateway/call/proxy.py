@@ -45,7 +45,7 @@ class Proxy:
     def __init__(self, doors: Doors) -> None:
         self._doors = doors
         self._books = Books(doors.ledger, doors.history, doors.clock, doors.metrics)
-        self._retries = retries.Retries(doors.ledger, doors.loop)
+        self._retries = doors.retries
         self._sender = Sender(doors, self._books)
         limits = doors.settings.server
         memory_us = doors.settings.ledger.retry_memory_h * 3_600_000_000

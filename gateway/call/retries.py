@@ -89,6 +89,10 @@ class Retries:
         _, done = self._running.pop(retry.key)
         done.set_result(None)
 
+    def is_running(self, key: bytes) -> bool:
+        """Is a call under this key on its way now? What became of its hold is that call's to say."""
+        return key in self._running
+
     async def _wait(self, done: asyncio.Future[None], give_up_at: float) -> None:
         left_s = give_up_at - self._loop.time()
         if left_s <= 0 or not (await asyncio.wait((done,), timeout=left_s))[0]:

@@ -82,6 +82,7 @@ async def ledger(tmp_path: Path) -> Any:
 
 async def test_a_first_call_holds_afresh(ledger: Ledger) -> None:
     retries = Retries(ledger, asyncio.get_running_loop())
+    assert not retries.is_running(b"k" * 16)
     assert await retries.begin(ONE) is None
     retries.end(ONE)
     assert not retries._running
