@@ -90,7 +90,7 @@ class Retries:
         done.set_result(None)
 
     def is_running(self, key: bytes) -> bool:
-        """Is a call under this key on its way now? What became of its hold is that call's to say."""
+        """Is a call under this key on its way now? Its hold is that call's to end."""
         return key in self._running
 
     async def _wait(self, done: asyncio.Future[None], give_up_at: float) -> None:

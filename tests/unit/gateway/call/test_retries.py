@@ -82,8 +82,9 @@ async def ledger(tmp_path: Path) -> Any:
 
 async def test_a_first_call_holds_afresh(ledger: Ledger) -> None:
     retries = Retries(ledger, asyncio.get_running_loop())
-    assert not retries.is_running(b"k" * 16)
+    assert not retries.is_running(ONE.key)
     assert await retries.begin(ONE) is None
+    assert retries.is_running(ONE.key)
     retries.end(ONE)
     assert not retries._running
 
