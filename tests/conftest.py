@@ -12,7 +12,7 @@ import hypothesis
 import pytest
 
 from bench.sandbox.launch import Sandbox
-from tests.house import STRIPE_SECRET, Gateway
+from tests.house import RESEND_SANDBOX, STRIPE_SECRET, TWILIO_SANDBOX, Gateway
 
 # Time never fails a test. Where the run decides whether a change lands, examples are the same each
 # time; everywhere else new ones are looked for.
@@ -42,6 +42,32 @@ def vendor(sandbox_process: Sandbox) -> Sandbox:
     """The sandbox, with nothing in it yet."""
     sandbox_process.reset()
     return sandbox_process
+
+
+@pytest.fixture(scope="module")
+def twilio_process() -> Iterator[Sandbox]:
+    with Sandbox.start(*TWILIO_SANDBOX) as sandbox:
+        yield sandbox
+
+
+@pytest.fixture
+def twilio(twilio_process: Sandbox) -> Sandbox:
+    """Twilio's sandbox, with nothing in it yet."""
+    twilio_process.reset()
+    return twilio_process
+
+
+@pytest.fixture(scope="module")
+def resend_process() -> Iterator[Sandbox]:
+    with Sandbox.start(*RESEND_SANDBOX) as sandbox:
+        yield sandbox
+
+
+@pytest.fixture
+def resend(resend_process: Sandbox) -> Sandbox:
+    """Resend's sandbox, with nothing in it yet."""
+    resend_process.reset()
+    return resend_process
 
 
 @pytest.fixture

@@ -29,6 +29,12 @@ from urllib.parse import urlencode
 ROOT: Final = Path(__file__).resolve().parents[1]
 ADMIN_KEY: Final = "kb_admin_of_the_tests_0123456789"
 STRIPE_SECRET: Final = "sk_test_houseOfTests"
+TWILIO_SID: Final = "AC" + "7" * 32
+TWILIO_TOKEN: Final = "5" * 32
+RESEND_SECRET: Final = "re_houseOfTests_0123456789"
+TWILIO_SANDBOX: Final = ("twilio", "--secret", f"{TWILIO_SID}:{TWILIO_TOKEN}")
+RESEND_SANDBOX: Final = ("resend", "--secret", RESEND_SECRET)
+"""What `Sandbox.start` takes for an account that the settings below hold the credentials of."""
 ANSWER_TIMEOUT_S: Final = 30.0
 END_TIMEOUT_S: Final = 30.0
 
@@ -46,6 +52,32 @@ base_url = "{vendor}"
 [vendors.stripe.accounts.default]
 secret = "env:STRIPE_SECRET_KEY"
 {more}
+"""
+
+
+def twilio_at(base_url: str, *, lines: str = "", account_lines: str = "") -> str:
+    """Sections of the settings that lead to a Twilio. lines: more of the vendor's settings;
+    account_lines: whole sections of more accounts."""
+    return f"""
+[vendors.twilio]
+base_url = "{base_url}"
+{lines}
+[vendors.twilio.accounts.default]
+account_sid = "{TWILIO_SID}"
+secret = "env:TWILIO_AUTH_TOKEN"
+{account_lines}
+"""
+
+
+def resend_at(base_url: str, *, lines: str = "", account_lines: str = "") -> str:
+    """The same for Resend."""
+    return f"""
+[vendors.resend]
+base_url = "{base_url}"
+{lines}
+[vendors.resend.accounts.default]
+secret = "env:RESEND_API_KEY"
+{account_lines}
 """
 
 
@@ -290,6 +322,8 @@ class Gateway:
             "PYTHONPATH": str(ROOT),
             "KEYBRAKE_ADMIN_KEY": self.admin_key,
             "STRIPE_SECRET_KEY": STRIPE_SECRET,
+            "TWILIO_AUTH_TOKEN": TWILIO_TOKEN,
+            "RESEND_API_KEY": RESEND_SECRET,
             **self.env,
         }
 
@@ -371,13 +405,15 @@ class Gateway:
         json_body: Any = None,
         **headers: str,
     ) -> Answer:
-        """A call to Stripe through the gateway. A header `idempotency_key=…` goes out as
-        `idempotency-key`."""
-        secret = key.secret if isinstance(key, VaultKey) else key
+        """A call to the key's vendor through the gateway; of a bare secret, to Stripe. A header
+        `idempotency_key=…` goes out as `idempotency-key`."""
+        secret, vendor = key, "stripe"
+        if isinstance(key, VaultKey):
+            secret, vendor = key.secret, key.record["vendor"]
         named = {name.replace("_", "-"): value for name, value in headers.items()}
         return self.request(
             method,
-            f"/stripe{path}",
+            f"/{vendor}{path}",
             headers={"Authorization": f"Bearer {secret}", **named},
             form=form,
             json_body=json_body,
@@ -397,12 +433,14 @@ class Gateway:
         return answer.json()
 
     def make_key(self, *, bearer: str | None = None, **terms: Any) -> VaultKey:
-        """A Stripe key; 500 USD a day for everything, unless the terms say otherwise."""
+        """A key of a vendor (Stripe's if none is named); 500 USD a day for everything, unless the
+        terms say otherwise."""
+        below = "/v1" if terms.get("vendor", "stripe") == "stripe" else ""
         body = {
             "vendor": "stripe",
             "daily_usd_cap": "500",
             "agent_run_label": "house-of-tests/1",
-            "allowed_endpoints": ["POST /v1/**", "GET /v1/**", "DELETE /v1/**"],
+            "allowed_endpoints": [f"{method} {below}/**" for method in ("POST", "GET", "DELETE")],
             **terms,
         }
         answer = self.admin("POST", "/vault/keys", body, bearer=bearer)
