@@ -26,7 +26,7 @@ async def readyz(house: House, ask: Ask) -> Answer:
         *(["draining"] if house.draining else []),
         *([f"ledger: {trouble}"] if trouble else []),
     ]
-    vendors = house.doors.settings.vendors
+    vendors, modules = house.doors.settings.vendors, house.doors.vendors
     rates = house.doors.rates()
     answer = {
         "status": "ok" if not reasons else "unavailable",
@@ -38,6 +38,7 @@ async def readyz(house: House, ask: Ask) -> Answer:
             "age_days": rates.age_days,
             "stale": rates.stale,
         },
+        "prices": {name: m.prices_date for name, m in sorted(modules.items()) if m.prices_date},
     }
     return respond(503 if reasons else 200, answer)
 

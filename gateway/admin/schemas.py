@@ -238,6 +238,11 @@ SCHEMAS: Final[dict[str, Schema]] = {
             "vendors": TEXTS,
             "sandbox": TEXTS,
             "rates": record({"date": TEXT, "age_days": WHOLE, "stale": FLAG}),
+            "prices": {
+                "type": "object",
+                "description": "Vendor to the day of its table of prices.",
+                "additionalProperties": DAY,
+            },
         }
     ),
     "Document": {"type": "object"},

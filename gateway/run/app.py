@@ -16,7 +16,7 @@ import re
 import resource
 import signal
 import socket
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,6 +31,7 @@ from gateway.call.cancel import Canceller
 from gateway.call.doors import Doors
 from gateway.call.guesses import Guesses
 from gateway.call.proxy import Proxy
+from gateway.call.retries import Retries
 from gateway.call.routes import Routes
 from gateway.call.turns import Turns
 from gateway.call.turnstile import Turnstile
@@ -40,13 +41,14 @@ from gateway.http.message import Request, Response
 from gateway.http.server import ListenFailed, Server, listen_on
 from gateway.metrics import Metrics
 from gateway.run.adminkey import AdminKey, admin_key
+from gateway.run.modules import furnished
 from gateway.settings import Settings
 from gateway.tasks import spawn
 from gateway.upstream.pool import Upstreams
 from gateway.vault.registry import Registry
 from ledger import Ledger, LedgerRefused
 from ledger.history import History, Trouble
-from vendors import VENDORS
+from vendors.contract import PriceTableMistake, Vendor
 from vendors.rates import Rates, RatesMistake
 
 _log = logging.getLogger("keybrake")
@@ -70,13 +72,16 @@ class Ready:
     admin_key: str | None
 
 
-def run(settings: Settings, ready: Callable[[Ready], None]) -> int:
-    """Serve until SIGTERM or SIGINT. Returns the exit code. Raises StartRefused."""
+def run(settings: Settings, known: Mapping[str, Vendor], ready: Callable[[Ready], None]) -> int:
+    """Serve until SIGTERM or SIGINT. known: the vendors' modules. Returns the exit code. Raises
+    StartRefused."""
     _raise_descriptor_limit()
-    return uvloop.run(serve(settings, ready))
+    return uvloop.run(serve(settings, known, ready))
 
 
-async def serve(settings: Settings, ready: Callable[[Ready], None]) -> int:
+async def serve(
+    settings: Settings, known: Mapping[str, Vendor], ready: Callable[[Ready], None]
+) -> int:
     """Raises StartRefused."""
     stop = asyncio.Event()
     deaths: list[str] = []
@@ -91,8 +96,9 @@ async def serve(settings: Settings, ready: Callable[[Ready], None]) -> int:
         loop.add_signal_handler(number, stop.set)
     async with AsyncExitStack() as down:
         listeners = _listeners(settings, down)
-        house = await _build(settings, down, die)
+        house = await _build(settings, _vendors(settings, known), down, die)
         _open_door(house, listeners, ready)
+        _tell_prices(house.doors)
         _warn_of_old_rates(house.doors.rates())
         gc.collect()
         gc.freeze()
@@ -116,7 +122,12 @@ class House:
     servers: list[Server]
 
 
-async def _build(settings: Settings, down: AsyncExitStack, die: Callable[[str], None]) -> House:
+async def _build(
+    settings: Settings,
+    vendors: Mapping[str, Vendor],
+    down: AsyncExitStack,
+    die: Callable[[str], None],
+) -> House:
     loop = asyncio.get_running_loop()
     clock = SystemClock()
     rates = _rates(settings)
@@ -130,19 +141,20 @@ async def _build(settings: Settings, down: AsyncExitStack, die: Callable[[str], 
     _in_background(down, history.catch_up(ledger), "audit-catch-up")
     registry = Registry.load(ledger, clock)
     down.push_async_callback(registry.close)
-    upstreams = Upstreams(settings.vendors, loop)
+    upstreams = Upstreams(settings.vendors, loop, vendors)
     down.push_async_callback(upstreams.close)
     doors = Doors(
         settings=settings,
         loop=loop,
         clock=clock,
-        vendors={name: VENDORS[name] for name in settings.vendors},
-        routes=_routes(settings),
+        vendors=vendors,
+        routes=_routes(settings, vendors),
         registry=registry,
         ledger=ledger,
         history=history,
         upstreams=upstreams,
         turns=Turns(loop),
+        retries=Retries(ledger, loop),
         turnstiles={
             (vendor.name, account): Turnstile(vendor, loop)
             for vendor in settings.vendors.values()
@@ -246,6 +258,21 @@ async def _history(settings: Settings) -> History:
         raise StartRefused(str(exc)) from exc
 
 
+def _vendors(settings: Settings, known: Mapping[str, Vendor]) -> Mapping[str, Vendor]:
+    """Before anything is touched: those that are set up, each with its table of prices."""
+    try:
+        return furnished(settings.vendors, known)
+    except PriceTableMistake as exc:
+        raise StartRefused(str(exc)) from exc
+
+
+def _tell_prices(doors: Doors) -> None:
+    for name, vendor in doors.vendors.items():
+        if vendor.prices_date:
+            file = doors.settings.vendors[name].prices_file or "the table that ships"
+            _log.info("%s is priced as of %s (%s)", name, vendor.prices_date, file)
+
+
 def _rates(settings: Settings) -> Rates:
     money = settings.money
     try:
@@ -264,12 +291,11 @@ def _warn_of_old_rates(rates: Rates) -> None:
         )
 
 
-def _routes(settings: Settings) -> Routes:
+def _routes(settings: Settings, vendors: Mapping[str, Vendor]) -> Routes:
     products = {
-        name: frozenset(vendor.hosts) | frozenset(VENDORS[name].products)
+        name: frozenset(vendor.hosts) | frozenset(vendors[name].products)
         for name, vendor in settings.vendors.items()
     }
-    vendors = {name: VENDORS[name] for name in settings.vendors}
     return Routes(vendors, products, settings.server.host_routes)
 
 

@@ -26,6 +26,7 @@ from gateway.run import log
 from gateway.run.banner import TRIAL_KEY, banner, sandbox_words
 from gateway.run.commands import api, calls, doctor, issuers, keys, local, runs
 from gateway.run.config import ConfigMistakes
+from gateway.run.modules import discovered
 from gateway.run.sandbox import SandboxFailed, sandboxes
 from gateway.settings import Settings
 
@@ -93,8 +94,8 @@ def run_serve(args: argparse.Namespace) -> int:
     settings = local.settings_of(args)
     log.set_up(settings.log.level, settings.log.format)
     try:
-        with sandboxes(settings) as pointed:
-            return app.run(pointed, partial(welcome, settings))
+        with sandboxes(settings, discovered()) as pointed:
+            return app.run(pointed, discovered(), partial(welcome, settings))
     except (app.StartRefused, SandboxFailed) as exc:
         return _told(f"keybrake cannot start: {log.redact(str(exc))}", CANNOT_START)
 

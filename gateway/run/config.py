@@ -4,14 +4,13 @@ them.
 Three layers, the later one wins: the settings' own defaults, the file, environment variables such
 as KEYBRAKE__SERVER__LISTEN. Secrets never stand in the file: it says `"env:NAME"` or `"file:PATH"`.
 
-A vendor with `sandbox = "auto"` whose secrets are all unset environment variables is served by our
-own stand-in, which the log, /readyz and every page say loudly; with some set and some not, the
-unset ones are mistakes.
+A vendor with `sandbox = "auto"` whose credentials are all unset environment variables is served by
+our own stand-in, which the log, /readyz and every page say loudly; with some set and some not, the
+unset ones are mistakes (`accounts.py`).
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, is_dataclass
 from functools import partial
@@ -19,53 +18,63 @@ from pathlib import Path
 from typing import Any, Final
 
 from gateway.run import values
+from gateway.run.accounts import form_mistake, read_accounts, secret_from_file
 from gateway.run.draft import Draft, meant
 from gateway.run.layers import ConfigMistakes, Given, Name, from_environment, from_file
 from gateway.run.log import register_secret
+from gateway.run.modules import discovered, product_hosts, with_prices
 from gateway.settings import (
-    AccountSettings,
     LedgerSettings,
     LogSettings,
     MoneySettings,
+    ReconcilerSettings,
     Secret,
     ServerSettings,
     Settings,
     VendorSettings,
 )
-from vendors import VENDORS
-from vendors.contract import Credential, Vendor
+from vendors.contract import PriceTableMistake, Vendor
 
-__all__ = ["ConfigMistakes", "Shown", "load", "product_hosts", "show"]
+__all__ = ["ConfigMistakes", "Shown", "load", "show"]
 
 DEFAULT_FILE: Final = "gateway.toml"
 ADMIN_KEY_CHARS_MIN: Final = 24
-SECRET_CHARS_MAX: Final = 16_384
-SANDBOX_SECRET: Final = "sk_test_keybrakeSandboxOnly"
-"""What stands in for a real credential where our own stand-in is the vendor."""
 
-DEFAULT_VENDORS: Final[Mapping[Name, Given]] = {
-    ("vendors", "stripe", "sandbox"): Given("auto", "default"),
-    ("vendors", "stripe", "accounts", "default", "secret"): Given(
-        "env:STRIPE_SECRET_KEY", "default"
-    ),
+DEFAULT_VENDORS: Final[Mapping[str, Mapping[Name, Any]]] = {
+    "stripe": {
+        ("sandbox",): "auto",
+        ("accounts", "default", "secret"): "env:STRIPE_SECRET_KEY",
+    },
+    "twilio": {
+        ("sandbox",): "auto",
+        ("accounts", "default", "account_sid"): "env:TWILIO_ACCOUNT_SID",
+        ("accounts", "default", "secret"): "env:TWILIO_AUTH_TOKEN",
+    },
+    "resend": {
+        ("sandbox",): "auto",
+        ("calls_per_second_max",): 10,
+        ("accounts", "default", "secret"): "env:RESEND_API_KEY",
+    },
 }
 """What stands when no file names a vendor: as the gateway.toml that ships."""
 
 
 def load(
-    path: Path | None, environ: Mapping[str, str], known: Mapping[str, Vendor] = VENDORS
+    path: Path | None, environ: Mapping[str, str], known: Mapping[str, Vendor] | None = None
 ) -> Settings:
-    """path: None takes gateway.toml from the working directory if there is one. Raises
-    ConfigMistakes."""
+    """path: None takes gateway.toml from the working directory if there is one. known: the vendors'
+    modules, all that are installed if none are given. Raises ConfigMistakes."""
+    known = discovered() if known is None else known
     if path is None and Path(DEFAULT_FILE).exists():
         path = Path(DEFAULT_FILE)
     given = from_file(path) if path is not None else {}
     if not any(name[0] == "vendors" for name in given):
-        given |= DEFAULT_VENDORS
+        given |= _default_vendors(known)
     draft = Draft(given | from_environment(environ))
     server = draft.section(("server",), ServerSettings)
     ledger = draft.section(("ledger",), LedgerSettings)
     money = draft.section(("money",), MoneySettings)
+    reconciler = draft.section(("reconciler",), ReconcilerSettings)
     log = draft.section(("log",), LogSettings)
     vendors = _vendors(draft, environ, known)
     _check_together(draft, server, ledger, known)
@@ -76,17 +85,20 @@ def load(
         ledger=LedgerSettings(**ledger),
         money=MoneySettings(**money),
         vendors=vendors,
+        reconciler=ReconcilerSettings(**reconciler),
         log=LogSettings(**log),
         admin_key=admin_key,
-        origins=draft.origins,
+        origins=draft.origins | draft.remarks,
     )
 
 
-def product_hosts(vendor: Vendor, base_url: str) -> dict[str, str]:
-    """Where the vendor's other hosts are: its own ones, or below a base_url that is not its own."""
-    if base_url == vendor.base_url:
-        return dict(vendor.products)
-    return {product: f"{base_url.rstrip('/')}/{product}" for product in vendor.products}
+def _default_vendors(known: Mapping[str, Vendor]) -> dict[Name, Given]:
+    return {
+        ("vendors", vendor, *name): Given(value, "default")
+        for vendor, table in DEFAULT_VENDORS.items()
+        if vendor in known
+        for name, value in table.items()
+    }
 
 
 def _check_together(
@@ -145,9 +157,23 @@ def _vendor(draft: Draft, known: Vendor, environ: Mapping[str, str]) -> VendorSe
             )
         elif ".".join((*above, "hosts", product)) in draft.origins:
             draft.checked((*above, "hosts", product), partial(check, url))
+    _check_prices(draft, above, known, found.get("prices_file", ""))
     sandbox = _sandbox(draft, above)
-    accounts, sandbox_used = _accounts(draft, above, known, environ, sandbox)
-    return VendorSettings(**found, name=known.name, accounts=accounts, sandbox=sandbox_used)
+    accounts = read_accounts(draft, (*above, "accounts"), known, environ, sandbox)
+    if sandbox == "auto":  # the line says auto, and what is in force is true or false
+        dotted = ".".join((*above, "sandbox"))
+        draft.remarks[dotted] = f'{draft.origins.get(dotted, "default")} ("auto")'
+    return VendorSettings(
+        **found, name=known.name, accounts=accounts.by_name, sandbox=accounts.stand_in
+    )
+
+
+def _check_prices(draft: Draft, above: Name, known: Vendor, file: str) -> None:
+    if file:
+        try:
+            with_prices(known, file)
+        except PriceTableMistake as exc:
+            draft.mistake((*above, "prices_file"), str(exc))
 
 
 def _sandbox(draft: Draft, above: Name) -> str:
@@ -164,103 +190,6 @@ def _sandbox(draft: Draft, above: Name) -> str:
     return str(given.value).lower()
 
 
-@dataclass(frozen=True, slots=True)
-class _Credential:
-    """One account's secret as the settings tell where it is. value: None while its variable is
-    unset."""
-
-    place: str
-    value: str | None
-
-
-def _accounts(
-    draft: Draft, above: Name, known: Vendor, environ: Mapping[str, str], sandbox: str
-) -> tuple[dict[str, AccountSettings], bool]:
-    """The vendor's credentials, and whether our own stand-in takes its place."""
-    table = (*above, "accounts")
-    names = dict.fromkeys(full[3] for full in draft.below(table) if len(full) > 3)
-    sids = {name: draft.value((*table, name, "account_sid"), str) or "" for name in names}
-    credentials = {name: _credential(draft, (*table, name, "secret"), environ) for name in names}
-    present = [
-        found for found in credentials.values() if found is not None and found.value is not None
-    ]
-    wrong = [name for name, found in credentials.items() if found is None]
-    if sandbox == "true" or (sandbox == "auto" and not present and not wrong):
-        secret = Secret(SANDBOX_SECRET)
-        return {
-            name: AccountSettings(name, secret, sids.get(name, ""))
-            for name in names or ("default",)
-        }, True
-    if not names:
-        draft.mistake(
-            table, 'needs an account: [vendors.NAME.accounts.default] with secret = "env:NAME"'
-        )
-    accounts: dict[str, AccountSettings] = {}
-    for name, found in credentials.items():
-        value = _checked_secret(draft, (*table, name, "secret"), found, known)
-        if value is not None:
-            accounts[name] = AccountSettings(name, Secret(value), sids[name])
-    return accounts, False
-
-
-def _credential(draft: Draft, name: Name, environ: Mapping[str, str]) -> _Credential | None:
-    """None: it is not told properly where the secret is; noted, never shown."""
-    given = draft.take(name)
-    if given is None:
-        draft.mistake(name, 'is missing: "env:NAME" or "file:PATH"')
-        return None
-    kind, _, place = given.value.partition(":") if isinstance(given.value, str) else ("", "", "")
-    if kind == "env" and re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", place):
-        return _Credential(given.value, environ.get(place, "").strip() or None)
-    if kind == "file" and place:
-        try:
-            return _Credential(given.value, _secret_from_file(place))
-        except ValueError as exc:
-            draft.mistake(name, str(exc))
-            return None
-    draft.mistake(
-        name, 'must be "env:NAME" or "file:PATH": a secret itself never stands in the settings'
-    )
-    return None
-
-
-def _secret_from_file(path: str) -> str:
-    """Raises ValueError."""
-    try:
-        value = Path(path).read_text(encoding="utf-8").strip()
-    except OSError as exc:
-        raise ValueError(f"file {path} cannot be read: {exc.strerror}") from None
-    except UnicodeDecodeError:
-        raise ValueError(f"file {path} is not text") from None
-    if not value:
-        raise ValueError(f"file {path} is empty")
-    return value
-
-
-def _checked_secret(
-    draft: Draft, name: Name, found: _Credential | None, known: Vendor
-) -> str | None:
-    if found is None:
-        return None
-    if found.value is None:
-        draft.mistake(
-            name, f"the environment variable {found.place.removeprefix('env:')} is not set"
-        )
-        return None
-    register_secret(found.value)
-    wrong = _form_mistake(found.value) or known.mistakes(Credential(found.value)).get("secret")
-    if wrong:
-        draft.mistake(name, f"{found.place}: {wrong}")
-        return None
-    return found.value
-
-
-def _form_mistake(secret: str) -> str | None:
-    if len(secret) > SECRET_CHARS_MAX or re.fullmatch(r"[!-~]+", secret) is None:
-        return "must be one line of printable ASCII without spaces"
-    return None
-
-
 def _admin_key(draft: Draft, environ: Mapping[str, str]) -> Secret | None:
     value, path = environ.get("KEYBRAKE_ADMIN_KEY"), environ.get("KEYBRAKE_ADMIN_KEY_FILE")
     if value is not None and path is not None:
@@ -269,14 +198,14 @@ def _admin_key(draft: Draft, environ: Mapping[str, str]) -> Secret | None:
         )
     origin = "KEYBRAKE_ADMIN_KEY" if path is None else "KEYBRAKE_ADMIN_KEY_FILE"
     try:
-        key = _secret_from_file(path) if path is not None else value
+        key = secret_from_file(path) if path is not None else value
     except ValueError as exc:
         draft.mistake_of(origin, str(exc))
         return None
     if key is None:
         return None
     register_secret(key)
-    wrong = _form_mistake(key)
+    wrong = form_mistake(key)
     if len(key) < ADMIN_KEY_CHARS_MIN:
         wrong = f"must have {ADMIN_KEY_CHARS_MIN} or more characters"
     if wrong:
@@ -299,10 +228,17 @@ class Shown:
     origin: str
 
 
-def show(settings: Settings) -> list[Shown]:
-    """Every setting in force, in the order of `gateway/settings.py`."""
-    rows = list(_rows(settings, ""))
-    return [Shown(name, value, settings.origins.get(name, "default")) for name, value in rows]
+def show(settings: Settings, vendors: Mapping[str, Vendor]) -> list[Shown]:
+    """Every setting in force, in the order of `gateway/settings.py`, and the day of each table of
+    prices. vendors: as they are furnished by these settings."""
+    shown = []
+    for name, value in _rows(settings, ""):
+        shown.append(Shown(name, value, settings.origins.get(name, "default")))
+        if name.endswith(".prices_file"):
+            date = vendors[name.split(".")[1]].prices_date
+            if date:
+                shown.append(Shown(f"{name.removesuffix('file')}date", date, value or "ships"))
+    return shown
 
 
 def _rows(node: Any, above: str) -> list[tuple[str, Any]]:

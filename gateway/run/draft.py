@@ -25,6 +25,7 @@ class Draft:
         self._mistakes: list[tuple[str, str]] = []  # (origin, sentence)
         self._asked: set[str] = set()  # every name asked for: what a typing error may have meant
         self.origins: dict[str, str] = {}
+        self.remarks: dict[str, str] = {}  # dotted name -> origin as it is shown, if that says more
 
     def section(
         self, above: Name, kind: type, *, skip: frozenset[str] = frozenset()

@@ -2,8 +2,8 @@
 
 A stand-in is `python -m bench.sandbox stripe`, never imported here: the gateway speaks to it over a
 socket, as to any vendor. It says where it listens in one line of JSON on stdout, and ends when its
-stdin does, so that even a gateway that was killed leaves none behind. They are up before the event
-loop begins.
+stdin does, so that even a gateway that was killed leaves none behind. They start side by side, and
+are up before the event loop begins.
 """
 
 from __future__ import annotations
@@ -15,14 +15,15 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
+from importlib.util import find_spec
+from pathlib import Path
 from typing import Final
 
 import orjson
 
-from gateway.run.config import product_hosts
+from gateway.run.modules import product_hosts
 from gateway.settings import Settings, VendorSettings
-from vendors import VENDORS
-from vendors.contract import Vendor
+from vendors.contract import Credential, Vendor
 
 READY_TIMEOUT_S: Final = 15.0
 """From starting a stand-in to its line. Importing takes 0.3 s; a loaded machine takes more."""
@@ -39,23 +40,41 @@ def command(vendor: str, *more: str) -> list[str]:
 
 
 @contextmanager
-def sandboxes(settings: Settings, known: Mapping[str, Vendor] = VENDORS) -> Iterator[Settings]:
+def sandboxes(settings: Settings, known: Mapping[str, Vendor]) -> Iterator[Settings]:
     """A stand-in for each vendor without credentials, and the settings that lead there; at the end
     all of them are stopped. Raises SandboxFailed, and then none is left running."""
     vendors: dict[str, VendorSettings] = dict(settings.vendors)
     with ExitStack() as running:
-        for name, vendor in settings.vendors.items():
-            if vendor.sandbox:
-                keys = sorted({account.secret.reveal() for account in vendor.accounts.values()})
-                base_url = running.enter_context(sandbox(name, keys))
-                vendors[name] = pointed_at(vendor, known[name], base_url)
+        started = {
+            name: running.enter_context(_process(name, _secrets(vendor)))
+            for name, vendor in settings.vendors.items()
+            if vendor.sandbox
+        }
+        for name, process in started.items():
+            vendors[name] = pointed_at(vendors[name], known[name], _address(name, process))
         yield replace(settings, vendors=vendors)
 
 
+def has_stand_in(vendor: str) -> bool:
+    """Is there one of this vendor? Looks where it would lie, and imports nothing of it."""
+    spec = find_spec("bench")
+    places = (spec.submodule_search_locations if spec is not None else None) or ()
+    return any(Path(place, "sandbox", vendor, "__init__.py").is_file() for place in places)
+
+
+def secret_text(credential: Credential) -> str:
+    """A credential as a stand-in takes it: `SECRET`, `AC…:TOKEN`, `AC…:SK…:SECRET`."""
+    parts = (credential.account, credential.api_key, credential.secret)
+    return ":".join(part for part in parts if part)
+
+
+def _secrets(vendor: VendorSettings) -> list[str]:
+    return sorted({secret_text(account.credential()) for account in vendor.accounts.values()})
+
+
 @contextmanager
-def sandbox(vendor: str, secrets: Sequence[str]) -> Iterator[str]:
-    """One stand-in; gives its base URL. secrets: the credentials it accepts. Raises
-    SandboxFailed."""
+def _process(vendor: str, secrets: Sequence[str]) -> Iterator[subprocess.Popen[bytes]]:
+    """One stand-in on its way up. secrets: the credentials it accepts."""
     keys = [word for secret in secrets for word in ("--secret", secret)]
     with subprocess.Popen(
         command(vendor, "--listen", "127.0.0.1:0", "--exit-with-parent", *keys),
@@ -64,7 +83,7 @@ def sandbox(vendor: str, secrets: Sequence[str]) -> Iterator[str]:
         start_new_session=True,  # Ctrl-C is for the gateway, which still has calls to finish
     ) as process:
         try:
-            yield _address(vendor, process)
+            yield process
         finally:
             _stop(process)
 
@@ -92,6 +111,7 @@ def read_ready_line(pipe: int, timeout_s: float) -> bytes:
 
 
 def _address(vendor: str, process: subprocess.Popen[bytes]) -> str:
+    """Where it listens, once it does. Raises SandboxFailed."""
     assert process.stdout is not None
     try:
         line = read_ready_line(process.stdout.fileno(), READY_TIMEOUT_S)

@@ -10,7 +10,7 @@ from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
 
-from gateway.run import config, sandbox
+from gateway.run import config, modules, sandbox
 from gateway.run.commands import api, show
 from gateway.settings import Settings
 from ledger import LedgerRefused, ShardReport, verify
@@ -37,10 +37,13 @@ def add(groups: Any) -> None:
     api.add_options(openapi)
     openapi.set_defaults(handle=run_openapi)
     standing_in = groups.add_parser("sandbox", help="a vendor's stand-in of our own, by itself")
-    standing_in.add_argument("vendor", choices=["stripe"])
+    standing_in.add_argument("vendor", help="stripe, twilio or resend")
     standing_in.add_argument("--listen", default="127.0.0.1:8420", help="(default 127.0.0.1:8420)")
     standing_in.add_argument(
-        "--secret", action="append", default=[], help="a key it accepts; repeat it"
+        "--secret",
+        action="append",
+        default=[],
+        help="a credential it accepts, Twilio's as AC…:TOKEN or AC…:SK…:SECRET; repeat it",
     )
     standing_in.set_defaults(handle=run_sandbox)
     groups.add_parser("version", help="this version").set_defaults(handle=run_version)
@@ -82,9 +85,11 @@ def run_check(args: argparse.Namespace) -> int:
 
 
 def run_show(args: argparse.Namespace) -> int:
+    settings = settings_of(args)
+    vendors = modules.furnished(settings.vendors, modules.discovered())
     rows = [
         {"name": row.name, "value": row.value, "origin": row.origin}
-        for row in config.show(settings_of(args))
+        for row in config.show(settings, vendors)
     ]
     show.as_json(rows) if args.json else show.as_table(rows, ("name", "value", "origin"))
     return 0
@@ -113,6 +118,8 @@ def run_openapi(args: argparse.Namespace) -> int:
 
 def run_sandbox(args: argparse.Namespace) -> int:
     """Becomes the stand-in: its output, its signals, its exit code."""
+    if not sandbox.has_stand_in(args.vendor):
+        raise api.Misused(f"there is no sandbox of {args.vendor}")
     keys = [word for secret in args.secret for word in ("--secret", secret)]
     sys.stdout.flush()
     command = sandbox.command(args.vendor, "--listen", args.listen, *keys)

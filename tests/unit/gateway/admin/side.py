@@ -174,6 +174,8 @@ class PretendedTwilio(Stripe):
     name: str = "twilio"
     key_terms: frozenset[str] = frozenset({"countries", "call_time_limit_s", "vendor_accounts"})
 
+    prices_date: str = "2026-05-25"
+
     def alias(self, key_id: str) -> str:
         return f"AC_{key_id}"
 

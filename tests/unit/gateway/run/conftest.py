@@ -5,33 +5,24 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from types import SimpleNamespace
 from typing import cast
 
 import pytest
 
-from gateway.run import config, log
+from gateway.run import accounts, config, log
 from gateway.settings import Settings
-from vendors.contract import Credential, Vendor
+from tests.unit.gateway.run.pretended import ACME, RESEND, STRIPE, TWILIO
+from vendors.contract import Vendor
 
 Load = Callable[..., Settings]
 
 
-def _mistakes(credential: Credential) -> Mapping[str, str]:
-    if credential.secret.startswith(("sk_", "rk_")):
-        return {}
-    return {"secret": "must begin with sk_ or rk_"}
-
-
 @pytest.fixture
-def known() -> Mapping[str, Vendor]:
-    stripe = SimpleNamespace(
-        name="stripe",
-        base_url="https://api.stripe.com",
-        products={"files": "https://files.stripe.com", "connect": "https://connect.stripe.com"},
-        mistakes=_mistakes,
-    )
-    return {"stripe": cast("Vendor", stripe)}
+def known(monkeypatch: pytest.MonkeyPatch) -> Mapping[str, Vendor]:
+    """The three that ship, and Acme, which has no stand-in."""
+    monkeypatch.setattr(accounts, "has_stand_in", lambda vendor: vendor != "acme")
+    everyone = (STRIPE, TWILIO, RESEND, ACME)
+    return {vendor.name: cast("Vendor", vendor) for vendor in everyone}
 
 
 @pytest.fixture

@@ -11,9 +11,9 @@ import os
 import resource
 import signal
 import socket
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +33,9 @@ from gateway.settings import (
 )
 from ledger import Ledger
 from tests.vendor_double import SECRET, Peer, answering, turns, until, vendor_double
+from vendors import VENDORS
+from vendors.contract import PriceTableMistake, Vendor
+from vendors.stripe import Stripe
 
 INTENT = (
     b'{"id":"pi_1","object":"payment_intent","status":"succeeded","currency":"usd","amount":1200,'
@@ -69,10 +72,10 @@ def garbage_as_before() -> Iterator[None]:
 
 
 @asynccontextmanager
-async def served(settings: Settings) -> AsyncIterator[Ready]:
+async def served(settings: Settings, known: Mapping[str, Vendor] = VENDORS) -> AsyncIterator[Ready]:
     """The gateway in this process, ended by SIGTERM."""
     told: asyncio.Future[Ready] = asyncio.get_running_loop().create_future()
-    serving = asyncio.ensure_future(serve(settings, told.set_result))
+    serving = asyncio.ensure_future(serve(settings, known, told.set_result))
     await asyncio.wait((told, serving), return_when=asyncio.FIRST_COMPLETED)
     if serving.done():
         serving.result()
@@ -199,9 +202,9 @@ async def test_a_drain_has_an_end(tmp_path: Path, caplog: pytest.LogCaptureFixtu
             assert (record["spent_usd"], record["held_usd"]) == ("12.00", "0.00"), "in doubt"
 
 
-async def refused(settings: Settings) -> str:
+async def refused(settings: Settings, known: Mapping[str, Vendor] = VENDORS) -> str:
     with pytest.raises(StartRefused) as info:
-        await serve(settings, lambda _: pytest.fail("it serves"))
+        await serve(settings, known, lambda _: pytest.fail("it serves"))
     return str(info.value)
 
 
@@ -251,6 +254,37 @@ async def test_old_rates_are_told(
         assert (f"the exchange rates are of {made}" in caplog.text) is (age_days > 0)
 
 
+@dataclass(frozen=True, slots=True)
+class Priced(Stripe):
+    """Stripe, with a table of prices."""
+
+    prices_date: str = "2026-05-25"
+
+    def with_prices(self, table: str) -> Vendor:
+        if not table:
+            raise PriceTableMistake("date: is missing")
+        return replace(self, prices_date=table)
+
+
+async def test_the_day_of_prices_is_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, "keybrake")
+    file = tmp_path / "prices.json"
+    file.write_text("2026-11-01")
+    settings = house(tmp_path)
+    named = replace(settings.vendors["stripe"], prices_file=str(file))
+    for vendors in (settings.vendors, {"stripe": named}):
+        async with served(replace(settings, vendors=vendors), {"stripe": Priced()}) as ready:
+            _, told = await ask(ready.address, "GET", "/readyz")
+        assert told["prices"] == {
+            "stripe": "2026-11-01" if vendors["stripe"].prices_file else "2026-05-25"
+        }
+    assert "stripe is priced as of 2026-05-25 (the table that ships)" in caplog.text
+    assert f"stripe is priced as of 2026-11-01 ({file})" in caplog.text
+    file.write_text("")
+    refused_settings = replace(settings, vendors={"stripe": named})
+    assert await refused(refused_settings, {"stripe": Priced()}) == f"{file}: date: is missing"
+
+
 class Died(BaseException):
     pass
 
@@ -272,7 +306,7 @@ async def test_a_dead_journal_ends_the_process_at_once(
     monkeypatch.setattr(Ledger, "open", opened)
     monkeypatch.setattr(os, "_exit", exit_at_once)
     told = asyncio.Event()
-    serving = asyncio.ensure_future(serve(house(tmp_path), lambda _: told.set()))
+    serving = asyncio.ensure_future(serve(house(tmp_path), VENDORS, lambda _: told.set()))
     await told.wait()
     deaths[0]("the disk is gone")
     with pytest.raises(Died, match="1"):
@@ -310,7 +344,7 @@ def test_it_runs_on_uvloop_until_it_is_told_to_stop(
 
     caplog.set_level(logging.INFO, "keybrake")
     try:
-        assert app.run(house(tmp_path), ready) == 0
+        assert app.run(house(tmp_path), VENDORS, ready) == 0
         soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
         assert soft == hard
     finally:

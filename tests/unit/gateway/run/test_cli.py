@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -15,6 +15,7 @@ from gateway.run import app, cli, log
 from gateway.run.app import Ready, StartRefused
 from gateway.run.sandbox import SandboxFailed
 from gateway.settings import Settings, VendorSettings
+from vendors.contract import Vendor
 
 pytestmark = pytest.mark.usefixtures("no_secrets")
 
@@ -27,7 +28,7 @@ def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, logging_put_back: 
     monkeypatch.delenv("STRIPE_SECRET_KEY", raising=False)
 
     @contextmanager
-    def none(settings: Settings) -> Iterator[Settings]:
+    def none(settings: Settings, known: Mapping[str, Vendor]) -> Iterator[Settings]:
         yield settings
 
     monkeypatch.setattr(cli, "sandboxes", none)
@@ -41,7 +42,7 @@ def test_serving_gives_the_exit_code_of_the_gateway(
 ) -> None:
     served: list[Settings] = []
 
-    def run(settings: Settings, ready: Callable[[Ready], None]) -> int:
+    def run(settings: Settings, known: Mapping[str, Vendor], ready: Callable[[Ready], None]) -> int:
         served.append(settings)
         return 0
 
@@ -57,7 +58,7 @@ def test_a_gateway_that_cannot_start_says_so_in_one_line(
     capsys: pytest.CaptureFixture[str],
     refusal: Exception,
 ) -> None:
-    def run(settings: Settings, ready: Callable[[Ready], None]) -> int:
+    def run(settings: Settings, known: Mapping[str, Vendor], ready: Callable[[Ready], None]) -> int:
         raise refusal
 
     monkeypatch.setattr(app, "run", run)

@@ -10,9 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from gateway.run import config
+from gateway.run import config, modules
 from gateway.run.config import ConfigMistakes
 from gateway.settings import ServerSettings, Settings, VendorSettings
+from tests.unit.gateway.run.pretended import RESEND, STRIPE, TWILIO
 from vendors.contract import Vendor
 
 Load = Callable[..., Settings]
@@ -139,7 +140,7 @@ def test_without_auto_a_missing_secret_is_a_mistake(load: Load) -> None:
 def test_a_sandbox_keeps_its_account_names_and_takes_no_real_secret(load: Load) -> None:
     text = "[vendors.stripe]\nsandbox = true\n" + LIVE
     accounts = load(text, STRIPE_SECRET_KEY=KEY).vendors["stripe"].accounts
-    assert accounts["default"].secret.reveal() == config.SANDBOX_SECRET
+    assert accounts["default"].secret.reveal() == STRIPE.sandbox_credential.secret
     assert set(load("[vendors.stripe]\nsandbox = true\n").vendors["stripe"].accounts) == {"default"}
 
 
@@ -279,15 +280,47 @@ def test_an_admin_key_that_cannot_be_used(load: Load, environ: dict[str, str], w
 # ── showing ─────────────────────────────────────────────────────────────────────────────────────
 
 
-def test_everything_in_force_is_shown_with_its_origin_but_for_secrets(load: Load) -> None:
+def test_everything_in_force_is_shown_with_its_origin_but_for_secrets(
+    load: Load, known: Mapping[str, Vendor]
+) -> None:
     settings = load("[server]\nheaders_max = 32\n" + LIVE, STRIPE_SECRET_KEY=KEY)
-    rows = {row.name: row for row in config.show(settings)}
+    rows = {row.name: row for row in config.show(settings, known)}
     assert rows["server.headers_max"] == config.Shown("server.headers_max", 32, "gateway.toml:2")
     assert rows["server.listen"].origin == "default"
     assert rows["ledger.shards"].value == ["sqlite:var/ledger-0.db", "sqlite:var/ledger-1.db"]
     secret = rows["vendors.stripe.accounts.default.secret"]
     assert (secret.value, secret.origin) == ("[secret]", "gateway.toml:5")
     assert KEY not in repr(rows)
+
+
+def test_the_day_of_a_table_of_prices_is_shown(
+    load: Load, known: Mapping[str, Vendor], tmp_path: Path
+) -> None:
+    def date(text: str) -> tuple[str, str]:
+        settings = load(text)
+        rows = config.show(settings, modules.furnished(settings.vendors, known))
+        (row,) = (row for row in rows if row.name.endswith(".prices_date"))
+        assert row.name == "vendors.twilio.prices_date"
+        return row.value, row.origin
+
+    file = tmp_path / "prices.json"
+    file.write_text("2026-11-01")
+    text = "[vendors.stripe]\nsandbox = true\n[vendors.twilio]\nsandbox = true\n"
+    assert date(text) == ("2026-05-25", "ships")
+    assert date(f'{text}prices_file = "{file}"\n') == ("2026-11-01", str(file))
+
+
+@pytest.mark.parametrize(
+    ("vendor", "why"),
+    [("twilio", "date: must be a day"), ("stripe", "this vendor has no table of prices")],
+)
+def test_a_table_of_prices_that_cannot_be_used(
+    load: Load, tmp_path: Path, vendor: str, why: str
+) -> None:
+    file = tmp_path / "prices.json"
+    file.write_text("soon")
+    text = f'[vendors.{vendor}]\nsandbox = true\nprices_file = "{file}"\n'
+    assert mistakes(load, text) == [f"gateway.toml:3: vendors.{vendor}.prices_file: {file}: {why}"]
 
 
 # ── the file that ships ─────────────────────────────────────────────────────────────────────────
@@ -298,7 +331,9 @@ def test_the_shipped_file_means_the_same_as_no_file(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     for environ in ({}, {"STRIPE_SECRET_KEY": KEY}):
-        shipped, none = (config.show(config.load(file, environ, known)) for file in (SHIPPED, None))
+        shipped, none = (
+            config.show(config.load(file, environ, known), known) for file in (SHIPPED, None)
+        )
         assert [(row.name, row.value) for row in shipped] == [(row.name, row.value) for row in none]
 
 
@@ -314,6 +349,11 @@ def test_the_shipped_file_documents_every_setting_at_its_default(load: Load) -> 
     stripe = settings.vendors["stripe"]
     bare = VendorSettings("stripe", "https://api.stripe.com", stripe.hosts, stripe.accounts, True)
     assert stripe == bare
+    twilio, resend = settings.vendors["twilio"], settings.vendors["resend"]
+    assert twilio == VendorSettings("twilio", TWILIO.base_url, {}, twilio.accounts, True)
+    assert dataclasses.replace(resend, calls_per_second_max=0) == VendorSettings(
+        "resend", RESEND.base_url, {}, resend.accounts, True
+    )
     block = text[text.index("[vendors.stripe]") :]
     for field in dataclasses.fields(VendorSettings):
         if field.name not in ("name", "accounts"):

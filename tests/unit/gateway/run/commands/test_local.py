@@ -76,6 +76,11 @@ def test_the_sandbox_takes_our_place(monkeypatch: pytest.MonkeyPatch) -> None:
     ]  # fmt: skip
 
 
+def test_a_sandbox_that_is_not_there(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["sandbox", "paypal"]) == 2
+    assert capsys.readouterr().err == "keybrake: there is no sandbox of paypal\n"
+
+
 def test_version(capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["version"]) == 0
     assert capsys.readouterr().out.startswith("keybrake ")
