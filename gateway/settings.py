@@ -156,6 +156,26 @@ class VendorSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class ReconcilerSettings:
+    """How what is pending, standing or in doubt is looked at again: by reading at the vendor, in
+    the background."""
+
+    enabled: bool = True
+    """Off: what is open stays open, and counts, until a call or a person ends it."""
+    calls_per_second_max: int = 1
+    """Look-ups of each vendor account: the account's own rate belongs to the callers."""
+    doubt_first_look_s: float = 60.0
+    """A call in doubt is left alone for so long: it may still be running at the vendor."""
+    listing_gap_s: float = 900.0
+    """A call in doubt is released when two listings that must show it do not, so far apart: a
+    vendor's listing may lag."""
+    resolve_after_h: int = 72
+    """A call that is still in doubt after so long is settled at what it counts."""
+    pending_after_h: int = 24
+    """A price that is still to come after so long is taken to be what the call counts."""
+
+
+@dataclass(frozen=True, slots=True)
 class LogSettings:
     level: str = "info"
     format: str = "auto"
@@ -168,6 +188,7 @@ class Settings:
     ledger: LedgerSettings = field(default_factory=LedgerSettings)
     money: MoneySettings = field(default_factory=MoneySettings)
     vendors: Mapping[str, VendorSettings] = field(default_factory=dict)
+    reconciler: ReconcilerSettings = field(default_factory=ReconcilerSettings)
     log: LogSettings = field(default_factory=LogSettings)
     admin_key: Secret | None = None
     """From KEYBRAKE_ADMIN_KEY or KEYBRAKE_ADMIN_KEY_FILE; None: one is made at first start."""

@@ -42,6 +42,11 @@ RANGES: Final[Mapping[str, tuple[float, float]]] = {
         23,
     ),  # Stripe forgets after 24 h: remembering longer would trust it too long
     "money.rates_age_max_days": (1, 3_650),
+    "reconciler.calls_per_second_max": (1, 1_000),
+    "reconciler.doubt_first_look_s": (0, 3_600),
+    "reconciler.listing_gap_s": (0, 86_400),
+    "reconciler.resolve_after_h": (1, 8_760),
+    "reconciler.pending_after_h": (1, 8_760),
     "vendors.*.connections_max": (1, 100_000),
     "vendors.*.connection_idle_s": (0, 3_600),
     "vendors.*.connect_timeout_s": (0.01, 600),
