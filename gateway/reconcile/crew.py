@@ -1,0 +1,215 @@
+"""All reconcilers: one per vendor account, fed from the ledger, seen from the admin side.
+
+They are fed by a scan of the ledger's open holds, a bounded piece each second, so that the path of
+a call pays nothing for it. A start begins with nothing and the same scan finds everything that the
+books know to be open: that is the whole restart.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import islice
+from typing import Final
+
+from gateway.call.doors import Doors
+from gateway.reconcile.cases import Case, key_of
+from gateway.reconcile.reconciler import Reconciler
+from gateway.reconcile.schedule import KIND_OF, REFUND_LOOKS_US, Kind
+from gateway.tasks import spawn
+from gateway.vault.registry import Registry
+from ledger import Hold, HoldState
+
+_log = logging.getLogger("keybrake")
+
+SCAN_EVERY_S: Final = 1.0
+SCAN_HOLDS_MAX: Final = 2_000
+"""Holds looked at each second: a millisecond of the event loop."""
+REFUNDS_EVERY: Final = 60
+"""Scans between two looks for refunds that gave back: the first is a day away anyway."""
+_OPEN: Final = (HoldState.STANDING, HoldState.PENDING, HoldState.IN_DOUBT)
+
+
+@dataclass(frozen=True, slots=True)
+class Watched:
+    """How far the looking after a call is. next_look_us: None, nobody looks after it."""
+
+    next_look_us: int | None
+    looks: int
+    found: str
+
+
+NOT_WATCHED: Final = Watched(None, 0, "")
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """One reconciler as people see it. queue: how many cases of each kind are open. Times are
+    budget time, None where there is none."""
+
+    vendor: str
+    account: str
+    queue: dict[str, int]
+    due: int
+    next_due_us: int | None
+    last_look_us: int | None
+    backing_off_until_us: int | None
+    asked: int
+    last_error: str
+
+
+class NotOpen(Exception):
+    """The call has nothing to be looked at, or nobody looks after it. The text says which."""
+
+
+class Reconcilers:
+    """Made once; `start` and `stop`."""
+
+    __slots__ = ("_doors", "_mates", "_owners", "_scanned", "_scans", "_tasks")
+
+    def __init__(self, doors: Doors) -> None:
+        self._doors = doors
+        self._owners = Owners(doors.registry)
+        counters = doors.metrics.page.counters(
+            "keybrake_reconciled_total", "Looks at what is open, by what they came to.", "outcome"
+        )
+        self._mates: dict[tuple[str, str], Reconciler] = {}
+        if doors.settings.reconciler.enabled:
+            self._mates = {
+                (name, account): Reconciler(doors, doors.vendors[name], account, counters)
+                for name, vendor in doors.settings.vendors.items()
+                for account in vendor.accounts
+            }
+        doors.metrics.page.source("keybrake_reconciler", self._numbers)
+        self._scanned: Iterator[Hold] = doors.ledger.open_holds(*_OPEN)
+        self._scans = 0
+        self._tasks: list[asyncio.Task[None]] = []
+
+    # -- living ----------------------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Once calls are served."""
+        if self._mates:
+            self._tasks.append(spawn(self._scan_on(), name="reconcile-scan"))
+        for (vendor, account), mate in self._mates.items():
+            self._tasks.append(spawn(mate.run(), name=f"reconcile-{vendor}-{account}"))
+
+    async def stop(self) -> None:
+        """No look is under way when this returns; what was booked stays booked."""
+        tasks, self._tasks = self._tasks, []
+        for task in tasks:
+            task.cancel()
+        for task in tasks:
+            with contextlib.suppress(asyncio.CancelledError):
+                await task
+
+    async def _scan_on(self) -> None:
+        while True:
+            self.scan()
+            await asyncio.sleep(SCAN_EVERY_S)
+
+    def scan(self, holds_max: int = SCAN_HOLDS_MAX) -> None:
+        """Feed the next holds, in a round over all that are open; each a dictionary look-up."""
+        seen = 0
+        for hold in islice(self._scanned, holds_max):
+            seen += 1
+            mate = self._mates.get(self._owners.of(hold.account_id))
+            if mate is not None and hold.state in KIND_OF:
+                mate.cases.feed(hold)
+        if seen < holds_max:
+            self._scanned = self._doors.ledger.open_holds(*_OPEN)
+        if self._scans % REFUNDS_EVERY == 0:
+            self._scan_refunds()
+        self._scans += 1
+
+    def _scan_refunds(self) -> None:
+        now_us = self._doors.clock.now_us()
+        for restored in self._doors.ledger.restored():
+            mate = self._mates.get(self._owners.of(restored.account_id))
+            fresh = now_us - restored.at_us <= REFUND_LOOKS_US
+            if mate is not None and fresh and restored.amount_micros > 0:
+                mate.cases.feed_refund(restored, now_us)
+
+    # -- seen from the admin side ----------------------------------------------------------------
+
+    def watched(self, hold: Hold) -> Watched:
+        mate = self._mates.get(self._owners.of(hold.account_id))
+        case = None if mate is None else mate.cases.get(key_of(hold))
+        return NOT_WATCHED if case is None else Watched(case.due_us, case.looks, case.found)
+
+    def accounts(self) -> list[Account]:
+        """In the order of the settings."""
+        return [self._account(mate) for mate in self._mates.values()]
+
+    async def look_now(self, call_id: str) -> str:
+        """Ask the vendor about this call, whatever the schedule says. What was found, in words.
+        Raises NotOpen."""
+        holds = [h for h in self._doors.ledger.open_holds(*_OPEN) if h.memo_ref == call_id]
+        if not holds:
+            raise NotOpen("nothing of it is open")
+        mate = self._mates.get(self._owners.of(holds[-1].account_id))
+        if mate is None:
+            raise NotOpen("nobody looks after its account (see reconciler.enabled)")
+        for hold in holds:
+            mate.cases.feed(hold)
+        case = mate.cases.get(key_of(holds[-1]))
+        assert case is not None, "it was fed just now"
+        return await mate.look_now(case)
+
+    def _account(self, mate: Reconciler) -> Account:
+        now_us, now_s = self._doors.clock.now_us(), self._doors.loop.time()
+        live = [case for case in mate.cases if self._lives(case)]
+        until_s = mate.asker.pace.until_s
+        backing_off = until_s > now_s
+        return Account(
+            mate.vendor,
+            mate.account,
+            {kind.value: sum(case.kind is kind for case in live) for kind in Kind},
+            sum(case.due_us <= now_us for case in live),
+            min((case.due_us for case in live), default=None),
+            mate.last_look_us,
+            now_us + round((until_s - now_s) * 1_000_000) if backing_off else None,
+            mate.asker.asked,
+            mate.asker.last_error,
+        )
+
+    def _lives(self, case: Case) -> bool:
+        """What ended since its last look leaves the queue when it comes up."""
+        if case.key.what == "refund":
+            return True
+        found = (self._doors.ledger.find(hold_id) for hold_id in case.holds)
+        return any(h is not None and h.state in KIND_OF and key_of(h) == case.key for h in found)
+
+    def _numbers(self) -> dict[str, float]:
+        """For the metrics: the queue's length and what was asked, by account."""
+        numbers: dict[str, float] = {}
+        for mate in self._mates.values():
+            name = f"{mate.vendor}_{mate.account}".replace("-", "_")
+            numbers[f"{name}_queued"] = len(mate.cases)
+            numbers[f"{name}_asked"] = mate.asker.asked
+        return numbers
+
+
+class Owners:
+    """Which vendor account a budget spends at: that of the keys which were made for it."""
+
+    __slots__ = ("_known", "_registry")
+
+    def __init__(self, registry: Registry) -> None:
+        self._registry = registry
+        self._known: dict[int, tuple[str, str]] = {}
+
+    def of(self, account_id: int) -> tuple[str, str]:
+        """Vendor and account; two empty names for a budget without a key. Newest keys are looked at
+        first: a budget that is not known yet was made a moment ago."""
+        owner = self._known.get(account_id)
+        if owner is not None:
+            return owner
+        for key in self._registry.all_keys():
+            self._known[key.account_id] = (key.terms.vendor, key.terms.account)
+            if key.account_id == account_id:
+                break
+        return self._known.setdefault(account_id, ("", ""))

@@ -1,0 +1,44 @@
+"""What is on its way at this moment: calls that a look must not get in the way of.
+
+A retry continues the hold of its first call. Were that hold released while the retry is at the
+vendor, the retry could charge and nothing would count. And a call in flight may be the one behind
+a match that looks unexplained. Both are seen on the journeys that keys have in flight; nothing is
+added to a call's path for it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from gateway.call.journey import Journey
+from gateway.call.remarks import remark_of
+from gateway.vault.registry import Registry
+from ledger import Hold
+
+
+def being_retried(registry: Registry, hold: Hold) -> bool:
+    """Does a call that is under way continue this hold?"""
+    if hold.retry is None:
+        return False
+    return any(
+        journey.retried is not None and journey.retried.hold_id == hold.hold_id
+        for journey in _journeys(registry)
+    )
+
+
+def alike_under_way(registry: Registry, vendor: str, account: str, trace: str) -> bool:
+    """Is a call with this trace under way, or over and not written down yet?"""
+    return any(
+        journey.made
+        and journey.key.terms.vendor == vendor
+        and journey.key.terms.account == account
+        and remark_of(journey.made[-1]).trace == trace
+        for journey in _journeys(registry)
+    )
+
+
+def _journeys(registry: Registry) -> Iterator[Journey]:
+    for key in registry.all_keys():
+        for flight in key.in_flight:
+            if isinstance(flight, Journey):
+                yield flight

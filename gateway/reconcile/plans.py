@@ -1,0 +1,144 @@
+"""From what the vendor says to entries for the ledger.
+
+`whole` is for an outcome that speaks for an object: it is poured into the object's holds through
+`gateway/call/objects.py`, as a call's answer is, and ends its calls in doubt with it. `single` is
+for a call whose outcome speaks for itself. `aged` settles at what counts already.
+
+Pure: holds and an outcome in, endings out, each with its evidence as the memo.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+
+from gateway.call import objects
+from gateway.call.remarks import remark_of
+from ledger import Ending, Hold, HoldState, Shed
+from vendors.contract import End, Outcome
+
+_STATES = {
+    End.SETTLED: HoldState.SETTLED,
+    End.STANDING: HoldState.STANDING,
+    End.PENDING: HoldState.PENDING,
+    End.RELEASED: HoldState.RELEASED,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """first: one group, of one shard. then: one after the other, once the first is durable.
+    drift_micros: what goes above everything held."""
+
+    first: tuple[Ending | Shed, ...]
+    then: tuple[Ending, ...] = ()
+    drift_micros: int = 0
+
+
+def whole(
+    outcome: Outcome, known: Sequence[Hold], doubts: Sequence[Hold], tag: str, memo: bytes
+) -> Plan:
+    """known: the object's holds that live, doubts: those of its calls in doubt; not both empty.
+    tag: the object's. The outcome is as the vendor gives it, with what was there before us."""
+    assert known or doubts, "an object without holds has nothing to book"
+    base = remark_of((*known, *doubts)[0]).base_micros
+    outcome = objects.since_known(outcome, base)
+    carrier = doubts[-1].account_id if doubts else _carrier(known)
+    made = [hold for hold in doubts if hold.account_id == carrier]
+    others = [hold for hold in doubts if hold.account_id != carrier]
+    if not known and all(hold.tag == tag for hold in made):
+        outcome = _no_more_than_held(outcome, made)
+    parent = _parent(made) if made else _parent([hold for hold in known if _counts(hold, carrier)])
+    told = objects.spread(outcome, known, made, carrier, parent, b"")
+    by_id = {hold.hold_id: hold for hold in (*known, *doubts)}
+    named = {hold.hold_id for hold in made}
+    first = tuple(
+        entry
+        if isinstance(entry, Shed)
+        else _told(
+            entry, by_id[entry.hold_id], outcome, memo, tag if entry.hold_id in named else ""
+        )
+        for entry in told.first
+    )
+    then = [_told(entry, by_id[entry.hold_id], outcome, memo, "") for entry in told.then]
+    then += [Ending(hold.hold_id, HoldState.SETTLED, memo=memo) for hold in others]
+    carried = any(not hold.shed for hold in (*known, *made))
+    return Plan(first, tuple(then), told.drift_micros if carried else 0)
+
+
+def single(outcome: Outcome, doubts: Sequence[Hold], tag: str, memo: bytes) -> Plan:
+    """doubts: of one call, the one on both budgets last; they share its cost, each up to what it
+    set aside. tag: of the object that a pending price is asked by, '' if there is none."""
+    state = _STATES[outcome.end]
+    settled, standing = outcome.settled_micros, outcome.standing_micros
+    if state is HoldState.SETTLED:
+        settled, standing = settled + standing, 0
+    drift = settled + standing - sum(hold.amount_micros for hold in doubts)
+    first = []
+    for hold in doubts[:-1]:
+        own_settled = min(settled, hold.amount_micros)
+        own_standing = min(standing, hold.amount_micros - own_settled)
+        settled, standing = settled - own_settled, standing - own_standing
+        first.append(Ending(hold.hold_id, state, own_settled, own_standing, memo, tag))
+    last = doubts[-1]
+    units = None if outcome.units is None else min(outcome.units, last.units)
+    first.append(Ending(last.hold_id, state, settled, standing, memo, tag, units))
+    return Plan(tuple(first), (), max(0, drift))
+
+
+def released(doubts: Iterable[Hold], memo: bytes) -> Plan:
+    """It never ran."""
+    return Plan(tuple(Ending(hold.hold_id, HoldState.RELEASED, memo=memo) for hold in doubts))
+
+
+def aged(holds: Iterable[Hold], memo: bytes) -> Plan:
+    """What is left after all this time is settled at what it counts. Each hold by itself, since
+    those of one object may lie in several shards."""
+    endings = [
+        Ending(hold.hold_id, HoldState.SETTLED, objects.counted(hold), memo=memo) for hold in holds
+    ]
+    return Plan((), tuple(endings))
+
+
+def at_least_held(outcome: Outcome, doubts: Iterable[Hold]) -> Outcome:
+    """Of an operation that nobody prices: the greater of its fixed hold and what is shown."""
+    held = sum(hold.amount_micros for hold in doubts)
+    shown = outcome.settled_micros + outcome.standing_micros
+    return Outcome(End.SETTLED, max(held, shown), label=outcome.object_id or outcome.label)
+
+
+def _counts(hold: Hold, account_id: int) -> bool:
+    return hold.account_id == account_id or hold.shed
+
+
+def _carrier(known: Sequence[Hold]) -> int:
+    """The budget that carries the object now."""
+    own = [hold for hold in known if not hold.shed] or known
+    return own[-1].account_id
+
+
+def _parent(holds: Iterable[Hold]) -> int | None:
+    return next((hold.parent_id for hold in holds if hold.parent_id is not None), None)
+
+
+def _no_more_than_held(outcome: Outcome, made: Sequence[Hold]) -> Outcome:
+    """An object that was known, is through, and has no other hold left: a call that saw it through
+    has booked all of it. What these calls added themselves is all that may not be in the books."""
+    if outcome.standing_micros:
+        return outcome
+    room = sum(hold.amount_micros for hold in made)
+    return replace(outcome, settled_micros=min(outcome.settled_micros, room))
+
+
+def _told(entry: Ending, hold: Hold, outcome: Outcome, memo: bytes, tag: str) -> Ending:
+    """With its evidence, and in the state that a hold can take: a pending one goes on pending, and
+    what lapsed without a cent is released."""
+    state = entry.state
+    if state is HoldState.STANDING and (
+        hold.state is HoldState.PENDING
+        or (hold.state is HoldState.IN_DOUBT and outcome.end is End.PENDING)
+    ):
+        state = HoldState.PENDING
+    if outcome.end is End.RELEASED and not (entry.settled_micros or entry.standing_micros):
+        state = HoldState.RELEASED
+    return replace(entry, state=state, memo=memo, tag=tag)

@@ -1,0 +1,86 @@
+"""Finding out what became of a call in doubt: the vendor module says what to ask, up to ten times,
+and then what the answers show.
+
+The ledger remembers what the vendor module needs of a call (`gateway/call/remarks.py`); only which
+operation it was, and which status came back, is in the audit log.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from gateway.call.pricing import FIXED
+from gateway.call.remarks import remark_of
+from gateway.reconcile.desk import Desk
+from ledger import Hold
+from vendors.contract import Answer, Doubt, Findings, Lookup
+
+LOOKUPS_MAX: Final = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Doubted:
+    """A call in doubt. holds: its own, the one that both budgets carry last. fixed: its quote was
+    the fixed hold of an operation that nobody prices."""
+
+    doubt: Doubt
+    holds: tuple[Hold, ...]
+    fixed: bool
+
+    @property
+    def hold(self) -> Hold:
+        return self.holds[-1]
+
+
+@dataclass(slots=True)
+class Round:
+    """The look-ups of one look: alike doubts ask the same, and the vendor is asked once. target:
+    what was asked last."""
+
+    answers: dict[Lookup, Answer] = field(default_factory=dict)
+    target: str = ""
+
+
+async def doubted(desk: Desk, holds: Sequence[Hold]) -> Doubted | None:
+    """holds: of one call, in doubt. None: the audit log does not know the call. Raises Trouble."""
+    last = holds[-1]
+    await desk.doors.history.flush()
+    record = await desk.doors.history.call(last.memo_ref)
+    if record is None or record["operation"] is None:
+        return None
+    remark = remark_of(last)
+    fixed = remark.trace == FIXED
+    doubt = Doubt(
+        last.memo_ref,
+        record["operation"],
+        last.at_us,
+        remark.vendor_key,
+        "" if fixed else remark.trace,
+        last.tag.rpartition("/")[2],
+        sum(hold.amount_micros for hold in holds),
+        remark.rate,
+        record["status"] if record["code"] is None else None,
+    )
+    return Doubted(doubt, tuple(holds), fixed)
+
+
+async def search(desk: Desk, doubt: Doubt, asked: Round) -> Findings | str:
+    """What the vendor shows of it, or in words why that is nothing. Raises Unanswered."""
+    found: list[Answer] = []
+    while True:
+        step = desk.vendor.search(doubt, found)
+        if step is None:
+            return "the vendor offers no way to look it up"
+        if isinstance(step, Findings):
+            return step
+        if len(found) == LOOKUPS_MAX:
+            return "it takes more look-ups than are made"
+        answer = asked.answers.get(step)
+        if answer is None:
+            answer = asked.answers[step] = await desk.asker.ask(step)
+        asked.target = step.target
+        if answer.status != 200:
+            return f"HTTP {answer.status} to a read of {step.target}"
+        found.append(answer)
