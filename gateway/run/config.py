@@ -28,7 +28,6 @@ from gateway.settings import (
     LogSettings,
     MoneySettings,
     ReconcilerSettings,
-    ReconcilerSettings,
     Secret,
     ServerSettings,
     Settings,
@@ -76,7 +75,6 @@ def load(
     ledger = draft.section(("ledger",), LedgerSettings)
     money = draft.section(("money",), MoneySettings)
     reconciler = draft.section(("reconciler",), ReconcilerSettings)
-    reconciler = draft.section(("reconciler",), ReconcilerSettings)
     log = draft.section(("log",), LogSettings)
     vendors = _vendors(draft, environ, known)
     _check_together(draft, server, ledger, known)
@@ -87,7 +85,6 @@ def load(
         ledger=LedgerSettings(**ledger),
         money=MoneySettings(**money),
         vendors=vendors,
-        reconciler=ReconcilerSettings(**reconciler),
         reconciler=ReconcilerSettings(**reconciler),
         log=LogSettings(**log),
         admin_key=admin_key,
