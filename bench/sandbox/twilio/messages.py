@@ -194,12 +194,13 @@ def legacy_lister(asked: Asked) -> Obj:
 
 
 def _matching(asked: Asked) -> Iterator[tuple[str, Message]]:
-    """DateSent is a day or a moment, `DateSent>` and `DateSent<` include their own. A message that
-    has not left yet is found by when it was created."""
+    """`DateSent` means the whole day (UTC) of a moment, `DateSent>` and `DateSent<` include what
+    they name. A message that has not left yet is found by when it was created."""
     fields = asked.fields
     to, sender = fields.one("To"), fields.one("From")
-    least = [_span(text)[0] for text in fields.all("DateSent") + fields.all("DateSent>")]
-    most = [_span(text)[1] for text in fields.all("DateSent") + fields.all("DateSent<")]
+    days = [text[: len("2026-11-23")] for text in fields.all("DateSent")]
+    least = [_span(text)[0] for text in days + fields.all("DateSent>")]
+    most = [_span(text)[1] for text in days + fields.all("DateSent<")]
     for message in asked.world.newest_first("message"):
         at_us = message.sent_us or message.created_us
         if to not in ("", message.draft.to) or sender not in ("", message.sender):
@@ -209,13 +210,13 @@ def _matching(asked: Asked) -> Iterator[tuple[str, Message]]:
 
 
 def _span(text: str) -> tuple[int, int]:
-    """From when to before when: a day of UTC, or one second."""
+    """From when to before when: a second, or a day, also where it is given by its midnight."""
     try:
         at = datetime.fromisoformat(text)
     except ValueError:
         raise invalid("DateSent", text) from None
     start_us = int((at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp()) * SECOND_US
-    return start_us, start_us + (DAY_US if len(text) <= len("2026-11-23") else SECOND_US)
+    return start_us, start_us + (SECOND_US if start_us % DAY_US else DAY_US)
 
 
 def show(message: Message) -> Obj:

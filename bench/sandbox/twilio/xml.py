@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any, Final
 from xml.sax.saxutils import escape
 
 from bench.sandbox.wire import Obj
 
+SUFFIX: Final = re.compile(r"\.[a-z]+\Z")
 HEAD: Final = '<?xml version="1.0" encoding="UTF-8"?>\n'
 ROOTS: Final = {
     "Messages": "Message", "Calls": "Call", "Accounts": "Account", "Keys": "Key",
@@ -20,7 +22,7 @@ def render(data: Obj, path: str, status: int) -> bytes:
     """path: tells what the object is, `…/Messages/SM…` a Message."""
     if status >= 400:
         return _whole("RestException", data)
-    parts = [part for part in path.split("/") if part in ROOTS or part == "Balance"]
+    parts = [part for part in SUFFIX.sub("", path).split("/") if part in ROOTS or part == "Balance"]
     name = ROOTS.get(parts[-1], "Balance") if parts else "Resource"
     return _whole(name, data)
 
