@@ -15,9 +15,9 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Final
 
-from gateway.admin import calls, health, issuers, keys, openapi, revoke, runs
+from gateway.admin import calls, health, issuers, keys, openapi, reconciler, revoke, runs
 from gateway.admin.bodies import BODY_BYTES_MAX, read_object, read_query
-from gateway.admin.house import Canceller, Doors, House
+from gateway.admin.house import Canceller, Doors, House, Reconcilers
 from gateway.admin.problems import CannotReadLog, CannotRecordNow, problem, respond
 from gateway.admin.replays import Replays, request_digest, slot_name
 from gateway.admin.routes import ANYONE, Ask, Bearer, Route, Who
@@ -46,6 +46,7 @@ ROUTES: Final[Sequence[Route]] = (
     *issuers.ROUTES,
     *revoke.ROUTES,
     *calls.ROUTES,
+    *reconciler.ROUTES,
     *runs.ROUTES,
     *health.ROUTES,
     openapi.ROUTE,
@@ -57,11 +58,14 @@ class AdminApi:
 
     __slots__ = ("_house", "_replays")
 
-    def __init__(self, doors: Doors, admin_digest: bytes, canceller: Canceller) -> None:
+    def __init__(
+        self, doors: Doors, admin_digest: bytes, canceller: Canceller, reconcilers: Reconcilers
+    ) -> None:
         self._house = House(
             doors,
             admin_digest,
             canceller,
+            reconcilers,
             openapi.document(ROUTES),
             doors.settings.server.public_url,
         )

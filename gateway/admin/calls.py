@@ -1,7 +1,8 @@
 """`/vault/calls`: the audit log, its export, and what is in doubt with its resolving by a person.
 
-What is in doubt is the ledger's to say; the log tells what the call was. Resolving is an ending
-like any other: journaled, with its reason as the memo, durable before it is answered.
+What is in doubt is the ledger's to say; the log tells what the call was, the reconciler how far it
+is with it. Resolving is an ending like any other: journaled, with its reason as the memo, durable
+before it is answered.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import AsyncIterator, Sequence
-from typing import Any, Final
+from typing import Any, Final, NoReturn
 
 import orjson
 
@@ -17,7 +18,8 @@ from gateway.admin.house import House
 from gateway.admin.paging import LIMIT, PAGE_FIELDS, Page, cut, first_of, limit_of, no_such_start
 from gateway.admin.routes import ADMIN, Answer, Ask, Route
 from gateway.admin.views import CALL_COLUMNS, call_record
-from gateway.errors import NotFound
+from gateway.admin.views import moment as shown_moment
+from gateway.errors import InvalidRequest, NotFound
 from gateway.http.message import Response
 from gateway.vault.fields import choice, mistake, moment, refuse, text, usd
 from ledger import Ending, Hold, HoldState
@@ -136,20 +138,37 @@ async def _chunks(lines: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
 
 
 async def list_in_doubt(house: House, ask: Ask) -> Answer:
+    return await open_calls(house, ask, "/vault/in-doubt", HoldState.IN_DOUBT)
+
+
+async def open_calls(house: House, ask: Ask, url: str, *states: HoldState) -> Answer:
+    """A page of the calls whose holds are open in one of these states, newest first."""
     await house.history.flush()
-    doubts: dict[str, list[Hold]] = {}
-    for hold in house.ledger.open_holds(HoldState.IN_DOUBT):
-        doubts.setdefault(hold.memo_ref, []).append(hold)
-    chosen = cut(sorted(doubts, reverse=True), str, ask.query)
-    shown = [await _doubt(house, call_id, doubts[call_id]) for call_id in chosen.items]
-    return Page(shown, chosen.has_more).shown("/vault/in-doubt", dict)
+    found: dict[str, list[Hold]] = {}
+    for hold in house.ledger.open_holds(*states):
+        found.setdefault(hold.memo_ref, []).append(hold)
+    chosen = cut(sorted(found, reverse=True), str, ask.query)
+    shown = [await _open_call(house, call_id, found[call_id]) for call_id in chosen.items]
+    return Page(shown, chosen.has_more).shown(url, dict)
 
 
-async def _doubt(house: House, call_id: str, holds: Sequence[Hold]) -> dict[str, Any]:
+async def _open_call(house: House, call_id: str, holds: Sequence[Hold]) -> dict[str, Any]:
+    """The call, what it counts for, and how far the looking after it is."""
     counts = sum(hold.settled_micros + hold.standing_micros for hold in holds)
     record = await house.history.call(call_id)
     known = {"id": call_id, "object": "call"} if record is None else call_record(record)
-    return {**known, "state": HoldState.IN_DOUBT.value, "counts_usd": show_usd(counts)}
+    last = holds[-1]
+    watched = house.reconcilers.watched(last)
+    next_us = watched.next_look_us
+    return {
+        **known,
+        "state": last.state.value,
+        "counts_usd": show_usd(counts),
+        "age_s": max(0, house.now_us() - last.at_us) // 1_000_000,
+        "next_look_at": None if next_us is None else shown_moment(next_us),
+        "looks": watched.looks,
+        "evidence": watched.found or None,
+    }
 
 
 async def resolve(house: House, ask: Ask) -> Answer:
@@ -158,10 +177,10 @@ async def resolve(house: House, ask: Ask) -> Answer:
     if settled != ("cost_usd" in wishes):
         told = "is required when outcome is settled" if settled else "applies to settled only"
         refuse([mistake("cost_usd", told)])
-    doubts = house.ledger.open_holds(HoldState.IN_DOUBT)
-    holds = sorted((h for h in doubts if h.memo_ref == call_id), key=lambda h: h.hold_id)
+    unsure = house.ledger.open_holds(HoldState.IN_DOUBT, HoldState.PENDING)
+    holds = sorted((h for h in unsure if h.memo_ref == call_id), key=lambda h: h.hold_id)
     if not holds:
-        await _refuse_resolved(house, call_id)
+        await refuse_not_open(house, call_id, "neither in doubt nor pending")
     now_us = house.now_us()
     memo = orjson.dumps({"resolved": {**ask.body, "at_us": now_us}})
     endings = _endings(holds, wishes["cost_usd"], memo) if settled else _released(holds, memo)
@@ -178,13 +197,14 @@ async def resolve(house: House, ask: Ask) -> Answer:
     }
 
 
-async def _refuse_resolved(house: House, call_id: str) -> None:
+async def refuse_not_open(house: House, call_id: str, why: str) -> NoReturn:
+    """Raises NotFound, or InvalidRequest with the state that the call is in. why: it is …"""
     await house.history.flush()
     record = await house.history.call(call_id)
     if record is None:
         raise NotFound(f"There is no call {call_id[:64]}.")
-    state = record["state"] or "made no hold"
-    refuse([mistake("id", f"is not in doubt: the call is {state}")])
+    problem = f"is {why}: the call is {record['state'] or 'one that made no hold'}"
+    raise InvalidRequest(f"id {problem}.", errors=[mistake("id", problem)])
 
 
 def _endings(holds: Sequence[Hold], cost_micros: int, memo: bytes) -> list[Ending]:
@@ -212,8 +232,8 @@ ROUTES: Final = (
           media=("text/csv", "application/x-ndjson")),
     Route("GET", "/vault/calls/{id}", ADMIN, show, "Show a call", "Call"),
     Route("POST", "/vault/calls/{id}/resolve", ADMIN, resolve,
-          "Say what became of a call in doubt", "Resolution", body=_RESOLVE_FIELDS),
+          "Say what became of a call in doubt, or pending", "Resolution", body=_RESOLVE_FIELDS),
     Route("GET", "/vault/in-doubt", ADMIN, list_in_doubt,
-          "Calls of which nobody knows what became of them", "DoubtList",
+          "Calls of which nobody knows what became of them", "OpenCallList",
           query=(LIMIT, PAGE_FIELDS[1])),
 )  # fmt: skip

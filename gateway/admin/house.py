@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 from gateway.clock import Clock
 from gateway.errors import Refusal
+from gateway.reconcile.crew import Account, Watched
 from gateway.settings import Settings
 from gateway.vault.books import Books
 from gateway.vault.keys import Key
@@ -80,6 +81,19 @@ class Canceller(Protocol):
         """Cancel what these keys left open. One line for each object, with what became of it."""
 
 
+class Reconcilers(Protocol):
+    """Who looks after what is open: see `gateway/reconcile/crew.py`."""
+
+    def watched(self, hold: Hold) -> Watched:
+        """How far the looking after this hold is."""
+
+    def accounts(self) -> list[Account]:
+        """One for each vendor account; none where the reconciler is switched off."""
+
+    async def look_now(self, call_id: str) -> str:
+        """Ask the vendor about a call. What was found, in words. Raises NotOpen."""
+
+
 class Doors(Protocol):
     """What `gateway/call/doors.py` holds, as far as the admin side goes."""
 
@@ -112,6 +126,7 @@ class House:
     doors: Doors
     admin_digest: bytes
     canceller: Canceller
+    reconcilers: Reconcilers
     document: dict[str, Any]
     base_url: str = ""
     draining: bool = False

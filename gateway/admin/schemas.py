@@ -183,6 +183,24 @@ _PARTS: Final = {
     name: {"type": "array", "items": {"type": "object"}}
     for name in ("by_operation", "by_code", "by_state", "by_key_id")
 }
+_WATCHED: Final = {
+    "counts_usd": USD,
+    "age_s": WHOLE,
+    "next_look_at": maybe(TIME | {"description": "null: nobody looks after it."}),
+    "looks": WHOLE,
+    "evidence": maybe(TEXT | {"description": "What the last look found, in words."}),
+}
+_RECONCILED: Final = {
+    "vendor": TEXT,
+    "account": TEXT,
+    "queue": {"type": "object", "additionalProperties": WHOLE},
+    "due": WHOLE,
+    "next_due_at": maybe(TIME),
+    "last_look_at": maybe(TIME),
+    "backing_off_until": maybe(TIME),
+    "lookups": WHOLE,
+    "last_error": maybe(TEXT),
+}
 
 SCHEMAS: Final[dict[str, Schema]] = {
     "Key": record(_KEY),
@@ -197,13 +215,28 @@ SCHEMAS: Final[dict[str, Schema]] = {
     "Resumed": record(_BARRED),
     "Call": record(_CALL),
     "CallList": listing(ref("Call")),
-    "Doubt": {
+    "OpenCall": {
         "type": "object",
-        "properties": {**_CALL, "counts_usd": USD},
-        "required": ["id", "object", "state", "counts_usd"],
+        "properties": {**_CALL, **_WATCHED},
+        "required": ["id", "object", "state", *_WATCHED],
         "additionalProperties": False,
     },
-    "DoubtList": listing(ref("Doubt")),
+    "OpenCallList": listing(ref("OpenCall")),
+    "Reconciliation": record(
+        {
+            "id": TEXT,
+            "object": {"const": "reconciliation"},
+            "state": maybe(TEXT),
+            "found": TEXT | {"description": "What the vendor shows, in words."},
+        }
+    ),
+    "Reconciler": record(
+        {
+            "object": {"const": "reconciler"},
+            "enabled": FLAG,
+            "accounts": {"type": "array", "items": record(_RECONCILED)},
+        }
+    ),
     "Resolution": record(
         {
             "id": TEXT,

@@ -248,5 +248,5 @@ class DoubtLook:
     def _under_way(self, hold: Hold) -> bool:
         desk = self._desk
         return desk.schedule.too_young(hold.at_us, desk.now_us()) or being_retried(
-            desk.doors.registry, hold
+            desk.doors.retries, hold
         )

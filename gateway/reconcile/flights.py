@@ -2,8 +2,8 @@
 
 A retry continues the hold of its first call. Were that hold released while the retry is at the
 vendor, the retry could charge and nothing would count. And a call in flight may be the one behind
-a match that looks unexplained. Both are seen on the journeys that keys have in flight; nothing is
-added to a call's path for it.
+a match that looks unexplained; it is seen among the journeys that keys have in flight, so that
+nothing is added to a call's path for it.
 """
 
 from __future__ import annotations
@@ -12,18 +12,14 @@ from collections.abc import Iterator
 
 from gateway.call.journey import Journey
 from gateway.call.remarks import remark_of
+from gateway.call.retries import Retries
 from gateway.vault.registry import Registry
 from ledger import Hold
 
 
-def being_retried(registry: Registry, hold: Hold) -> bool:
-    """Does a call that is under way continue this hold?"""
-    if hold.retry is None:
-        return False
-    return any(
-        journey.retried is not None and journey.retried.hold_id == hold.hold_id
-        for journey in _journeys(registry)
-    )
+def being_retried(retries: Retries, hold: Hold) -> bool:
+    """Is a call on its way that may continue this hold?"""
+    return hold.retry is not None and retries.is_running(hold.retry.key)
 
 
 def alike_under_way(registry: Registry, vendor: str, account: str, trace: str) -> bool:

@@ -143,7 +143,7 @@ class ObjectLook:
             hold.state is HoldState.IN_DOUBT
             and (
                 desk.schedule.too_young(hold.at_us, now_us)
-                or being_retried(desk.doors.registry, hold)
+                or being_retried(desk.doors.retries, hold)
             )
             for hold in holds
         )

@@ -40,6 +40,7 @@ from gateway.errors import Draining, RouteUnknown
 from gateway.http.message import Request, Response
 from gateway.http.server import ListenFailed, Server, listen_on
 from gateway.metrics import Metrics
+from gateway.reconcile.crew import Reconcilers
 from gateway.run.adminkey import AdminKey, admin_key
 from gateway.run.modules import furnished
 from gateway.settings import Settings
@@ -98,6 +99,7 @@ async def serve(
         listeners = _listeners(settings, down)
         house = await _build(settings, _vendors(settings, known), down, die)
         _open_door(house, listeners, ready)
+        house.reconcilers.start()
         _tell_prices(house.doors)
         _warn_of_old_rates(house.doors.rates())
         gc.collect()
@@ -119,6 +121,7 @@ class House:
     doors: Doors
     admin: AdminApi
     admin_key: AdminKey
+    reconcilers: Reconcilers
     servers: list[Server]
 
 
@@ -165,9 +168,11 @@ async def _build(
         rates=lambda: rates.at(clock.now_us()),
     )
     key = await admin_key(settings, ledger)
-    admin = AdminApi(doors, key.digest, Canceller(doors))
+    reconcilers = Reconcilers(doors)
+    down.push_async_callback(reconcilers.stop)
+    admin = AdminApi(doors, key.digest, Canceller(doors), reconcilers)
     _in_background(down, _watch_clock(clock), "watch-clock")
-    return House(settings, doors, admin, key, [])
+    return House(settings, doors, admin, key, reconcilers, [])
 
 
 def _listeners(settings: Settings, down: AsyncExitStack) -> list[socket.socket]:
@@ -222,6 +227,7 @@ def _in_background(down: AsyncExitStack, work: Coroutine[Any, Any, Any], name: s
 async def _drain(house: House) -> None:
     """No new calls; those in flight run to their end, as long as the settings give them."""
     house.admin.draining = True
+    await house.reconcilers.stop()
     timeout_s = house.settings.server.drain_timeout_s
     _log.info("draining: waiting up to %s s for calls in flight", f"{timeout_s:g}")
     for listener in house.servers:

@@ -17,11 +17,12 @@ from gateway.admin.schemas import SCHEMAS
 from gateway.clock import HandClock
 from gateway.errors import KeyUnknown, RateLimited, Refusal
 from gateway.http.message import Request, Response
+from gateway.reconcile.crew import Account, NotOpen, Watched
 from gateway.settings import AccountSettings, Secret, ServerSettings, Settings, VendorSettings
 from gateway.vault.keys import Key
 from gateway.vault.registry import Registry
 from gateway.vault.secrets import Kind, digest, mint
-from ledger import Ending, Shed
+from ledger import Ending, Hold, Shed
 from ledger.history import CallRow, Filters, NoSuchCall
 from tests.fakes import FakeLedger
 from vendors.contract import Vendor
@@ -148,6 +149,28 @@ class FakeCanceller:
         return [{"object_id": "pi_1", "status": "canceled"}]
 
 
+class FakeReconcilers:
+    """looked: the calls that somebody asked for. watching: how far the looking after any is."""
+
+    def __init__(self) -> None:
+        self.looked: list[str] = []
+        self.watching = Watched(None, 0, "")
+        self.known: list[Account] = []
+        self.not_open: NotOpen | None = None
+
+    def watched(self, hold: Hold) -> Watched:
+        return self.watching
+
+    def accounts(self) -> list[Account]:
+        return self.known
+
+    async def look_now(self, call_id: str) -> str:
+        self.looked.append(call_id)
+        if self.not_open is not None:
+            raise self.not_open
+        return "nothing new"
+
+
 class FakeGuesses:
     """Three wrong keys, then no more."""
 
@@ -223,6 +246,7 @@ class Side:
         self.ledger = FakeLedger(self.clock.now_us)
         self.admin_key = mint(Kind.ADMIN)
         self.canceller = FakeCanceller()
+        self.reconcilers = FakeReconcilers()
         self.history = FakeHistory()
         self.restart()
 
@@ -230,7 +254,7 @@ class Side:
         registry = Registry.load(self.ledger, self.clock)
         doors = FakeDoors(settings(), self.clock, registry, self.ledger, self.history)
         self.registry = registry
-        self.api = AdminApi(doors, digest(self.admin_key), self.canceller)
+        self.api = AdminApi(doors, digest(self.admin_key), self.canceller, self.reconcilers)
 
     async def raw(
         self,

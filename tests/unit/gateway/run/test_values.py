@@ -12,6 +12,7 @@ from gateway.settings import (
     LedgerSettings,
     LogSettings,
     MoneySettings,
+    ReconcilerSettings,
     ServerSettings,
     VendorSettings,
 )
@@ -20,6 +21,7 @@ SECTIONS: dict[str, Any] = {
     "server": ServerSettings,
     "ledger": LedgerSettings,
     "money": MoneySettings,
+    "reconciler": ReconcilerSettings,
     "log": LogSettings,
     "vendors.*": VendorSettings,
 }
