@@ -1,9 +1,12 @@
 """Stripe: `STRIPE` is the vendor, as `vendors.contract.Vendor` promises it.
 
 catalogue.py (operations.json) says what an operation does with money, reading.py reads a request
-once, quote.py finds the most it can cost, settle.py what it did cost. things.py reads Stripe's
-objects, currencies.py knows their decimals, errors.py dresses our refusals, shown.py looks over
-unpriced answers. This file is the door, and knows how Stripe's key is worn and which headers pass.
+once, quote.py finds the most it can cost, settle.py what it did cost, search.py what became of one
+that nobody answered. Each of these three merges the tables that the topics bring: intents.py,
+charges.py, refunds.py, outflows.py, credit.py, terminal.py, v2money.py, definitions.py, billing/.
+things.py reads Stripe's objects, currencies.py knows their decimals, errors.py dresses our
+refusals, shown.py looks over unpriced answers. This file is the door, and knows how Stripe's key is
+worn and which headers pass.
 """
 
 from __future__ import annotations
@@ -16,6 +19,8 @@ from typing import Any, Final
 from vendors.contract import (
     Answer,
     Credential,
+    Doubt,
+    Findings,
     Lookup,
     Operation,
     Outcome,
@@ -28,6 +33,7 @@ from vendors.rates import Rate, Rates
 from vendors.stripe import errors, reading
 from vendors.stripe.catalogue import CATALOGUE
 from vendors.stripe.quote import quote
+from vendors.stripe.search import search
 from vendors.stripe.settle import object_lookup, reread, settle
 from vendors.stripe.shown import shown_micros
 
@@ -97,8 +103,11 @@ class Stripe(Plain):
         return CATALOGUE.find(method, path)
 
     def idempotent(self, operation: Operation) -> bool:
-        """Every POST, on every version of the API."""
-        return operation.method == "POST"
+        """Every POST. `/v1` keeps the first answer, whatever it was; `/v2` carries a failed call
+        out again and never one that succeeded, a DELETE too."""
+        return operation.method == "POST" or (
+            operation.method == "DELETE" and operation.pattern.startswith("/v2/")
+        )
 
     def needs_body(self, operation: Operation, content_type: str) -> bool:
         return reading.needs_body(operation, content_type)
@@ -144,6 +153,10 @@ class Stripe(Plain):
         """What the answer to that look-up means for the object's holds; IN_DOUBT: nothing new is
         known."""
         return reread(object_id, rate, counted_micros, answer)
+
+    def search(self, doubt: Doubt, found: Sequence[Answer]) -> Lookup | Findings | None:
+        """By the object the call was about, else by events that name its idempotency key."""
+        return search(doubt, found)
 
 
 STRIPE: Final = Stripe()

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from typing import Final
+from typing import Any, Final, Protocol, TypeVar
 
 from vendors.contract import Answer, Lookup, Quote, Reading, Unpriced, Unreadable
 from vendors.money import show_minor
@@ -27,20 +27,43 @@ BOTH: Final = frozenset({"amount", "currency"})
 ALONE: Final = frozenset({"amount"})
 NEITHER: Final[frozenset[str]] = frozenset()
 
+
+class _HasId(Protocol):
+    @property
+    def id(self) -> str: ...
+
+
+Named = TypeVar("Named", bound=_HasId)
+
 _AMOUNT: Final = re.compile(r"[1-9][0-9]{0,11}", re.ASCII)
 _ID: Final = re.compile(r"[A-Za-z0-9_]{1,255}", re.ASCII)
 
 
 def stated(fields: Fields, rates: Rates, what: str) -> Quote:
     """Amount and currency are in the request."""
-    amount = needed_amount(fields)
-    currency = fields.get("currency")
-    if currency is None:
-        raise Unreadable("currency", "missing")
-    currency = known("currency", currency)
-    check_multiple("amount", currency, amount)
+    return one_sum(needed_amount(fields), needed_currency(fields), rates, what)
+
+
+def one_sum(
+    amount: int, currency: str, rates: Rates, what: str, amount_field: str = "amount"
+) -> Quote:
+    """A sum that moves once and belongs to no object. what: `a transfer of`."""
+    check_multiple(amount_field, currency, amount)
     rate = rate_for(currency, rates, None)
     how = f"{what} {shown(amount, currency)}"
+    return Quote(rate.to_micros(amount), how, currency, amount, rate)
+
+
+def of_stored(
+    fields: Fields, currency: str, left: int, asked: int | None, rates: Rates, what: str
+) -> Quote:
+    """What is asked for, or all that is left. what: `a refund of`."""
+    currency = known("currency", currency)
+    check_currency(fields, currency)
+    check_asked("amount", asked, currency)
+    amount = left if asked is None else asked
+    rate = rate_for(currency, rates, None)
+    how = f"{what} {shown(amount, currency)}{' (all that is left)' if asked is None else ''}"
     return Quote(rate.to_micros(amount), how, currency, amount, rate)
 
 
@@ -59,6 +82,14 @@ def needed_amount(fields: Fields) -> int:
     if amount is None:
         raise Unreadable("amount", "missing")
     return amount
+
+
+def needed_currency(fields: Fields, name: str = "currency") -> str:
+    """In lower case."""
+    code = fields.get(name)
+    if code is None:
+        raise Unreadable(name, "missing")
+    return known(name, code)
 
 
 def check_asked(field: str, asked: int | None, currency: str) -> None:
@@ -89,26 +120,33 @@ def shown(amount: int, currency: str) -> str:
 
 
 def found_intent(reading: Reading, found: Sequence[Answer]) -> Intent | Lookup:
-    intent_id = path_id(reading)
-    if not found:
-        return Lookup(f"/v1/payment_intents/{intent_id}", "the amount of the intent is at Stripe")
-    try:
-        intent = read_intent(read_object(found[0].body))
-    except Unclear as exc:
-        raise Unpriced(f"looking up {intent_id}: {exc}") from exc
-    check_found(intent.id, intent_id)
-    return intent
+    why = "the amount of the intent is at Stripe"
+    return look_up("/v1/payment_intents/", path_id(reading), why, read_intent, found)
 
 
 def found_charge(charge_id: str, found: Sequence[Answer]) -> Charge | Lookup:
+    why = "the amount of the charge is at Stripe"
+    return look_up("/v1/charges/", charge_id, why, read_charge, found)
+
+
+def look_up(
+    path: str,
+    object_id: str,
+    why: str,
+    read: Callable[[Mapping[str, Any]], Named],
+    found: Sequence[Answer],
+    more: str = "",
+) -> Named | Lookup:
+    """The object of this id as Stripe shows it, or how to ask for it. more: a query, with its `?`.
+    Raises Unpriced for an answer that is another object, or does not say what it must."""
     if not found:
-        return Lookup(f"/v1/charges/{charge_id}", "the amount of the charge is at Stripe")
+        return Lookup(f"{path}{object_id}{more}", why)
     try:
-        charge = read_charge(read_object(found[0].body))
+        thing = read(read_object(found[0].body))
     except Unclear as exc:
-        raise Unpriced(f"looking up {charge_id}: {exc}") from exc
-    check_found(charge.id, charge_id)
-    return charge
+        raise Unpriced(f"looking up {object_id}: {exc}") from exc
+    check_found(thing.id, object_id)
+    return thing
 
 
 def check_found(found_id: str, asked_id: str) -> None:

@@ -26,6 +26,7 @@ from vendors.stripe.asked import (
 )
 from vendors.stripe.things import Unclear, read_charge
 from vendors.stripe.verdicts import (
+    Emits,
     Rereaders,
     Settler,
     Tree,
@@ -88,4 +89,7 @@ SETTLERS: Final[Mapping[str, Settler]] = dict.fromkeys(QUOTERS, _settle)
 REREADERS: Final[Rereaders] = {
     "ch_": ("/v1/charges/", of_charge),
     "py_": ("/v1/charges/", of_charge),
+}
+EMITS: Final[Mapping[str, Emits]] = {
+    "PostCharges": Emits(("charge.succeeded", "charge.pending", "charge.failed"), of_charge)
 }

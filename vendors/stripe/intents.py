@@ -43,6 +43,7 @@ from vendors.stripe.asked import (
 from vendors.stripe.currencies import check_multiple, known
 from vendors.stripe.things import Intent, Unclear, read_intent
 from vendors.stripe.verdicts import (
+    Emits,
     Leftover,
     Rereaders,
     Settler,
@@ -212,3 +213,6 @@ QUOTERS: Final[Quoters] = {
 SETTLERS: Final[Mapping[str, Settler]] = dict.fromkeys(QUOTERS, _settle)
 LEFTOVERS: Final[Mapping[str, Leftover]] = dict.fromkeys(QUOTERS, leftover)
 REREADERS: Final[Rereaders] = {"pi_": ("/v1/payment_intents/", of_intent)}
+EMITS: Final[Mapping[str, Emits]] = {
+    "PostPaymentIntents": Emits(("payment_intent.created",), of_intent)
+}

@@ -28,11 +28,16 @@ SINGLE: Final = frozenset(
         *("amount", "amount_to_capture", "amount_to_confirm", "application_fee", "currency"),
         *("application_fee_amount", "capture", "capture_method", "charge", "confirm", "customer"),
         *("confirmation_method", "final_capture", "on_behalf_of", "origin", "payment_intent"),
+        *("credit_amount", "metric_tons", "out_of_band_amount", "received_credit"),
+        *("received_debit", "refund_amount", "source_transaction"),
         *("refund_application_fee", "reverse_transfer"),
         *("transfer_data[amount]", "transfer_data[destination]"),
     }
 )
 """Parameters that decide a price, or whose money moves: one value each, never a list or a map."""
+
+SINGLE_BUT_AMOUNT: Final = SINGLE - {"amount"}
+"""For the one operation of `/v1` whose amount is a map (`amount[monetary][value]`)."""
 
 DEPTH_MAX: Final = 20
 """Brackets in one name. Without an end, a long name costs time by the square of its length."""
@@ -47,10 +52,10 @@ _METADATA: Final = re.compile(
 _VALUE, _MAP, _LIST = "value", "map", "list"
 
 
-def gather(pairs: Iterable[Pair]) -> dict[str, str]:
-    """Canonical name -> value. pairs: query first, then body, as Stripe joins them. Raises
-    Unreadable."""
-    gathering = _Gathering()
+def gather(pairs: Iterable[Pair], single: frozenset[str] = SINGLE) -> dict[str, str]:
+    """Canonical name -> value. pairs: query first, then body, as Stripe joins them. single: what
+    must be one value. Raises Unreadable."""
+    gathering = _Gathering(single)
     for name, value in pairs:
         gathering.add(name, value)
     return gathering.fields
@@ -60,9 +65,10 @@ class _Gathering:
     """What has been read so far. kinds: canonical name -> value, map or list; sizes: elements of a
     list."""
 
-    __slots__ = ("_kinds", "_sizes", "fields")
+    __slots__ = ("_kinds", "_single", "_sizes", "fields")
 
-    def __init__(self) -> None:
+    def __init__(self, single: frozenset[str]) -> None:
+        self._single = single
         self.fields: dict[str, str] = {}
         self._kinds: dict[str, str] = {}
         self._sizes: dict[str, int] = {}
@@ -105,7 +111,7 @@ class _Gathering:
                 shown(name), "used both as a value and as a list or map, or as two kinds of list"
             )
         if kind is not _VALUE and (
-            canonical in SINGLE or canonical.rpartition("[")[2].rstrip("]") in _SINGLE_PARTS
+            canonical in self._single or canonical.rpartition("[")[2].rstrip("]") in _SINGLE_PARTS
         ):
             raise Unreadable(shown(name), "must be one value, not a list or a map")
 

@@ -12,16 +12,33 @@ from typing import Final
 
 from vendors.contract import Answer, Lookup, Quote, Reading, Unreadable
 from vendors.rates import Rate, Rates
-from vendors.stripe import billing, charges, intents, refunds
+from vendors.stripe import (
+    billing,
+    charges,
+    credit,
+    definitions,
+    intents,
+    outflows,
+    refunds,
+    terminal,
+    v2money,
+)
 from vendors.stripe.asked import Quoter, Quoters
 
-FIGURES: Final = frozenset({"amount", "amount_to_capture", "amount_to_confirm", "currency"})
+FIGURES: Final = frozenset(
+    {"amount", "amount_to_capture", "amount_to_confirm", "currency", "refund_amount"}
+)
 """Parameters that carry the price. One that an operation does not take is refused, not ignored."""
 
 QUOTERS: Final[Quoters] = {
     **intents.QUOTERS,
     **charges.QUOTERS,
     **refunds.QUOTERS,
+    **outflows.QUOTERS,
+    **credit.QUOTERS,
+    **terminal.QUOTERS,
+    **v2money.QUOTERS,
+    **definitions.QUOTERS,
     **billing.QUOTERS,
 }
 """Operation -> how it is priced, and which of the figures are its own parameters."""

@@ -28,7 +28,7 @@ from vendors.contract import MediaTypeRefused, Money, Operation, Reading, Sent, 
 from vendors.form import FORM_TYPE, PAIRS_MAX, Pair
 from vendors.strict_json import read_json
 from vendors.stripe.catalogue import GUARDED
-from vendors.stripe.names import gather
+from vendors.stripe.names import SINGLE, SINGLE_BUT_AMOUNT, gather
 
 JSON_TYPE: Final = "application/json"
 
@@ -48,6 +48,7 @@ _QUERY: Final = re.compile(r"[!-~]*", re.ASCII)
 _NAME_CHARS_MAX: Final = 1_000
 """Stripe's longest are under 200, and a metadata key has 40. Each member of an object repeats the
 names around it, so without an end a body of 1 MiB becomes gigabytes."""
+_AMOUNT_IS_MAP: Final = "PostBillingCreditGrants"
 _NO_BODY: Final = frozenset({"GET", "HEAD", "DELETE"})
 
 
@@ -90,9 +91,10 @@ def is_v1(operation: Operation) -> bool:
 
 def _read_v1(operation: Operation, sent: Sent) -> Reading:
     body = sent.body
+    single = SINGLE_BUT_AMOUNT if operation.name == _AMOUNT_IS_MAP else SINGLE
     if not body:
         query, pairs = _query_pairs(sent.query)
-        return Reading(operation, sent.path, query, "", b"", gather(pairs))
+        return Reading(operation, sent.path, query, "", b"", gather(pairs, single))
     kind = media(sent.content_type)
     if kind is Media.FORM:
         if not sent.query and (plain := form.read_plain(body)) is not None:
@@ -108,7 +110,8 @@ def _read_v1(operation: Operation, sent: Sent) -> Reading:
             "send application/x-www-form-urlencoded or application/json in UTF-8"
         )
     query, query_pairs = _query_pairs(sent.query)
-    return Reading(operation, sent.path, query, FORM_TYPE, body, gather(query_pairs + pairs))
+    fields = gather(query_pairs + pairs, single)
+    return Reading(operation, sent.path, query, FORM_TYPE, body, fields)
 
 
 def _read_v2(operation: Operation, sent: Sent) -> Reading:
@@ -198,4 +201,8 @@ def _check_coding(sent: Sent) -> None:
 
 
 def _guarded(guard: frozenset[str], reading: Reading) -> str | None:
-    return next((name for name in reading.fields if name.partition("[")[0] in guard), None)
+    """guard: names, with all that is in them (`settings[payouts]`)."""
+    for name in reading.fields:
+        if name in guard or any(name.startswith(f"{each}[") for each in guard):
+            return name
+    return None

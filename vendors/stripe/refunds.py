@@ -29,16 +29,13 @@ from vendors.stripe.asked import (
     Fields,
     Quoters,
     amount_of,
-    check_asked,
-    check_currency,
     check_found,
     checked_id,
     found_charge,
+    of_stored,
     path_id,
-    shown,
     stated,
 )
-from vendors.stripe.currencies import known, rate_for
 from vendors.stripe.things import (
     Refund,
     Unclear,
@@ -48,15 +45,18 @@ from vendors.stripe.things import (
     read_refund,
 )
 from vendors.stripe.verdicts import (
+    Emits,
     Rereaders,
     Settler,
     Tree,
     Verdict,
     check_id,
     check_reference,
+    held,
     rate_of,
 )
 
+_WHAT: Final = "a refund of"
 _COUNTS: Final = frozenset({"pending", "requires_action", "succeeded"})
 _OVER: Final = frozenset({"failed", "canceled"})
 
@@ -97,7 +97,7 @@ def _refund_charge(
         return charge
     if asked is None and charge.intent_id and not charge.over:
         raise _still_grows(charge.intent_id)
-    return _back(fields, charge.currency, charge.refundable, asked, rates)
+    return of_stored(fields, charge.currency, charge.refundable, asked, rates, _WHAT)
 
 
 def _refund_intent(
@@ -117,23 +117,12 @@ def _refund_intent(
     check_found(intent.id, intent_id)
     if asked is None and not intent.over:
         raise _still_grows(intent_id)
-    return _back(fields, intent.currency, left, asked, rates)
+    return of_stored(fields, intent.currency, left, asked, rates, _WHAT)
 
 
 def _still_grows(intent_id: str) -> Unreadable:
     why = f"missing: what there is to refund of {intent_id} may still grow; name what you mean"
     return Unreadable("amount", why)
-
-
-def _back(fields: Fields, currency: str, left: int, asked: int | None, rates: Rates) -> Quote:
-    """Money that goes back to a payer: what is asked for, or all that is left."""
-    currency = known("currency", currency)
-    check_currency(fields, currency)
-    check_asked("amount", asked, currency)
-    amount = left if asked is None else asked
-    rate = rate_for(currency, rates, None)
-    how = f"a refund of {shown(amount, currency)}{' (all that is left)' if asked is None else ''}"
-    return Quote(rate.to_micros(amount), how, currency, amount, rate)
 
 
 def settle_refund(reading: Reading, quote: Quote, tree: Tree) -> Verdict:
@@ -173,6 +162,13 @@ def _counted(quote: Quote, refund: Refund) -> Verdict:
     return Verdict(End.SETTLED, micros, label=refund.id, gives_back=back)
 
 
+def _found(quote: Quote, tree: Tree) -> Verdict:
+    """In an event: the refund itself, or what was refunded."""
+    if tree.get("object") != "refund":
+        return held(quote, tree)
+    return _counted(quote, read_refund(tree))
+
+
 QUOTERS: Final[Quoters] = {
     "PostRefunds": (quote_refund, BOTH),
     "PostChargesChargeRefund": (quote_refund_by_path, BOTH),
@@ -183,3 +179,10 @@ REREADERS: Final[Rereaders] = {
     "re_": ("/v1/refunds/", of_refund),
     "pyr_": ("/v1/refunds/", of_refund),
 }
+EMITS: Final[Mapping[str, Emits]] = dict.fromkeys(
+    QUOTERS,
+    Emits(
+        ("refund.created", "charge.refunded", "customer_cash_balance_transaction.created"), _found
+    ),
+)
+"""The last type is for a refund out of a customer's balance."""

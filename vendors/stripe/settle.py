@@ -19,17 +19,36 @@ from typing import Final
 
 from vendors.contract import Answer, End, Lookup, Outcome, Quote, Reading
 from vendors.rates import Rate
-from vendors.stripe import billing, charges, intents, refunds
+from vendors.stripe import (
+    billing,
+    charges,
+    credit,
+    definitions,
+    intents,
+    outflows,
+    refunds,
+    terminal,
+    v2money,
+)
 from vendors.stripe.things import Unclear, read_object
-from vendors.stripe.verdicts import Leftover, Rereaders, Settler, Tree, Verdict, named
+from vendors.stripe.verdicts import Leftover, Rereaders, Settler, Tree, Verdict, named, outcome_of
 
 SETTLERS: Final[Mapping[str, Settler]] = {
     **intents.SETTLERS,
     **charges.SETTLERS,
     **refunds.SETTLERS,
+    **outflows.SETTLERS,
+    **credit.SETTLERS,
+    **terminal.SETTLERS,
+    **v2money.SETTLERS,
+    **definitions.SETTLERS,
     **billing.SETTLERS,
 }
-LEFTOVERS: Final[Mapping[str, Leftover]] = {**intents.LEFTOVERS, **billing.LEFTOVERS}
+LEFTOVERS: Final[Mapping[str, Leftover]] = {
+    **intents.LEFTOVERS,
+    **terminal.LEFTOVERS,
+    **billing.LEFTOVERS,
+}
 REREADERS: Final[Rereaders] = {
     **intents.REREADERS,
     **charges.REREADERS,
@@ -90,19 +109,10 @@ def _beginning(object_id: str) -> str:
 
 
 def _outcome(answer: Answer, tree: Tree, verdict: Verdict) -> Outcome:
-    headers, livemode = answer.headers, tree.get("livemode")
-    return Outcome(
-        verdict.end,
-        verdict.settled_micros,
-        verdict.standing_micros,
-        verdict.object_id,
-        verdict.why,
-        verdict.label,
-        livemode if isinstance(livemode, bool) else None,
-        headers.get(b"request-id", b"").decode("latin-1"),
-        headers.get(b"idempotent-replayed", b"").lower() == b"true",
-        verdict.gives_back,
-    )
+    headers = answer.headers
+    request_id = headers.get(b"request-id", b"").decode("latin-1")
+    replayed = headers.get(b"idempotent-replayed", b"").lower() == b"true"
+    return outcome_of(verdict, tree, request_id, replayed=replayed)
 
 
 def _tree(answer: Answer) -> Tree:

@@ -103,44 +103,44 @@ def read_object(body: bytes) -> dict[str, Any]:
 
 
 def read_intent(tree: Mapping[str, Any]) -> Intent:
-    _check_kind(tree, "payment_intent")
+    check_kind(tree, "payment_intent")
     return Intent(
-        _text(tree, "id"),
-        _text(tree, "status"),
-        _text(tree, "currency").lower(),
-        _figure(tree, "amount"),
-        _figure(tree, "amount_received"),
-        _figure(tree, "amount_capturable"),
+        text(tree, "id"),
+        text(tree, "status"),
+        text(tree, "currency").lower(),
+        figure(tree, "amount"),
+        figure(tree, "amount_received"),
+        figure(tree, "amount_capturable"),
     )
 
 
 def read_charge(tree: Mapping[str, Any]) -> Charge:
     """`amount_captured` is younger than charges (2020-08-27); a captured one without it moved its
     whole."""
-    _check_kind(tree, "charge")
-    amount, captured = _figure(tree, "amount"), tree.get("captured")
+    check_kind(tree, "charge")
+    amount, captured = figure(tree, "amount"), tree.get("captured")
     if not isinstance(captured, bool):
         raise Unclear("captured is not true or false")
-    moved = _figure(tree, "amount_captured") if "amount_captured" in tree else amount * captured
+    moved = figure(tree, "amount_captured") if "amount_captured" in tree else amount * captured
     return Charge(
-        _text(tree, "id"),
-        _text(tree, "status"),
-        _text(tree, "currency").lower(),
+        text(tree, "id"),
+        text(tree, "status"),
+        text(tree, "currency").lower(),
         amount,
         captured,
         moved,
-        _figure(tree, "amount_refunded"),
+        figure(tree, "amount_refunded"),
         reference(tree, "payment_intent"),
     )
 
 
 def read_refund(tree: Mapping[str, Any]) -> Refund:
-    _check_kind(tree, "refund")
+    check_kind(tree, "refund")
     return Refund(
-        _text(tree, "id"),
-        _text(tree, "status"),
-        _text(tree, "currency").lower(),
-        _figure(tree, "amount"),
+        text(tree, "id"),
+        text(tree, "status"),
+        text(tree, "currency").lower(),
+        figure(tree, "amount"),
         reference(tree, "charge"),
         reference(tree, "payment_intent"),
     )
@@ -154,19 +154,19 @@ def reference(tree: Mapping[str, Any], name: str) -> str:
     return value if isinstance(value, str) else ""
 
 
-def _check_kind(tree: Mapping[str, Any], kind: str) -> None:
+def check_kind(tree: Mapping[str, Any], kind: str) -> None:
     if tree.get("object") != kind:
         raise Unclear(f"the answer is not a {kind}")
 
 
-def _text(tree: Mapping[str, Any], name: str) -> str:
+def text(tree: Mapping[str, Any], name: str) -> str:
     value = tree.get(name)
     if not isinstance(value, str) or not value:
         raise Unclear(f"{name} is missing")
     return value
 
 
-def _figure(tree: Mapping[str, Any], name: str) -> int:
+def figure(tree: Mapping[str, Any], name: str) -> int:
     value = tree.get(name)
     if type(value) is not int or not 0 <= value < FIGURE_MAX:
         raise Unclear(f"{name} is not a plausible amount")

@@ -8,9 +8,10 @@ shapes of the tables that a topic adds to are here too, so that topics know noth
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from vendors.contract import End, GivesBack, Quote, Reading
+from vendors.contract import End, GivesBack, Outcome, Quote, Reading
 from vendors.rates import Rate
 from vendors.stripe.things import Unclear
 
@@ -42,6 +43,17 @@ amount_micros what it counts for now. Raises Unclear."""
 Rereaders = Mapping[str, tuple[str, Reader]]
 """An id's beginning up to its first underscore (`re_`) -> the path that ids of it are read under
 (`/v1/refunds/`), and the reader."""
+
+
+@dataclass(frozen=True, slots=True)
+class Emits:
+    """By which events a call can be found again. types: at most 20, those that tell the most first.
+    reader: what an event's object means for a hold (quote: its rate and amount, no object). always:
+    a call that succeeds leaves one of them, whatever its parameters."""
+
+    types: tuple[str, ...]
+    reader: Reader
+    always: bool = True
 
 
 def aside(reading: Reading, quote: Quote) -> bool:
@@ -77,3 +89,27 @@ def named(tree: Tree) -> str:
     """The object's own id; '' if it has none."""
     name = tree.get("id")
     return name if isinstance(name, str) else ""
+
+
+def held(quote: Quote, tree: Tree) -> Verdict:
+    """The object does not show what moved: all that was held for it counts."""
+    return Verdict(End.SETTLED, quote.amount_micros, label=named(tree))
+
+
+def outcome_of(
+    verdict: Verdict, tree: Tree, request_id: str = "", *, replayed: bool = False
+) -> Outcome:
+    """A verdict with the facts around it. tree: the object that it was read from."""
+    livemode = tree.get("livemode")
+    return Outcome(
+        verdict.end,
+        verdict.settled_micros,
+        verdict.standing_micros,
+        verdict.object_id,
+        verdict.why,
+        verdict.label,
+        livemode if isinstance(livemode, bool) else None,
+        request_id,
+        replayed,
+        verdict.gives_back,
+    )

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from vendors.stripe.asked import Quoters
-from vendors.stripe.verdicts import Leftover, Rereaders, Settler
+from vendors.stripe.verdicts import Emits, Leftover, Rereaders, Settler
 
 QUOTERS: Final[Quoters] = {}
 """Operation -> how it is priced, and which of the figures are its own parameters."""
@@ -20,3 +20,6 @@ LEFTOVERS: Final[Mapping[str, Leftover]] = {}
 
 REREADERS: Final[Rereaders] = {}
 """Beginning of an id -> how an object that holds money is read again."""
+
+EMITS: Final[Mapping[str, Emits]] = {}
+"""Operation -> by which events a call of it can be found again."""

@@ -11,21 +11,24 @@ from vendors.form import FORM_TYPE
 from vendors.rates import Rates
 from vendors.stripe import STRIPE
 from vendors.stripe.catalogue import CATALOGUE
-from vendors.stripe.quote import QUOTERS, quote
+from vendors.stripe.quote import FIGURES, QUOTERS, quote
+from vendors.stripe.reading import JSON_TYPE, is_v1
 
 RATES = Rates({}, datetime.date(2026, 1, 1), 30)
-FIGURES = {"amount", "amount_to_capture", "amount_to_confirm", "currency"}
-PATHS = {row.name: row.pattern.replace("{", "").replace("}", "") for row in CATALOGUE.rows}
+ROWS = {row.name: row for row in CATALOGUE.rows}
 
 
 @pytest.mark.parametrize("name", sorted(QUOTERS))
 def test_a_figure_of_another_operation_is_refused(name: str) -> None:
-    operation = STRIPE.operation("POST", PATHS[name], "")
+    row = ROWS[name]
+    path = row.pattern.replace("{", "").replace("}", "")
+    operation = STRIPE.operation(row.method, path, "")
     for figure in FIGURES - QUOTERS[name][1]:
-        body = f"{figure}=5".encode()
-        reading = STRIPE.read(operation, Sent("POST", PATHS[name], "", FORM_TYPE, body))
+        sent = Sent(row.method, path, f"{figure}=5", "", b"")
+        if not is_v1(operation):
+            sent = Sent(row.method, path, "", JSON_TYPE, f'{{"{figure}": 5}}'.encode())
         with pytest.raises(Unreadable) as caught:
-            quote(reading, RATES, (), None)
+            quote(STRIPE.read(operation, sent), RATES, (), None)
         assert caught.value.field_name == figure
 
 
