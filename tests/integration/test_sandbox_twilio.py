@@ -331,6 +331,38 @@ def test_drift_bills_above_the_list(client: Any, sandbox: Sandbox) -> None:
         sandbox.control("POST", "pace", {"drift": 150})
 
 
+# Shapes.
+
+SHAPES: Any = json.loads((Path(__file__).parents[1] / "data" / "twilio_shapes.json").read_bytes())
+
+
+def test_answers_have_every_name_of_twilios_examples(sandbox: Sandbox) -> None:
+    def made(path: str, **form: str) -> dict[str, Any]:
+        return post(sandbox, path, {"To": TO, "From": FROM, **form})[2]
+
+    def read(path: str) -> dict[str, Any]:
+        answer: dict[str, Any] = get(sandbox, path)[1]
+        return answer
+
+    message = made(f"{API}/Messages.json", Body="Hello")
+    call = made(f"{API}/Calls.json", Url="https://x.example/")
+    answers = {
+        "message_create": message,
+        "message_fetch": read(message["uri"]),
+        "call_create": call,
+        "call_fetch": read(call["uri"]),
+        "incoming_phone_number_create": made(f"{API}/IncomingPhoneNumbers.json", AreaCode="415"),
+        "verification_create": made(f"/verify/v2/Services/{VERIFY}/Verifications", Channel="sms"),
+        "verification_check": made(f"/verify/v2/Services/{VERIFY}/VerificationCheck", Code="1"),
+        "lookup_fetch": read(f"/lookups/v2/PhoneNumbers/{TO}"),
+        "pricing_messaging_country": read("/pricing/v1/Messaging/Countries/US"),
+        "balance": read(f"{API}/Balance.json"),
+        "usage_today": read(f"{API}/Usage/Records/Today.json"),
+    }
+    missing = {kind: set(SHAPES[kind]) - answer.keys() for kind, answer in answers.items()}
+    assert missing == {kind: set() for kind in SHAPES.keys() - {"about"}}
+
+
 # Lists.
 
 
@@ -471,7 +503,7 @@ def test_a_number_costs_its_first_month(client: Any, sandbox: Sandbox) -> None:
     number = client.incoming_phone_numbers(bought.sid)
     assert billed(sandbox) == {"number": 135_000_000}
     assert number.update(sms_url="https://x.example/").sms_url == "https://x.example/"
-    assert client.incoming_phone_numbers.list(phone_number=offered)[0].sid == number.sid
+    assert client.incoming_phone_numbers.list(phone_number=offered)[0].sid == bought.sid
     assert number.delete() is True
     client.incoming_phone_numbers.create(area_code="212")
     free = client.available_phone_numbers("US").toll_free.list(limit=1)[0].phone_number
@@ -547,6 +579,22 @@ def test_lookup_is_a_get_that_costs(client: Any, sandbox: Sandbox) -> None:
     assert billed(sandbox) == {"lookup": 36_000}
     with pytest.raises(TwilioRestException):
         number.fetch(fields="shoe_size")
+
+
+def test_many_numbers_in_one_lookup(sandbox: Sandbox) -> None:
+    def ask(data: Any) -> tuple[int, Any]:
+        status, _, body = sandbox.request(
+            "POST", "/lookups/v2/batch/query", json.dumps(data).encode(),
+            authorization=basic(), content_type="application/json",
+        )  # fmt: skip
+        return status, json.loads(body)
+
+    one = {"phone_number": TO, "fields": ["caller_name"], "correlation_id": "a"}
+    status, answer = ask({"phone_numbers": [one, {"phone_number": "+1"}]})
+    assert status == 200
+    assert [found["valid"] for found in answer["phone_numbers"]] == [True, False]
+    assert billed(sandbox) == {"lookup": 10_000}
+    assert ask([])[0] == ask({"phone_numbers": [{}]})[0] == 400
 
 
 def test_a_flow_sends_more_than_it_says(client: Any, sandbox: Sandbox) -> None:

@@ -112,7 +112,7 @@ class TwilioApi(Register):
             if endpoint.owner_only:
                 refuse_keys(by_key)
             world, ids = self._payer(caller, product, path, ids)
-            asked = Asked(world, caller, product, path, ids, _fields(request))
+            asked = Asked(world, caller, product, path, ids, _fields(request), request.body)
             return Operation(endpoint, asked, headers, as_xml=as_xml)
         except TwilioError as error:
             return _failed(error, headers, as_xml=as_xml)

@@ -62,7 +62,7 @@ class Fields:
 class Asked:
     """world: the account that is meant, which pays. caller: the one whose credentials came.
     product: `api`, `verify`, … path: without the product, as asked, its suffix too. ids: the
-    path's variable segments, the account's own sid left out."""
+    path's variable segments, the account's own sid left out. body: for the few that take JSON."""
 
     world: World
     caller: World
@@ -70,6 +70,7 @@ class Asked:
     path: str
     ids: tuple[str, ...]
     fields: Fields
+    body: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,8 @@ from __future__ import annotations
 
 from typing import Final
 
+import orjson
+
 from bench.sandbox.twilio import people, prices
 from bench.sandbox.twilio.asked import Asked, url
 from bench.sandbox.twilio.errors import TwilioError, not_found
@@ -29,7 +31,28 @@ def fetch(asked: Asked) -> Obj:
     """v2."""
     given = asked.ids[0]
     wanted = [part.strip() for text in asked.fields.all("Fields") for part in text.split(",")]
-    packages = [name for name in dict.fromkeys(wanted) if name]
+    answer = _find(asked, given, [name for name in dict.fromkeys(wanted) if name])
+    return {**answer, "url": url(asked, f"/v2/PhoneNumbers/{answer['phone_number']}")}
+
+
+def batch(asked: Asked) -> Obj:
+    """v2, many numbers in one JSON body, each with packages of its own."""
+    try:
+        queries = [
+            (str(query["phone_number"]), list(query.get("fields", ())), query)
+            for query in orjson.loads(asked.body)["phone_numbers"]
+        ]
+    except (orjson.JSONDecodeError, KeyError, TypeError, AttributeError):
+        raise TwilioError(400, 20001, "Invalid request body") from None
+    found = [
+        {"correlation_id": query.get("correlation_id"), **_find(asked, number, packages)}
+        for number, packages, query in queries
+    ]
+    return {"phone_numbers": found}
+
+
+def _find(asked: Asked, given: str, packages: list[str]) -> Obj:
+    """What the packages say of a number, billed."""
     unknown = [name for name in packages if name not in prices.LOOKUP]
     if unknown:
         raise TwilioError(400, 60600, f"Invalid Fields parameter: {unknown[0]}")
@@ -48,7 +71,6 @@ def fetch(asked: Asked) -> Obj:
             answer[name] = ANSWERS.get(name, {"error_code": None}) if name in packages else None
         if name in packages and number is not None and fee:
             asked.world.bill("lookup", given, fee)
-    answer["url"] = url(asked, f"/v2/PhoneNumbers/{number or given}")
     return answer
 
 

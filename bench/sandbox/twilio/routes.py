@@ -119,6 +119,7 @@ class Routes:
         self._add("POST verify/v2/Services/*/Verifications/*", verify.update, 200)
         self._add("POST verify/v2/Services/*/VerificationCheck", verify.check)
         self._add("GET lookups/v2/PhoneNumbers/*", lookups.fetch)
+        self._add("POST lookups/v2/batch/query", lookups.batch, 200)
         self._add("GET lookups/v1/PhoneNumbers/*", lookups.fetch_v1)
         self._add("GET messaging/v1/Services", services.lister)
         self._add("POST messaging/v1/Services", services.create)

@@ -81,12 +81,12 @@ def create(asked: Asked) -> Obj:
     elif len(running.attempts) >= SENDS_MAX:
         raise TwilioError(429, 60203, "Max send attempts reached")
     running.send(channel)
-    return {**show(running), "send_code_attempts": _attempts(running), "url": _url(asked, running)}
+    return _whole(asked, running)
 
 
 def fetch(asked: Asked) -> Obj:
     found = _named(asked)
-    return {**show(found), "send_code_attempts": _attempts(found), "url": _url(asked, found)}
+    return _whole(asked, found)
 
 
 def update(asked: Asked) -> Obj:
@@ -100,7 +100,7 @@ def update(asked: Asked) -> Obj:
         found.approve()
     else:
         found.status = "canceled"
-    return {**show(found), "send_code_attempts": _attempts(found), "url": _url(asked, found)}
+    return _whole(asked, found)
 
 
 def check(asked: Asked) -> Obj:
@@ -170,15 +170,20 @@ def show(found: Verification) -> Obj:
     }
 
 
-def _attempts(found: Verification) -> list[Obj]:
-    return [
+def _whole(asked: Asked, found: Verification) -> Obj:
+    """With what a check does not show."""
+    attempts = [
         {"time": iso8601(at_us), "channel": channel, "attempt_sid": sid}
         for at_us, channel, sid in found.attempts
     ]
-
-
-def _url(asked: Asked, found: Verification) -> str:
-    return url(asked, f"/v2/Services/{found.service}/Verifications/{found.sid}")
+    own_url = url(asked, f"/v2/Services/{found.service}/Verifications/{found.sid}")
+    return {
+        **show(found),
+        "lookup": {},
+        "sna": None,
+        "send_code_attempts": attempts,
+        "url": own_url,
+    }
 
 
 # Services.
