@@ -37,8 +37,11 @@ CATEGORIES: Final = {
 }
 """What we call a kind of money -> the usage category and its unit."""
 SPANS: Final = frozenset(
-    {"", "AllTime", "Today", "Yesterday", "ThisMonth", "LastMonth", "Daily", "Monthly", "Yearly"}
-)
+    {
+        "AllTime",  # codespell:ignore alltime
+        "Today", "Yesterday", "ThisMonth", "LastMonth", "Daily", "Monthly", "Yearly",
+    }
+)  # fmt: skip
 
 
 class Register:
