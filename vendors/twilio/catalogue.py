@@ -1,0 +1,149 @@
+"""Twilio's catalogue: for each method, path and host, which operation it is and what it does with
+money.
+
+The rows live in operations.json, one a line, with their sources: every operation that writes, and
+every read that costs or hands out access. Each product has a tree of path segments of its own; a
+literal segment goes before a parameter, and when its branch ends nowhere the parameter's is tried.
+
+The 2010 API answers in the format that the path ends in, so `.json`, `.xml`, `.csv` and nothing are
+one operation. Reads are matched more loosely than writes, since an unlisted read is free: any
+ending, any case of letters, HEAD like GET, any version of the 2010 API on any host, and what costs
+on a product's host costs on the main one too.
+
+An unlisted read is free, any other unlisted call is unpriced.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass, field
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, Final
+
+from vendors.contract import Money, Operation
+
+_READS: Final = frozenset({"GET", "HEAD"})
+_UNLISTED: Final = "in no catalogue of Twilio's writing operations"
+_ENDING: Final = re.compile(r"\.(?:json|xml|csv)\Z", re.ASCII)
+_DATED: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", re.ASCII)
+_VERSION: Final = "2010-04-01"
+
+Found = tuple[Operation, str | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One line of the file. product: '' for the main host."""
+
+    operation: Operation
+    product: str
+    kind: str
+
+
+@dataclass(slots=True)
+class _Node:
+    """One place in a tree: by next segment, by any segment, and the row that ends here."""
+
+    literal: dict[str, _Node] = field(default_factory=dict)
+    parameter: _Node | None = None
+    row: Operation | None = None
+
+
+class Catalogue:
+    """Rows by method, path and product. Built once."""
+
+    __slots__ = ("_trees", "rows")
+
+    def __init__(self, data: dict[str, Any]) -> None:
+        self.rows = tuple(_row(listed, data["classes"]) for listed in data["operations"])
+        self._trees: dict[tuple[str, str], _Node] = {}
+        for row in self.rows:
+            self._plant(row.operation, row.product)
+            if row.operation.method == "GET":
+                self._plant(row.operation, "")
+
+    def find(self, method: str, path: str, product: str) -> Operation:
+        """Never fails."""
+        if method in _READS:
+            found = self._find_read(path, product)
+            unlisted = Operation("", method, path, Money.FREE)
+        else:
+            found = self._walk(method, product, _segments(path, product))
+            unlisted = Operation("", method, path, Money.UNPRICED, _UNLISTED)
+        if found is None:
+            return unlisted
+        row, object_id = found
+        if row.pattern.rpartition("{")[2].startswith("AccountSid}"):
+            object_id = None
+        return Operation(row.name, method, row.pattern, row.money, row.note, object_id)
+
+    def _find_read(self, path: str, product: str) -> Found | None:
+        segments = path.casefold().split("/")[1:]
+        segments[-1] = segments[-1].partition(".")[0]
+        if not segments[-1] and len(segments) > 1:
+            segments.pop()
+        if _DATED.fullmatch(segments[0]) is not None:
+            segments[0], product = _VERSION, ""
+        return self._walk("GET", product, segments)
+
+    def _walk(self, method: str, product: str, segments: list[str]) -> Found | None:
+        tree = self._trees.get((method, product))
+        return None if tree is None else _walk(tree, segments, 0)
+
+    def _plant(self, row: Operation, product: str) -> None:
+        node = self._trees.setdefault((row.method, product), _Node())
+        reads = row.method == "GET"
+        for segment in _segments(row.pattern, product):
+            if segment.startswith("{"):
+                if node.parameter is None:
+                    node.parameter = _Node()
+                node = node.parameter
+            else:
+                node = node.literal.setdefault(segment.casefold() if reads else segment, _Node())
+        node.row = row
+
+
+def _row(listed: list[str], classes: dict[str, list[str]]) -> Row:
+    name, method, product, pattern, kind, _source, *why = listed
+    money, note = classes[kind]
+    operation = Operation(name, method, pattern, Money(money), "; ".join((note, *why)))
+    return Row(operation, product, kind)
+
+
+def _segments(path: str, product: str) -> list[str]:
+    """The main host's endings say in which format to answer, and nothing else."""
+    return (path if product else _ENDING.sub("", path)).split("/")[1:]
+
+
+def _walk(node: _Node, segments: list[str], i: int) -> Found | None:
+    """The row and the last segment that stands for a parameter."""
+    if i == len(segments):
+        return None if node.row is None else (node.row, None)
+    segment = segments[i]
+    literal = node.literal.get(segment)
+    if literal is not None and (found := _walk(literal, segments, i + 1)) is not None:
+        return found
+    if node.parameter is None or not segment:
+        return None
+    found = _walk(node.parameter, segments, i + 1)
+    return None if found is None else (found[0], found[1] or segment)
+
+
+_DATA: Final[dict[str, Any]] = json.loads(
+    Path(__file__).with_name("operations.json").read_text("utf-8")
+)
+CATALOGUE: Final = Catalogue(_DATA)
+KINDS: Final = {row.operation.name: row.kind for row in CATALOGUE.rows}
+"""Operation -> its class in the file (`message`, `lookup`, `later`, …)."""
+PARAMETERS: Final = frozenset(
+    name for listed in _DATA["parameters"].values() for name in listed.split()
+)
+"""Every parameter of the operations with a price."""
+
+
+@lru_cache(maxsize=1024)
+def find(method: str, path: str, product: str) -> Operation:
+    """`CATALOGUE.find`, remembered: an account's callers use few paths."""
+    return CATALOGUE.find(method, path, product)
