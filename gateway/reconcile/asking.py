@@ -7,6 +7,7 @@ that it changes nothing.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from typing import Final
 
 from gateway.reconcile.pace import Pace, retry_after_s
@@ -15,6 +16,10 @@ from vendors.contract import Answer, Lookup
 
 _LEAVE_ALONE: Final = frozenset({401, 403, 408, 425, 429})
 """It may answer later, or once somebody has mended the credentials. So with every 5xx."""
+
+
+_NO_HEADERS: Final[Mapping[bytes, bytes]] = {}
+"""None of any caller's."""
 
 
 class Unanswered(Exception):
@@ -46,7 +51,7 @@ class Asker:
         self.pace.ask(self._loop.time())
         self.asked += 1
         try:
-            reply = await self._upstream.look(lookup)
+            reply = await self._upstream.look(lookup, _NO_HEADERS)
         except (NotSent, OutcomeUnknown) as exc:
             raise self._failed(str(exc)) from exc
         headers = dict(reply.headers)

@@ -63,7 +63,8 @@ def whole(
     then = [_told(entry, by_id[entry.hold_id], outcome, memo, "") for entry in told.then]
     then += [Ending(hold.hold_id, HoldState.SETTLED, memo=memo) for hold in others]
     carried = any(not hold.shed for hold in (*known, *made))
-    return Plan(first, tuple(then), told.drift_micros if carried else 0)
+    news = tuple(e for e in first if isinstance(e, Shed) or _is_news(e, by_id[e.hold_id]))
+    return Plan(news, tuple(then), told.drift_micros if carried else 0)
 
 
 def single(outcome: Outcome, doubts: Sequence[Hold], tag: str, memo: bytes) -> Plan:
@@ -128,6 +129,12 @@ def _no_more_than_held(outcome: Outcome, made: Sequence[Hold]) -> Outcome:
         return outcome
     room = sum(hold.amount_micros for hold in made)
     return replace(outcome, settled_micros=min(outcome.settled_micros, room))
+
+
+def _is_news(entry: Ending, hold: Hold) -> bool:
+    """`objects.spread` knows no pending holds: one that is as it was looks changed to it."""
+    now = (hold.state, hold.settled_micros, hold.standing_micros)
+    return now != (entry.state, entry.settled_micros, entry.standing_micros)
 
 
 def _told(entry: Ending, hold: Hold, outcome: Outcome, memo: bytes, tag: str) -> Ending:
