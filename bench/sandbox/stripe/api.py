@@ -21,11 +21,13 @@ from bench.sandbox.stripe import (
     customers,
     errors,
     files,
+    money_management,
     params,
     reads,
 )  # fmt: skip
+from bench.sandbox.stripe.endpoint import Endpoint
 from bench.sandbox.stripe.errors import StripeError
-from bench.sandbox.stripe.routes import Endpoint, route
+from bench.sandbox.stripe.routes import route, route_v2
 from bench.sandbox.stripe.world import Log, Remembered, World, new_id
 from bench.sandbox.wire import Answer, Begun, Headers, Obj, Request, Sink
 
@@ -128,6 +130,8 @@ def _open(
         size = files.contents_size(world, (contents[1],), given)
         headers[0] = (b"Content-Type", b"application/octet-stream")
         return Answer(200, b"", headers, size)
+    if request.path.startswith("/v2/"):
+        return _open_v2(world, request, request_id, headers)
     if isinstance(request.upload, files.UploadSink):
         endpoint, ids, tree = _upload_endpoint(request.upload), _NO_IDS, _NO_PARAMETERS
     else:
@@ -140,6 +144,20 @@ def _open(
         return operation
     key = request.header(b"idempotency-key")
     return operation if key is None else _with_key(operation, request, key.decode("latin-1"), tree)
+
+
+def _open_v2(
+    world: World, request: Request, request_id: str, headers: list[tuple[bytes, bytes]]
+) -> Answer | Operation:
+    """JSON both ways; a key is kept for POST and DELETE, and only for what succeeded."""
+    endpoint, ids = route_v2(request.method, request.path)
+    query = form.decode(request.query, "")
+    given = {**query, **money_management.body_of(request)}
+    operation = OperationV2(world, endpoint, ids, given, headers, request_id)
+    key = request.header(b"idempotency-key")
+    if request.method not in ("POST", "DELETE") or key is None:
+        return operation
+    return _with_key(operation, request, key.decode("latin-1"), given)
 
 
 def _upload_endpoint(upload: files.UploadSink) -> Endpoint:
@@ -189,7 +207,7 @@ def _with_key(operation: Operation, request: Request, key: str, tree: Obj) -> An
         (b"Original-Request", known.request_id.encode()),
         (b"Idempotent-Replayed", b"true"),
     ]
-    return Answer(known.answer.status, known.answer.body, headers)
+    return Answer(known.answer.status, operation.replay(known.answer), headers)
 
 
 class Operation:
@@ -235,6 +253,10 @@ class Operation:
             self._entry.answer = answer
         return answer
 
+    def replay(self, first: Answer) -> bytes:
+        """The body that a repeat of the request gets."""
+        return first.body
+
     def substitute(self, answer: Answer, *, stored: bool) -> Answer:
         answer = Answer(answer.status, answer.body, self.headers)
         if self._entry is not None:
@@ -247,6 +269,23 @@ class Operation:
     def abandon(self) -> None:
         if self._key is not None:
             self.world.remembered.pop(self._key, None)
+
+
+class OperationV2(Operation):
+    """One below /v2: what failed may run again, what succeeded answers as it is now."""
+
+    __slots__ = ()
+
+    def execute(self) -> Answer:
+        answer = super().execute()
+        if answer.status >= 400:
+            self.abandon()
+        return answer
+
+    def replay(self, first: Answer) -> bytes:
+        made = orjson.loads(first.body)
+        now = self.world.find(made["object"], made["id"])
+        return first.body if now is None else orjson.dumps(now)
 
 
 def _failed(error: StripeError, headers: list[tuple[bytes, bytes]], request_id: str) -> Answer:

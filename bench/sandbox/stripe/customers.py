@@ -1,10 +1,10 @@
-"""Customers, their cash balance, and the small catalogue (products and prices)."""
+"""Customers, their cash balance, and the balance that their next invoice takes into account."""
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Final
 
-from bench.sandbox.stripe import methods, params
+from bench.sandbox.stripe import lists, methods, params
 from bench.sandbox.stripe.world import World, new_id, now
 from bench.sandbox.wire import Obj
 
@@ -43,6 +43,9 @@ FUND: Final[params.Spec] = {
     "reference": params.text,
     "expand": params.array,
 }
+BALANCE: Final = params.spec(
+    amount=params.integer, currency=params.currency, description=params.clearable
+)
 PLAIN: Final[params.Spec] = {"expand": params.array}
 CUSTOMER: Final[Obj] = {
     "id": "", "object": "customer", "address": None, "balance": 0, "cash_balance": None,
@@ -59,24 +62,6 @@ COPIED: Final = params.words(
     "address balance business_name description email individual_name invoice_prefix name "
     "next_invoice_sequence phone preferred_locales shipping tax_exempt test_clock"
 )
-PRODUCT: Final[params.Spec] = {
-    "active": params.boolean,
-    "description": params.clearable,
-    "expand": params.array,
-    "metadata": params.metadata,
-    "name": params.text,
-}
-PRICE: Final[params.Spec] = {
-    "active": params.boolean,
-    "currency": params.currency,
-    "expand": params.array,
-    "lookup_key": params.text,
-    "metadata": params.metadata,
-    "nickname": params.clearable,
-    "product": params.text,
-    "recurring": params.mapping,
-    "unit_amount": params.integer,
-}
 
 
 def seed(world: World) -> None:
@@ -133,6 +118,52 @@ def delete(world: World, ids: tuple[str, ...], given: Obj) -> Obj:
     return world.put({"id": customer["id"], "object": "customer", "deleted": True})
 
 
+def adjust(
+    world: World, customer: Obj, amount: int, code: str, kind: str, **more: str | None
+) -> Obj:
+    """Change what the customer owes (a credit is negative); the balance transaction."""
+    ending = customer["balance"] + amount
+    world.put({**customer, "balance": ending, "currency": customer["currency"] or code})
+    return world.put(
+        {
+            "id": new_id("customer_balance_transaction"),
+            "object": "customer_balance_transaction",
+            "amount": amount,
+            "created": now(),
+            "credit_note": None,
+            "currency": code,
+            "customer": customer["id"],
+            "description": None,
+            "ending_balance": ending,
+            "invoice": None,
+            "livemode": world.livemode,
+            "metadata": {},
+            "type": kind,
+            **more,
+        }
+    )
+
+
+def create_balance_transaction(world: World, ids: tuple[str, ...], given: Obj) -> Obj:
+    customer = world.get("customer", ids[0])
+    item = adjust(world, customer, given["amount"], given["currency"], "adjustment")
+    changed = {**item, **lists.described(item, given, ("description",))}
+    world.tell("customer.updated", world.get("customer", ids[0]))
+    return world.put(changed)
+
+
+def list_balance_transactions(world: World, ids: tuple[str, ...], given: Obj) -> Obj:
+    customer = world.get("customer", ids[0])
+    kind = "customer_balance_transaction"
+    found = (item for item in world.newest_first(kind) if item["customer"] == customer["id"])
+    return lists.page(found, given, f"/v1/customers/{ids[0]}/balance_transactions", kind)
+
+
+def retrieve_balance_transaction(world: World, ids: tuple[str, ...], given: Obj) -> Obj:
+    world.get("customer", ids[0])
+    return world.get("customer_balance_transaction", ids[1])
+
+
 def fund_cash_balance(world: World, ids: tuple[str, ...], given: Obj) -> Obj:
     """A payer's bank transfer arrives (Stripe's own test helper)."""
     customer = world.get("customer", ids[0])
@@ -150,43 +181,3 @@ def fund_cash_balance(world: World, ids: tuple[str, ...], given: Obj) -> Obj:
         "net_amount": given["amount"],
         "type": "funded",
     }
-
-
-def create_product(world: World, ids: tuple[str, ...], given: Obj) -> Obj:
-    return world.put(
-        {
-            "id": new_id("product"), "object": "product", "active": given.get("active", True),
-            "created": now(), "default_price": None, "description": given.get("description"),
-            "images": [], "livemode": world.livemode,
-            "metadata": params.merged({}, given.get("metadata", {})), "name": given["name"],
-            "type": "service", "updated": now(), "url": None,
-        }
-    )  # fmt: skip
-
-
-def create_price(world: World, ids: tuple[str, ...], given: Obj) -> Obj:
-    product = world.get("product", given["product"], param="product")
-    recurring: Any = given.get("recurring")
-    if recurring is not None:
-        recurring = {"interval_count": 1, "usage_type": "licensed", **recurring}
-    return world.put(
-        {
-            "id": new_id("price"), "object": "price", "active": given.get("active", True),
-            "billing_scheme": "per_unit", "created": now(), "currency": given["currency"],
-            "custom_unit_amount": None, "livemode": world.livemode,
-            "lookup_key": given.get("lookup_key"),
-            "metadata": params.merged({}, given.get("metadata", {})),
-            "nickname": given.get("nickname"), "product": product["id"], "recurring": recurring,
-            "tax_behavior": "unspecified", "tiers_mode": None, "transform_quantity": None,
-            "type": "recurring" if recurring else "one_time",
-            "unit_amount": given["unit_amount"], "unit_amount_decimal": str(given["unit_amount"]),
-        }
-    )  # fmt: skip
-
-
-def retrieve_product(world: World, ids: tuple[str, ...], given: Obj) -> Obj:
-    return world.get("product", ids[0])
-
-
-def retrieve_price(world: World, ids: tuple[str, ...], given: Obj) -> Obj:
-    return world.get("price", ids[0])

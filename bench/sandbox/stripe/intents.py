@@ -162,6 +162,7 @@ def pay(world: World, intent: Obj, outcome: Outcome, amount: int) -> Obj:
         outcome=outcome,
         capture=not manual,
         details={
+            "application_fee_amount": intent["application_fee_amount"],
             "customer": intent["customer"],
             "description": intent["description"],
             "metadata": intent["metadata"],
@@ -195,7 +196,9 @@ def _succeeded(world: World, intent: Obj, charge: Obj, received: int) -> Obj:
     }
     world.tell("charge.succeeded", charge)
     world.tell("payment_intent.succeeded", intent)
-    return world.put(intent)
+    world.put(intent)
+    world.paid(intent)
+    return intent
 
 
 def _processing(world: World, intent: Obj, charge: Obj) -> Obj:

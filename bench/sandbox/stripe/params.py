@@ -24,6 +24,7 @@ def words(text: str) -> frozenset[str]:
 
 
 INTEGER: Final = re.compile(r"-?[0-9]{1,18}", re.ASCII)
+DECIMAL: Final = re.compile(r"-?[0-9]{1,15}(\.[0-9]{1,12})?", re.ASCII)
 ZERO_DECIMAL: Final = words("bif clp djf gnf jpy kmf krw mga pyg rwf vnd vuv xaf xof xpf")
 THREE_DECIMAL: Final = words("bhd jod kwd omr tnd")
 WHOLE_UNITS: Final = frozenset({"isk", "ugx"})
@@ -59,6 +60,16 @@ def read(tree: Obj, spec: Spec, required: tuple[str, ...] = ()) -> Obj:
 
 def any_value(name: str, value: Any) -> Any:
     return value
+
+
+def spec(names: str = "", /, **typed: Reader) -> Spec:
+    """A spec: `names` are taken as they come, the typed ones are read. Any call may expand."""
+    return {
+        **dict.fromkeys(names.split(), any_value),
+        "expand": array,
+        "metadata": metadata,
+        **typed,
+    }
 
 
 def text(name: str, value: Any) -> str:
@@ -190,6 +201,24 @@ def shown(amount: int, code: str) -> str:
     places = 3 if code in THREE_DECIMAL else 2
     whole, rest = divmod(amount, 10**places)
     return f"{whole}.{rest:0{places}d}"
+
+
+def decimal(name: str, value: Any) -> str:
+    """A decimal text such as `0.0045`, up to twelve places."""
+    if not isinstance(value, str) or not DECIMAL.fullmatch(value):
+        raise errors.invalid("decimal", name, value)
+    return value
+
+
+def maps(name: str, value: Any) -> list[Obj]:
+    """A list of maps; an empty value is an empty list."""
+    if value == "":
+        return []
+    items = array(name, value)
+    for item in items:
+        if not isinstance(item, dict):
+            raise errors.invalid("array", name, value)
+    return items
 
 
 def number(given: Obj, name: str, otherwise: int) -> int:

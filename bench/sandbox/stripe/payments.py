@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from bench.sandbox.stripe import errors, methods
+from bench.sandbox.stripe import errors, fees, methods
 from bench.sandbox.stripe.errors import StripeError
 from bench.sandbox.stripe.world import Outcome, World, new_id, now
 from bench.sandbox.wire import Obj
@@ -86,6 +86,7 @@ def make_charge(
     if not capture:
         return world.put(charge)
     world.charge_payer(charge, amount)
+    charge = fees.collect(world, charge)
     return world.put({**charge, "captured": True, "amount_captured": amount})
 
 
@@ -156,6 +157,7 @@ def declined(
 def capture_charge(world: World, charge: Obj, amount: int, *, final: bool = True) -> Obj:
     """Move `amount` of an authorised charge; the caller has checked that it may."""
     world.charge_payer(charge, amount)
+    charge = fees.collect(world, charge)
     total = charge["amount_captured"] + amount
     return world.put({**charge, "amount_captured": total, "captured": final or charge["captured"]})
 
@@ -166,6 +168,7 @@ def settle_pending(world: World, charge: Obj, *, succeeded: bool) -> Obj:
         failed = {"status": "failed", "failure_code": "insufficient_funds", "captured": False}
         return world.put({**charge, **failed, "paid": False})
     world.charge_payer(charge, charge["amount"])
+    charge = fees.collect(world, charge)
     done = {"status": "succeeded", "paid": True, "amount_captured": charge["amount"]}
     return world.put({**charge, **done})
 
@@ -178,7 +181,8 @@ def settled(charge: Obj) -> Obj:
 
 
 def balance_transaction(world: World, txn_id: str, *, param: str | None = None) -> Obj:
-    """Made from the charge or refund whose id it carries. Fees: 2.9 % and 30 minor units."""
+    """Made from the object whose id it carries. Fees: 2.9 % and 30 minor units of a charge, 1 % of
+    an instant payout (50 at least)."""
     tail = txn_id.removeprefix("txn_3")
     charge, refund = world.find("charge", f"ch_3{tail}"), world.find("refund", f"re_3{tail}")
     if charge is not None:
@@ -186,6 +190,13 @@ def balance_transaction(world: World, txn_id: str, *, param: str | None = None) 
         return _transaction(txn_id, charge, amount, "charge", -(-amount * 29 // 1_000) + 30)
     if refund is not None:
         return _transaction(txn_id, refund, -refund["amount"], "refund", 0)
+    tail = txn_id.removeprefix("txn_1")
+    transfer, payout = world.find("transfer", f"tr_1{tail}"), world.find("payout", f"po_1{tail}")
+    if transfer is not None:
+        return _transaction(txn_id, transfer, -transfer["amount"], "transfer", 0)
+    if payout is not None:
+        fee = max(50, -(-payout["amount"] // 100)) if payout["method"] == "instant" else 0
+        return _transaction(txn_id, payout, -payout["amount"], "payout", fee)
     raise errors.no_such("balance_transaction", txn_id, param or "id", 400 if param else 404)
 
 

@@ -1,24 +1,17 @@
-"""Reading: lists with cursors, search, expansion of ids into objects, events, the balance."""
+"""Reading: search, expansion of ids into objects, events, the balance, lists inside others."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from itertools import islice
 from typing import Any, Final
 
-from bench.sandbox.stripe import errors, params, payments
+from bench.sandbox.stripe import errors, lists, params, payments
 from bench.sandbox.stripe.errors import StripeError
 from bench.sandbox.stripe.world import Event, World
 from bench.sandbox.wire import Obj
 
-LIST: Final[params.Spec] = {
-    "created": params.any_value,
-    "ending_before": params.text,
-    "expand": params.array,
-    "limit": params.limit,
-    "starting_after": params.text,
-}
 SEARCH: Final[params.Spec] = {
     "expand": params.array,
     "limit": params.limit,
@@ -26,12 +19,11 @@ SEARCH: Final[params.Spec] = {
     "query": params.text,
 }
 EVENTS: Final[params.Spec] = {
-    **LIST,
+    **lists.LIST,
     "delivery_success": params.boolean,
     "type": params.text,
     "types": params.array,
 }
-PLAIN: Final[params.Spec] = {"expand": params.array}
 EXPANDABLE: Final = {
     "pi_": "payment_intent",
     "ch_": "charge",
@@ -39,12 +31,35 @@ EXPANDABLE: Final = {
     "cus_": "customer",
     "pm_": "payment_method",
     "prod_": "product",
+    "price_": "price",
+    "in_": "invoice",
+    "ii_": "invoiceitem",
+    "sub_sched_": "subscription_schedule",
+    "sub_": "subscription",
+    "qt_": "quote",
+    "cs_": "checkout.session",
+    "plink_": "payment_link",
+    "tr_": "transfer",
+    "trr_": "transfer_reversal",
+    "po_": "payout",
+    "fee_": "application_fee",
+    "du_": "dispute",
+    "cn_": "credit_note",
+    "cbtxn_": "customer_balance_transaction",
+    "txr_": "tax_rate",
 }
 EXPANDABLE_NAMES: Final = params.words(
-    "application balance_transaction charge customer data default_payment_method default_price "
-    "default_source failure_balance_transaction invoice_settings latest_charge on_behalf_of "
-    "payment_intent payment_method product refunds review source_transfer sources subscriptions "
-    "tax_ids transfer transfer_reversal"
+    "application application_fee balance_transaction breakdown charge computed confirmation_secret "
+    "currency_options customer customer_balance_transaction data default_payment_method "
+    "default_price default_source destination destination_payment discounts dispute "
+    "failure_balance_transaction fee from_invoice invoice invoice_item invoice_items "
+    "invoice_settings items latest_charge latest_invoice latest_revision line_items lines "
+    "on_behalf_of original_payout parent payment payment_intent payment_link payment_method "
+    "payments pending_setup_intent phases price price_details pricing product promotion_code quote "
+    "refund refunds reversals reversed_by review schedule source source_transaction "
+    "source_transfer sources subscription subscription_details subscription_schedule subscriptions "
+    "tax_ids test_clock threshold tiers total_details transfer transfer_data transfer_reversal "
+    "upfront recurring"
 )
 DEPTH_MAX: Final = 4
 TERM: Final = re.compile(
@@ -52,78 +67,10 @@ TERM: Final = re.compile(
 )
 
 
-# Lists.
-
-
-def lister(kind: str, *filters: str) -> Callable[[World, tuple[str, ...], Obj], Obj]:
-    """A list operation over one kind; filters are members that must equal a parameter."""
-
-    def operation(world: World, ids: tuple[str, ...], given: Obj) -> Obj:
-        wanted = {name: given[name] for name in filters if name in given}
-        found = (
-            item
-            for item in world.newest_first(kind)
-            if not item.get("deleted")
-            and all(item.get(name) == value for name, value in wanted.items())
-            and _created(item["created"], given.get("created"))
-        )
-        return page(found, given, f"/v1/{kind}s", kind)
-
-    return operation
-
-
-def spec(*filters: str) -> params.Spec:
-    return {**LIST, **dict.fromkeys(filters, params.text)}
-
-
-def _created(created: int, wanted: Any) -> bool:
-    if wanted is None:
-        return True
-    if isinstance(wanted, str):
-        return created == params.integer("created", wanted)
-    tests: dict[str, Callable[[int, int], bool]] = {
-        "gt": int.__gt__, "gte": int.__ge__, "lt": int.__lt__, "lte": int.__le__
-    }  # fmt: skip
-    for word, value in params.mapping("created", wanted).items():
-        if word not in tests:
-            raise errors.unknown(f"created[{word}]")
-        if not tests[word](created, params.integer(f"created[{word}]", value)):
-            return False
-    return True
-
-
-def page(newest_first: Iterable[Obj], given: Obj, url: str, kind: str) -> Obj:
-    """One page of a list: `limit`, `starting_after` (older than) or `ending_before` (newer)."""
-    limit: int = given.get("limit", 10)
-    after, before = given.get("starting_after"), given.get("ending_before")
-    items = iter(newest_first)
-    if before is not None:
-        newer = _until(items, before, kind, "ending_before")
-        return _list(newer[-limit:], len(newer) > limit, url)
-    if after is not None:
-        _until(items, after, kind, "starting_after")
-    data = list(islice(items, limit + 1))
-    return _list(data[:limit], len(data) > limit, url)
-
-
-def _until(items: Iterable[Obj], cursor: str, kind: str, param: str) -> list[Obj]:
-    """Everything newer than the cursor; the cursor itself is taken from the iterator."""
-    passed: list[Obj] = []
-    for item in items:
-        if item["id"] == cursor:
-            return passed
-        passed.append(item)
-    raise errors.no_such(kind, cursor, param, 400)
-
-
-def _list(data: list[Obj], has_more: bool, url: str) -> Obj:
-    return {"object": "list", "data": data, "has_more": has_more, "url": url}
-
-
 def charge_refunds(world: World, ids: tuple[str, ...], given: Obj) -> Obj:
     charge = world.get("charge", ids[0])
     found = (item for item in world.newest_first("refund") if item["charge"] == charge["id"])
-    return page(found, given, f"/v1/charges/{charge['id']}/refunds", "refund")
+    return lists.page(found, given, f"/v1/charges/{charge['id']}/refunds", "refund")
 
 
 def customer_methods(world: World, ids: tuple[str, ...], given: Obj) -> Obj:
@@ -133,7 +80,9 @@ def customer_methods(world: World, ids: tuple[str, ...], given: Obj) -> Obj:
         for item in world.newest_first("payment_method")
         if item["customer"] == customer["id"] and given.get("type", item["type"]) == item["type"]
     )
-    return page(found, given, f"/v1/customers/{customer['id']}/payment_methods", "payment_method")
+    return lists.page(
+        found, given, f"/v1/customers/{customer['id']}/payment_methods", "payment_method"
+    )
 
 
 # Events and the balance.
@@ -159,9 +108,9 @@ def list_events(world: World, ids: tuple[str, ...], given: Obj) -> Obj:
         event_object(world, event)
         for event in reversed(world.events)
         if (wanted is None or _is_kind(event.kind, wanted))
-        and _created(event.created, given.get("created"))
+        and lists.created_in(event.created, given.get("created"))
     )
-    return page(found, given, "/v1/events", "event")
+    return lists.page(found, given, "/v1/events", "event")
 
 
 def _is_kind(kind: str, wanted: list[str]) -> bool:
@@ -176,14 +125,14 @@ def retrieve_event(world: World, ids: tuple[str, ...], given: Obj) -> Obj:
 
 
 def balance(world: World, ids: tuple[str, ...], given: Obj) -> Obj:
-    codes = sorted(world.charged.keys() | world.refunded.keys() | {"usd"})
-    available = [
-        {
-            "amount": world.charged.get(code, 0) - world.refunded.get(code, 0),
-            "currency": code,
-            "source_types": {"card": world.charged.get(code, 0) - world.refunded.get(code, 0)},
-        }
+    codes = sorted(world.charged.keys() | world.outflow.keys() | world.inflow.keys() | {"usd"})
+    have = {
+        code: world.charged.get(code, 0) + world.inflow.get(code, 0) - world.outflow.get(code, 0)
         for code in codes
+    }
+    available = [
+        {"amount": amount, "currency": code, "source_types": {"card": amount}}
+        for code, amount in have.items()
     ]
     return {
         "object": "balance",
@@ -315,6 +264,8 @@ def _expanded(world: World, item: Obj, steps: list[str]) -> Obj:
         return {**item, "data": [_expanded(world, member, rest) for member in item["data"]]}
     if name == "refunds" and item.get("object") == "charge":
         value: Any = charge_refunds(world, (item["id"],), {})
+    elif name in world.more.get(item.get("id", ""), ()):
+        value = world.more[item["id"]][name]
     elif name in item:
         value = item[name]
     else:
@@ -323,6 +274,8 @@ def _expanded(world: World, item: Obj, steps: list[str]) -> Obj:
         value = _looked_up(world, value)
     if rest and isinstance(value, dict):
         value = _expanded(world, value, rest)
+    elif rest and isinstance(value, list):
+        value = [_expanded(world, one, rest) if isinstance(one, dict) else one for one in value]
     return {**item, name: value}
 
 

@@ -1,9 +1,10 @@
-"""Stripe's table of endpoints: method and path to the function that runs it and its parameters."""
+"""Stripe's endpoints: method and path to the function that runs it and its parameters.
+
+Those of payments are here, those of billing and of other money in the files beside it.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any, Final
 
 from bench.sandbox.stripe import (
@@ -14,31 +15,24 @@ from bench.sandbox.stripe import (
     holds,
     intent_terms,
     intents,
+    lists,
     methods,
-    params,
+    money_management,
     reads,
     refunds,
+    routes_billing,
+    routes_money,
 )  # fmt: skip
-from bench.sandbox.stripe.world import World
-from bench.sandbox.wire import Obj
-
-Handler = Callable[[World, tuple[str, ...], Obj], Obj]
+from bench.sandbox.stripe.endpoint import Endpoint, endpoints, find
 
 
-@dataclass(frozen=True, slots=True)
-class Endpoint:
-    handler: Handler
-    spec: params.Spec
-    required: tuple[str, ...] = ()
-
-
-def _endpoints() -> Mapping[str, Endpoint]:
+def _endpoints() -> dict[str, Endpoint]:
     """`METHOD path` below /v1, `*` for an id."""
     pay = ("amount", "currency")
     table: dict[str, tuple[Any, ...]] = {
         "POST payment_intents": (intents.create, intent_terms.CREATE, pay),
         "GET payment_intents": (
-            reads.lister("payment_intent", "customer"), reads.spec("customer", "customer_account"),
+            lists.lister("payment_intent", "customer"), lists.spec("customer", "customer_account"),
         ),
         "GET payment_intents/search": (reads.searcher("payment_intent"), reads.SEARCH, ("query",)),
         "GET payment_intents/*": (intents.retrieve, intent_terms.RETRIEVE),
@@ -57,86 +51,70 @@ def _endpoints() -> Mapping[str, Endpoint]:
         ),
         "POST charges": (charges.create, charges.CREATE, pay),
         "GET charges": (
-            reads.lister("charge", "customer", "payment_intent", "transfer_group"),
-            reads.spec("customer", "payment_intent", "transfer_group"),
+            lists.lister("charge", "customer", "payment_intent", "transfer_group"),
+            lists.spec("customer", "payment_intent", "transfer_group"),
         ),
         "GET charges/search": (reads.searcher("charge"), reads.SEARCH, ("query",)),
-        "GET charges/*": (charges.retrieve, reads.PLAIN),
+        "GET charges/*": (charges.retrieve, lists.PLAIN),
         "POST charges/*": (charges.update, charges.UPDATE),
         "POST charges/*/capture": (charges.capture, charges.CAPTURE),
         "POST charges/*/refund": (refunds.whole_charge, refunds.CREATE),
         "POST charges/*/refunds": (refunds.of_charge, refunds.CREATE),
-        "GET charges/*/refunds": (reads.charge_refunds, reads.LIST),
+        "GET charges/*/refunds": (reads.charge_refunds, lists.LIST),
         "GET charges/*/refunds/*": (refunds.retrieve, refunds.PLAIN),
         "POST charges/*/refunds/*": (refunds.update, refunds.UPDATE),
         "POST refunds": (refunds.create, refunds.CREATE),
         "GET refunds": (
-            reads.lister("refund", "charge", "payment_intent"),
-            reads.spec("charge", "payment_intent"),
+            lists.lister("refund", "charge", "payment_intent"),
+            lists.spec("charge", "payment_intent"),
         ),
         "GET refunds/*": (refunds.retrieve, refunds.PLAIN),
         "POST refunds/*": (refunds.update, refunds.UPDATE),
         "POST refunds/*/cancel": (refunds.cancel, refunds.PLAIN),
         "POST customers": (customers.create, customers.CREATE),
-        "GET customers": (reads.lister("customer", "email"), reads.spec("email", "test_clock")),
+        "GET customers": (lists.lister("customer", "email"), lists.spec("email", "test_clock")),
         "GET customers/search": (reads.searcher("customer"), reads.SEARCH, ("query",)),
         "GET customers/*": (customers.retrieve, customers.PLAIN),
         "POST customers/*": (customers.update, customers.UPDATE),
         "DELETE customers/*": (customers.delete, customers.PLAIN),
-        "GET customers/*/payment_methods": (reads.customer_methods, reads.spec("type")),
+        "GET customers/*/payment_methods": (reads.customer_methods, lists.spec("type")),
         "POST test_helpers/customers/*/fund_cash_balance": (
             customers.fund_cash_balance, customers.FUND, pay,
         ),
         "POST payment_methods": (methods.create, methods.CREATE),
         "GET payment_methods": (
-            reads.lister("payment_method", "customer", "type"), reads.spec("customer", "type"),
+            lists.lister("payment_method", "customer", "type"), lists.spec("customer", "type"),
         ),
         "GET payment_methods/*": (methods.retrieve, methods.PLAIN),
         "POST payment_methods/*": (methods.update, methods.CREATE),
         "POST payment_methods/*/attach": (methods.attach, methods.ATTACH, ("customer",)),
         "POST payment_methods/*/detach": (methods.detach, methods.PLAIN),
-        "POST products": (customers.create_product, customers.PRODUCT, ("name",)),
-        "GET products": (reads.lister("product"), reads.LIST),
-        "GET products/*": (customers.retrieve_product, customers.PLAIN),
-        "POST prices": (
-            customers.create_price, customers.PRICE, ("currency", "product", "unit_amount"),
-        ),
-        "GET prices": (reads.lister("price", "product"), reads.spec("product")),
-        "GET prices/*": (customers.retrieve_price, customers.PLAIN),
-        "GET files": (reads.lister("file", "purpose"), reads.spec("purpose")),
+        "GET files": (lists.lister("file", "purpose"), lists.spec("purpose")),
         "GET files/*": (files.retrieve, files.PLAIN),
         "GET events": (reads.list_events, reads.EVENTS),
-        "GET events/*": (reads.retrieve_event, reads.PLAIN),
-        "GET balance": (reads.balance, reads.PLAIN),
-        "GET balance_transactions/*": (reads.retrieve_transaction, reads.PLAIN),
+        "GET events/*": (reads.retrieve_event, lists.PLAIN),
+        "GET balance": (reads.balance, lists.PLAIN),
+        "GET balance_transactions/*": (reads.retrieve_transaction, lists.PLAIN),
     }  # fmt: skip
-    return {name: Endpoint(*row) for name, row in table.items()}
+    return endpoints(table)
 
 
-ENDPOINTS: Final = _endpoints()
+ENDPOINTS: Final = {**_endpoints(), **routes_money.ENDPOINTS, **routes_billing.ENDPOINTS}
 
 
 def route(method: str, path: str) -> tuple[Endpoint, tuple[str, ...]]:
     """The endpoint and the ids in its path. Raises StripeError 404 for an unknown URL."""
     parts = path.split("/")
     if len(parts) >= 3 and parts[0] == "" and parts[1] == "v1":
-        below = parts[2:]
-        for shape in _SHAPES.get(len(below), ()):
-            name = "/".join(
-                "*" if is_id else part for part, is_id in zip(below, shape, strict=True)
-            )
-            found = ENDPOINTS.get(f"{method} {name}")
-            if found is not None:
-                ids = tuple(part for part, is_id in zip(below, shape, strict=True) if is_id)
-                if all(ids):
-                    return found, ids
+        found, ids = find(ENDPOINTS, method, parts[2:])
+        if found is not None:
+            return found, ids
     raise errors.unknown_url(method, path)
 
 
-_SHAPES: Final = {
-    1: ((False,),),
-    2: ((False, False), (False, True)),
-    3: ((False, True, False),),
-    4: ((False, True, False, True), (False, False, True, False)),
-}
-"""Which path segments may be ids, by the number of segments, literal shapes first."""
+def route_v2(method: str, path: str) -> tuple[Endpoint, tuple[str, ...]]:
+    """The same below /v2, where the handler reads its own parameters."""
+    found, ids = find(money_management.ENDPOINTS, method, path.split("/")[2:])
+    if found is None:
+        raise money_management.refused("not_found", f"Unrecognized URL: {method} {path}", 404)
+    return Endpoint(found, {}), ids

@@ -1,4 +1,4 @@
-"""What one Stripe account owns: objects, events, idempotency keys, what payers were charged.
+"""What one Stripe account owns: objects, events, idempotency keys, and what money moved.
 
 A world belongs to one credential (and connected account). Objects are stored in the shape in which
 they are answered and are replaced, never changed in place, so an event can keep the object as it
@@ -28,8 +28,36 @@ PREFIX: Final = {
     "file": "file_1",
     "event": "evt_1",
     "request": "req_",
+    "application_fee": "fee_1",
+    "billing.meter": "mtr_1",
+    "checkout.session": "cs_test_a1",
+    "coupon": "",
+    "credit_note": "cn_1",
+    "credit_note_line_item": "cnli_1",
+    "customer_balance_transaction": "cbtxn_1",
+    "dispute": "du_1",
+    "fee_refund": "fr_1",
+    "invoice": "in_1",
+    "invoice_payment": "inpay_1",
+    "invoiceitem": "ii_1",
+    "line_item": "il_1",
+    "payment_link": "plink_1",
+    "payout": "po_1",
+    "plan": "plan_",
+    "promotion_code": "promo_1",
+    "quote": "qt_1",
+    "subscription": "sub_1",
+    "subscription_item": "si_",
+    "subscription_schedule": "sub_sched_1",
+    "tax_rate": "txr_1",
+    "topup": "tu_1",
+    "transfer": "tr_1",
+    "transfer_reversal": "trr_1",
+    "v2.money_management.inbound_transfer": "ibt_test_",
+    "v2.money_management.outbound_payment": "obp_test_",
+    "v2.money_management.payout_intent": "pyi_test_",
 }
-TITLES: Final = {"payment_method": "PaymentMethod"}
+TITLES: Final = {"payment_method": "PaymentMethod", "line_item": "invoice line item"}
 """How Stripe spells a kind in `No such …`, where it differs."""
 
 
@@ -65,24 +93,34 @@ class Outcome:
 
 
 Log = Callable[[str, Obj, int], None]
-"""Told of each movement of money: kind (charge, refund), object, minor units."""
+"""Told of each movement of money: kind (charge, refund, transfer, …), object, minor units."""
 
 
 class World:
+    """outflow, inflow: the merchant's own money that left (refunds among it) or came, gross, by
+    currency. more: by object id, members that are answered only when expanded. waiting: what
+    happens once an object (an intent, an invoice) is paid. rehearsing: a copy that plays a call
+    to see what it would bill; nobody pays here and nobody is told."""
+
     __slots__ = (
         "account",
         "charged",
         "events",
         "idempotency_key",
+        "inflow",
         "keep",
         "livemode",
         "log",
+        "more",
         "outcomes",
+        "outflow",
         "refunded",
+        "rehearsing",
         "remembered",
         "request_id",
         "shared_methods",
         "tables",
+        "waiting",
     )
 
     def __init__(self, account: str, *, livemode: bool, keep: int, log: Log) -> None:
@@ -97,6 +135,11 @@ class World:
         self.shared_methods: dict[str, str] = {}
         self.charged: dict[str, int] = {}
         self.refunded: dict[str, int] = {}
+        self.outflow: dict[str, int] = {}
+        self.inflow: dict[str, int] = {}
+        self.more: dict[str, Obj] = {}
+        self.waiting: dict[str, Step] = {}
+        self.rehearsing = False
         self.request_id = ""
         self.idempotency_key: str | None = None
 
@@ -109,8 +152,15 @@ class World:
         if len(table) > self.keep:
             oldest = next(iter(table))
             del table[oldest]
-            self.outcomes.pop(oldest, None)
+            for notes in (self.outcomes, self.more, self.waiting):
+                notes.pop(oldest, None)
         return item
+
+    def drop(self, kind: str, object_id: str) -> Obj:
+        """Delete an object that its path named; the answer Stripe gives."""
+        self.get(kind, object_id)
+        del self.tables[kind][object_id]
+        return {"id": object_id, "object": kind, "deleted": True}
 
     def find(self, kind: str, object_id: str) -> Obj | None:
         return self.tables[kind].get(object_id)
@@ -139,7 +189,38 @@ class World:
     def pay_back(self, refund: Obj, amount: int) -> None:
         code = refund["currency"]
         self.refunded[code] = self.refunded.get(code, 0) + amount
-        self.log("refund", refund, amount)
+        self.pay_out("refund", refund, amount)
+
+    def pay_out(self, kind: str, subject: Obj, amount: int) -> None:
+        """The merchant's money leaves: to a payer, a connected account, a bank."""
+        code = subject["currency"]
+        self.outflow[code] = self.outflow.get(code, 0) + amount
+        self.log(kind, subject, amount)
+
+    def take_in(self, kind: str, subject: Obj, amount: int) -> None:
+        """Money comes to the merchant otherwise than from a payer: taken back, or topped up."""
+        code = subject["currency"]
+        self.inflow[code] = self.inflow.get(code, 0) + amount
+        self.log(kind, subject, amount)
+
+    def once_paid(self, object_id: str, step: Step) -> None:
+        self.waiting[object_id] = step
+
+    def paid(self, item: Obj) -> None:
+        """An intent or an invoice is paid: what waited for that happens now."""
+        step = self.waiting.pop(item["id"], None)
+        if step is not None:
+            step(self, item)
+
+    def rehearsal(self) -> World:
+        """A copy to play a call on. Objects are never changed in place, so copied tables do."""
+        copy = World(self.account, livemode=self.livemode, keep=self.keep, log=_unheard)
+        copy.tables = {kind: dict(table) for kind, table in self.tables.items()}
+        copy.more = dict(self.more)
+        copy.outcomes = dict(self.outcomes)
+        copy.shared_methods = dict(self.shared_methods)
+        copy.rehearsing = True
+        return copy
 
     # Events and replays.
 
@@ -152,6 +233,13 @@ class World:
         self.remembered[key] = entry
         if len(self.remembered) > self.keep:
             del self.remembered[next(iter(self.remembered))]
+
+
+Step = Callable[[World, Obj], None]
+
+
+def _unheard(kind: str, subject: Obj, amount: int) -> None:
+    pass
 
 
 _random = random.Random()

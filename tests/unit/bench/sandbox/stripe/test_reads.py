@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from bench.sandbox.stripe.errors import StripeError
-from bench.sandbox.stripe.reads import matcher, page
+from bench.sandbox.stripe.lists import page
+from bench.sandbox.stripe.reads import matcher
 from bench.sandbox.wire import Obj
 
 ITEM: Obj = {"status": "succeeded", "amount": 900, "metadata": {"order": "7"}, "customer": None}
