@@ -104,7 +104,8 @@ VALUES = st.one_of(
     st.sampled_from(
         ["+14155550100", "whatsapp:+14155550100", "rcs:+4915112345678", "messenger:1", "true",
          "sms", "123456", "fixed", "2030-01-01", "[1]", "{}", f"MG{'a' * 32}", f"HX{'a' * 32}",
-         "https://x.example/", "", "<Response><Dial>+14155550100</Dial></Response>", "415", "client:a"]
+         "https://x.example/", "", "<Response><Dial>+14155550100</Dial></Response>", "415",
+         "client:a"]
     ),
 )  # fmt: skip
 PATHS = st.sampled_from(
