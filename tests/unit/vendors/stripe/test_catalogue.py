@@ -85,6 +85,48 @@ def test_what_is_priced_has_a_quote_and_a_settlement() -> None:
     assert priced == set(QUOTERS) == set(SETTLERS)
 
 
+def test_a_class_is_all_priced_or_not_at_all_and_says_why() -> None:
+    for row in CATALOGUE.rows:
+        assert row.money in (Money.FREE, Money.PRICED, Money.UNPRICED, Money.MINTS)
+        assert len(row.note) > 10
+
+
+UNBOUNDED = {
+    *("PostBillingMeterEvents", "PostBillingMeterEventAdjustments", "PostIssuingCards"),
+    *("PostIssuingCardsCard", "PostIssuingCardholders", "PostIssuingCardholdersCardholder"),
+    *("PostSubscriptionItemsSubscriptionItemUsageRecords", "PostV2BillingMeterEvents"),
+    *("PostV2BillingMeterEventAdjustments", "PostV2BillingMeterEventStream"),
+    *("PostAccountsAccountBankAccounts", "PostAccountsAccountBankAccountsId"),
+    *("PostAccountsAccountExternalAccounts", "PostAccountsAccountExternalAccountsId"),
+    *("PostBalanceSettings", "PostTreasuryFinancialAccountsFinancialAccountClose"),
+}
+
+
+def test_what_cannot_be_bounded_is_unpriced() -> None:
+    unpriced = {row.name for row in CATALOGUE.rows if row.money is Money.UNPRICED}
+    assert unpriced >= UNBOUNDED
+
+
+MOVES = frozenset(
+    {
+        *("charge_now", "charge_if_confirmed", "charge_by_reference", "capture_by_reference"),
+        *("raise_hold", "changes_stored_amount", "commit_later", "subscription", "draft", "usage"),
+        *("outflow", "outflow_own", "inflow", "inflow_own", "credit", "spend_power"),
+    }
+)
+
+
+def test_what_the_facts_call_money_is_never_free() -> None:
+    """Where the collected facts lie beside the checkout."""
+    facts = json.loads(FACTS.read_text("utf-8"))["operations"] if FACTS.exists() else ()
+    for fact in facts:
+        row = CATALOGUE.find("POST", fact["path"].replace("{", "").replace("}", ""))
+        if fact["money"] in MOVES:
+            assert row.money in (Money.PRICED, Money.UNPRICED), fact["path"]
+        if fact["money"] == "escape":
+            assert row.money is Money.MINTS, fact["path"]
+
+
 def test_guards_stand_on_free_operations() -> None:
     free = {row.name for row in CATALOGUE.rows if row.money is Money.FREE}
     assert set(GUARDED) <= free
