@@ -15,9 +15,9 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Final
 
-from gateway.admin import calls, health, issuers, keys, openapi, reconciler, revoke, runs
-from gateway.admin.bodies import BODY_BYTES_MAX, read_object, read_query
-from gateway.admin.house import Canceller, Doors, House, Reconcilers
+from gateway.admin import calls, health, issuers, keys, openapi, quote, reconciler, revoke, runs
+from gateway.admin.bodies import read_object, read_query
+from gateway.admin.house import Canceller, Doors, Explainer, House, Reconcilers
 from gateway.admin.problems import CannotReadLog, CannotRecordNow, problem, respond
 from gateway.admin.replays import Replays, request_digest, slot_name
 from gateway.admin.routes import ANYONE, Ask, Bearer, Route, Who
@@ -48,6 +48,7 @@ ROUTES: Final[Sequence[Route]] = (
     *calls.ROUTES,
     *reconciler.ROUTES,
     *runs.ROUTES,
+    *quote.ROUTES,
     *health.ROUTES,
     openapi.ROUTE,
 )
@@ -59,13 +60,19 @@ class AdminApi:
     __slots__ = ("_house", "_replays")
 
     def __init__(
-        self, doors: Doors, admin_digest: bytes, canceller: Canceller, reconcilers: Reconcilers
+        self,
+        doors: Doors,
+        admin_digest: bytes,
+        canceller: Canceller,
+        reconcilers: Reconcilers,
+        explainer: Explainer,
     ) -> None:
         self._house = House(
             doors,
             admin_digest,
             canceller,
             reconcilers,
+            explainer,
             openapi.document(ROUTES),
             doors.settings.server.public_url,
         )
@@ -103,7 +110,7 @@ class AdminApi:
         query = read_fields(read_query(request.query), route.query)
         body = b""
         if request.method in ("POST", "PATCH"):
-            body = await request.body.read_all(BODY_BYTES_MAX)
+            body = await request.body.read_all(route.body_bytes_max)
         ask = Ask(bearer, path, query, read_object(body), route.body)
         idempotency_key = request.headers.get(b"idempotency-key")
         if idempotency_key is None or request.method not in ("POST", "PATCH"):

@@ -70,6 +70,23 @@ def read_query(query: str) -> dict[str, str]:
     return found
 
 
+def written(value: Any) -> str:
+    """JSON as it was read here, numbers as they stood."""
+    match value:
+        case Figure():
+            return str(value)
+        case dict():
+            members = (f"{_text(name)}:{written(member)}" for name, member in value.items())
+            return f"{{{','.join(members)}}}"
+        case list():
+            return f"[{','.join(map(written, value))}]"
+    return _text(value)
+
+
+def _text(value: Any) -> str:
+    return orjson.dumps(value).decode()
+
+
 def _depth(body: bytes) -> int:
     depth = deepest = 0
     for bracket in _BRACKETS.findall(_STRINGS.sub(b"", body)):

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from gateway.call.verdicts import Asked, Explanation
 from gateway.clock import Clock
 from gateway.errors import Refusal
 from gateway.reconcile.crew import Account, Watched
@@ -94,6 +95,13 @@ class Reconcilers(Protocol):
         """Ask the vendor about a call. What was found, in words. Raises NotOpen."""
 
 
+class Explainer(Protocol):
+    """Who says what would become of a call: see `gateway/call/explain.py`."""
+
+    async def explain(self, key: Key, asked: Asked) -> Explanation:
+        """Its price and every rule; nothing is held or sent."""
+
+
 class Doors(Protocol):
     """What `gateway/call/doors.py` holds, as far as the admin side goes."""
 
@@ -127,6 +135,7 @@ class House:
     admin_digest: bytes
     canceller: Canceller
     reconcilers: Reconcilers
+    explainer: Explainer
     document: dict[str, Any]
     base_url: str = ""
     draining: bool = False

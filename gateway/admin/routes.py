@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any, Final
 
+from gateway.admin.bodies import BODY_BYTES_MAX
 from gateway.admin.house import House
 from gateway.http.message import Response
 from gateway.vault.fields import Field, read_fields
@@ -82,6 +83,7 @@ class Route:
     query: Sequence[Field] = ()
     body: Sequence[Field] = ()
     media: Sequence[str] = ("application/json",)
+    body_bytes_max: int = BODY_BYTES_MAX
     segments: tuple[str, ...] = field(init=False)
 
     def __post_init__(self) -> None:

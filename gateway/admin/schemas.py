@@ -178,6 +178,26 @@ _SPEND: Final = {
     "first_at": maybe(TIME),
     "last_at": maybe(TIME),
 }
+_QUOTE: Final = {
+    "object": {"const": "quote"},
+    "key_id": TEXT,
+    "allowed": FLAG,
+    "code": maybe(TEXT | {"description": "Of the refusal that the call would get."}),
+    "would_refuse": maybe(TEXT | {"description": "What a key in shadow mode is spared."}),
+    "operation": maybe(TEXT),
+    "quote_usd": maybe(USD | {"description": "The most it can cost; null: that was not found."}),
+    "how": TEXT,
+    "would_hold_usd": USD,
+    "units": WHOLE,
+    "countries": TEXTS,
+    "lookups": TEXTS | {"description": "What was asked of the vendor to find the price."},
+    "remaining_now_usd": maybe(USD),
+    "remaining_usd": maybe(USD | {"description": "Of the day's cap, once the call is held."}),
+    "rules": {
+        "type": "array",
+        "items": record({"rule": TEXT, "pass": FLAG, "detail": TEXT}),
+    },
+}
 _REVOKED: Final = {"revoked": FLAG, "revoked_at": maybe(TIME)}
 _PARTS: Final = {
     name: {"type": "array", "items": {"type": "object"}}
@@ -263,6 +283,7 @@ SCHEMAS: Final[dict[str, Schema]] = {
         {"object": {"const": "run"}, "run": TEXT, **_REVOKED, "keys": TEXTS},
         {"scenario": maybe(TEXT), **_SPEND, **_PARTS},
     ),
+    "Quote": record(_QUOTE),
     "Health": record({"status": TEXT}),
     "Readiness": record(
         {

@@ -29,6 +29,7 @@ from gateway.admin.api import AdminApi
 from gateway.call import refusals
 from gateway.call.cancel import Canceller
 from gateway.call.doors import Doors
+from gateway.call.explain import Explainer
 from gateway.call.guesses import Guesses
 from gateway.call.proxy import Proxy
 from gateway.call.retries import Retries
@@ -170,7 +171,7 @@ async def _build(
     key = await admin_key(settings, ledger)
     reconcilers = Reconcilers(doors)
     down.push_async_callback(reconcilers.stop)
-    admin = AdminApi(doors, key.digest, Canceller(doors), reconcilers)
+    admin = AdminApi(doors, key.digest, Canceller(doors), reconcilers, Explainer(doors))
     _in_background(down, _watch_clock(clock), "watch-clock")
     return House(settings, doors, admin, key, reconcilers, [])
 

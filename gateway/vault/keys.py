@@ -71,6 +71,15 @@ class Key:
         """Count one call against `rate_per_minute`. None: it may go on. Otherwise nothing was
         counted, and the answer is the whole seconds, at least 1, until a call would be admitted
         again."""
+        if self.terms.rate_per_minute is None:
+            return None
+        wait_s = self.rate_wait_s(now_us)
+        if wait_s is None:
+            self._admitted.append(now_us)
+        return wait_s
+
+    def rate_wait_s(self, now_us: int) -> int | None:
+        """The same answer, counting nothing."""
         limit = self.terms.rate_per_minute
         if limit is None:
             return None
@@ -81,7 +90,6 @@ class Key:
             # The limit may have been lowered: wait for as many to age as are too many, and one
             # more.
             return -((since_us - admitted[len(admitted) - limit]) // 1_000_000)
-        admitted.append(now_us)
         return None
 
 

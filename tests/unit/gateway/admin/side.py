@@ -14,6 +14,7 @@ from jsonschema import Draft202012Validator, FormatChecker
 
 from gateway.admin.api import AdminApi, find_route
 from gateway.admin.schemas import SCHEMAS
+from gateway.call.verdicts import Asked, Explanation, Verdict
 from gateway.clock import HandClock
 from gateway.errors import KeyUnknown, RateLimited, Refusal
 from gateway.http.message import Request, Response
@@ -171,6 +172,18 @@ class FakeReconcilers:
         return "nothing new"
 
 
+class FakeExplainer:
+    """Says what it was told to say. asked: by whom and what."""
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[str, Asked]] = []
+        self.says = Explanation((Verdict("key", True, "The key is alive."),), "Op", "", 0, 0, None)
+
+    async def explain(self, key: Key, asked: Asked) -> Explanation:
+        self.asked.append((key.terms.key_id, asked))
+        return self.says
+
+
 class FakeGuesses:
     """Three wrong keys, then no more."""
 
@@ -247,6 +260,7 @@ class Side:
         self.admin_key = mint(Kind.ADMIN)
         self.canceller = FakeCanceller()
         self.reconcilers = FakeReconcilers()
+        self.explainer = FakeExplainer()
         self.history = FakeHistory()
         self.restart()
 
@@ -254,7 +268,9 @@ class Side:
         registry = Registry.load(self.ledger, self.clock)
         doors = FakeDoors(settings(), self.clock, registry, self.ledger, self.history)
         self.registry = registry
-        self.api = AdminApi(doors, digest(self.admin_key), self.canceller, self.reconcilers)
+        self.api = AdminApi(
+            doors, digest(self.admin_key), self.canceller, self.reconcilers, self.explainer
+        )
 
     async def raw(
         self,
