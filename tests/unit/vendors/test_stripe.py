@@ -11,6 +11,7 @@ from vendors.contract import Answer, Credential, End, Lookup, Money, Quote, Sent
 from vendors.rates import USD, Rates
 from vendors.stripe import STRIPE
 
+GET = Sent("GET", "/v1/charges", "", "", b"")
 RATES = Rates({"eur": Fraction(1)}, datetime.date(2026, 1, 1), 30)
 
 
@@ -76,6 +77,19 @@ def test_is_sdk(headers: dict[bytes, bytes], sdk: bool) -> None:
 def test_one_catalogue_for_all_hosts() -> None:
     for product in ("", *STRIPE.products):
         assert STRIPE.operation("POST", "/v1/charges", product).money is Money.PRICED
+
+
+def test_which_retries_stripe_knows() -> None:
+    known = {
+        ("POST", "/v1/charges"): True,
+        ("POST", "/v2/money_management/outbound_payments"): True,
+        ("DELETE", "/v2/core/event_destinations/ed_1"): True,
+        ("DELETE", "/v1/subscriptions/sub_1"): False,
+        ("GET", "/v1/charges"): False,
+    }
+    for (method, path), knows in known.items():
+        assert STRIPE.idempotent(STRIPE.operation(method, path, "")) is knows
+    assert STRIPE.trace(STRIPE.read(STRIPE.operation("GET", "/v1/charges", ""), GET)) == ""
 
 
 def test_a_call_through_the_door() -> None:

@@ -9,7 +9,19 @@ import pytest
 
 from vendors.contract import Answer, End
 from vendors.rates import USD, Rate
-from vendors.stripe.settle import reread
+from vendors.stripe import (
+    billing,
+    charges,
+    credit,
+    definitions,
+    intents,
+    outflows,
+    refunds,
+    terminal,
+    v2money,
+)
+from vendors.stripe.quote import QUOTERS
+from vendors.stripe.settle import REREADERS, SETTLERS, object_lookup, reread
 
 INTENT = {
     "object": "payment_intent",
@@ -79,3 +91,19 @@ def test_received_and_standing_are_rounded_as_one() -> None:
     tree = {**INTENT, "amount": 2, "amount_received": 1, "amount_capturable": 1}
     outcome = reread("pi_1", rate, 0, Answer(200, {}, json.dumps(tree).encode()))
     assert (outcome.settled_micros, outcome.standing_micros) == (1, 0)
+
+
+def test_an_object_that_holds_no_money_is_not_read_again() -> None:
+    outcome = reread("cus_1", USD, 0, Answer(200, {}, b"{}"))
+    assert outcome.end is End.IN_DOUBT
+    assert outcome.label == "cus_1"
+    for odd in ("", "_", "pi", "nothing"):
+        assert object_lookup(odd) is None
+
+
+def test_tables_of_several_topics_do_not_hide_each_other() -> None:
+    topics = (billing, charges, credit, definitions, intents, outflows, refunds, terminal, v2money)
+    assert sum(len(topic.SETTLERS) for topic in topics) == len(SETTLERS)
+    assert sum(len(topic.QUOTERS) for topic in topics) == len(QUOTERS)
+    readers = (billing, charges, intents, refunds)
+    assert sum(len(topic.REREADERS) for topic in readers) == len(REREADERS)
