@@ -15,7 +15,18 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Final
 
-from gateway.admin import calls, health, issuers, keys, openapi, quote, reconciler, revoke, runs
+from gateway.admin import (
+    calls,
+    health,
+    issuers,
+    keys,
+    openapi,
+    quote,
+    reconciler,
+    revoke,
+    runs,
+    spend,
+)
 from gateway.admin.bodies import read_object, read_query
 from gateway.admin.house import Canceller, Doors, Explainer, House, Reconcilers
 from gateway.admin.problems import CannotReadLog, CannotRecordNow, problem, respond
@@ -48,6 +59,7 @@ ROUTES: Final[Sequence[Route]] = (
     *calls.ROUTES,
     *reconciler.ROUTES,
     *runs.ROUTES,
+    *spend.ROUTES,
     *quote.ROUTES,
     *health.ROUTES,
     openapi.ROUTE,

@@ -58,6 +58,18 @@ class History(Protocol):
         starting_after: str | None = None,
     ) -> list[dict[str, Any]]: ...
 
+    async def spend(
+        self,
+        by: str,
+        since_us: int,
+        until_us: int,
+        limit: int,
+        *,
+        vendor: str | None = None,
+        account: str | None = None,
+        starting_after: str | int | None = None,
+    ) -> list[dict[str, Any]]: ...
+
     async def run(self, label: str) -> dict[str, Any] | None: ...
 
     def follow(self, endings: Iterable[Ending | Shed]) -> None: ...

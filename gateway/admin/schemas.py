@@ -283,6 +283,21 @@ SCHEMAS: Final[dict[str, Schema]] = {
         {"object": {"const": "run"}, "run": TEXT, **_REVOKED, "keys": TEXTS},
         {"scenario": maybe(TEXT), **_SPEND, **_PARTS},
     ),
+    "Group": record(
+        {
+            "object": {"const": "spend"},
+            "by": {"enum": ["account", "vendor", "key", "operation", "scenario", "day"]},
+            "id": TEXT | {"description": "For starting_after."},
+            **_SPEND,
+            "standing_usd": USD,
+            "pending_usd": USD,
+        },
+        {
+            **dict.fromkeys(("vendor", "account", "key_id", "operation", "scenario"), TEXT),
+            "day": DAY,
+        },
+    ),
+    "GroupList": listing(ref("Group")),
     "Quote": record(_QUOTE),
     "Health": record({"status": TEXT}),
     "Readiness": record(

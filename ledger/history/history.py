@@ -28,6 +28,7 @@ from ledger.history.marks import MARK_EVERY_S, Journals
 from ledger.history.reader import Reader
 from ledger.history.rebuild import TAKEN_OVER, Change, Rebuild, change, concerned
 from ledger.history.schema import CONCERNED, GIVE_BACK, MARK, MARKS
+from ledger.history.spend import Spend
 from ledger.history.writer import QUEUE_MAX, Writer, change_statements, row_statements
 from ledger.hold import Hold
 
@@ -54,6 +55,7 @@ class History:
         "record",
         "run",
         "runs",
+        "spend",
     )
 
     def __init__(self, file: File, reading: File, queue_max: int) -> None:
@@ -67,6 +69,7 @@ class History:
         reader = Reader(reading)
         self.call, self.calls, self.in_doubt = reader.call, reader.calls, reader.in_doubt
         self.runs, self.run, self.export = reader.runs, reader.run, reader.export
+        self.spend = Spend(reading).spend
 
     @classmethod
     async def open(cls, where: str | Path, *, queue_max: int = QUEUE_MAX) -> History:

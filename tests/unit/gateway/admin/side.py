@@ -72,6 +72,8 @@ class FakeHistory:
         self.flushed = 0
         self.spent: list[dict[str, Any]] = []
         self.run_of: dict[str, dict[str, Any]] = {}
+        self.spent_by: dict[str, list[dict[str, Any]]] = {}
+        self.asked_spend: list[tuple[str, int, int, dict[str, Any]]] = []
         self.trouble: Exception | None = None
 
     def add(self, **facts: Any) -> None:
@@ -125,6 +127,14 @@ class FakeHistory:
         return [
             row for row in self.spent if by in row and since_us <= row["last_at_us"] < until_us
         ][:limit]
+
+    async def spend(
+        self, by: str, since_us: int, until_us: int, limit: int, **wishes: Any
+    ) -> list[dict[str, Any]]:
+        if wishes["starting_after"] == "nobody":
+            raise NoSuchCall("nobody")
+        self.asked_spend.append((by, since_us, until_us, wishes))
+        return self.spent_by[by][:limit]
 
     async def run(self, label: str) -> dict[str, Any] | None:
         return self.run_of.get(label)

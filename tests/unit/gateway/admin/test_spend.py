@@ -1,0 +1,94 @@
+"""`GET /vault/spend`: groups as people see them, and the span that bounds the work."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.unit.gateway.admin.side import Side
+
+DAY_US = 86_400_000_000
+
+
+def group(name: Any) -> dict[str, Any]:
+    return {
+        "group": name,
+        "calls": 3,
+        "refused": 1,
+        "cost_micros": 12_000_000,
+        "standing_micros": 0,
+        "pending_micros": 8_300,
+        "in_doubt_micros": 1,
+        "restored_micros": 0,
+        "first_at_us": 1_790_000_000_000_000,
+        "last_at_us": 1_790_000_000_500_000,
+    }
+
+
+@pytest.mark.parametrize(
+    ("by", "name", "shown"),
+    [
+        ("account", "stripe/acme", {"vendor": "stripe", "account": "acme"}),
+        ("vendor", "stripe", {"vendor": "stripe"}),
+        ("key", "vk_1", {"key_id": "vk_1"}),
+        ("operation", "stripe/PostCharges", {"vendor": "stripe", "operation": "PostCharges"}),
+        ("scenario", "make-billing", {"scenario": "make-billing"}),
+        ("day", 20_717, {"id": "2026-09-21", "day": "2026-09-21"}),
+    ],
+)
+async def test_a_group_says_what_it_is(
+    side: Side, by: str, name: Any, shown: dict[str, Any]
+) -> None:
+    side.history.spent_by[by] = [group(name)]
+    _, page = await side.ask("GET", f"/vault/spend?by={by}")
+    assert page["data"] == [
+        {
+            "object": "spend",
+            "by": by,
+            "id": name,
+            **shown,
+            "calls": 3,
+            "refused": 1,
+            "cost_usd": "12.00",
+            "standing_usd": "0.00",
+            "pending_usd": "0.0083",
+            "in_doubt_usd": "0.000001",
+            "restored_usd": "0.00",
+            "first_at": "2026-09-21T14:13:20.000Z",
+            "last_at": "2026-09-21T14:13:20.500Z",
+        }
+    ]
+    assert side.history.flushed == 1
+
+
+async def test_thirty_days_by_account_unless_it_is_asked_otherwise(side: Side) -> None:
+    side.history.spent_by = {"account": [group("stripe/default")] * 3, "day": []}
+    _, page = await side.ask("GET", "/vault/spend?limit=2")
+    assert (len(page["data"]), page["has_more"]) == (2, True)
+    by, since_us, until_us, _ = side.history.asked_spend[-1]
+    assert (by, until_us - since_us) == ("account", 30 * DAY_US)
+    await side.ask(
+        "GET",
+        "/vault/spend?by=day&since=2026-09-01T00:00:00Z&until=2026-09-02T00:00:00Z"
+        "&vendor=stripe&account=acme&starting_after=2026-09-02",
+    )
+    by, since_us, until_us, wishes = side.history.asked_spend[-1]
+    assert (by, until_us - since_us) == ("day", DAY_US)
+    assert wishes == {"vendor": "stripe", "account": "acme", "starting_after": 20_698}
+
+
+@pytest.mark.parametrize(
+    ("query", "field"),
+    [
+        ("by=account&starting_after=nobody", "starting_after"),
+        ("by=day&starting_after=yesterday", "starting_after"),
+        ("by=week", "by"),
+        ("since=2020-01-01T00:00:00Z", "since"),
+        ("currency=usd", "currency"),
+    ],
+)
+async def test_what_cannot_be_asked(side: Side, query: str, field: str) -> None:
+    side.history.spent_by = {"account": [], "day": []}
+    status, told = await side.ask("GET", f"/vault/spend?{query}")
+    assert (status, [m["field"] for m in told["errors"]]) == (400, [field])

@@ -1,0 +1,137 @@
+"""Spend in a span of time, group by group."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ledger.history.file import File, Statement
+from ledger.history.reader import LIMIT_MAX, NoSuchCall, Record
+from ledger.history.schema import CallRow, insertion
+from ledger.history.spend import DAY_US, GROUPS, Spend
+from tests.unit.ledger.history.journals import AT_US, row
+
+END_US = AT_US + 10 * DAY_US
+TODAY = AT_US // DAY_US
+
+
+class Shelf:
+    def __init__(self, file: File, reading: File) -> None:
+        self.file = file
+        self.reading = reading
+
+    async def put(self, *rows: CallRow) -> None:
+        await self.file.transact([Statement(*insertion(rows))])
+
+    async def spend(self, by: str, limit: int = 100, **wishes: Any) -> list[Record]:
+        since_us, until_us = wishes.pop("span", (AT_US, END_US))
+        return await Spend(self.reading).spend(by, since_us, until_us, limit, **wishes)
+
+    async def groups(self, by: str, limit: int = 100, **wishes: Any) -> dict[Any, int]:
+        return {
+            record["group"]: record["cost_micros"]
+            for record in await self.spend(by, limit, **wishes)
+        }
+
+
+@pytest.fixture
+async def shelf(tmp_path: Path) -> AsyncIterator[Shelf]:
+    file = await File.writing(tmp_path / "audit.db")
+    reading = await File.reading(tmp_path / "audit.db")
+    shelf = Shelf(file, reading)
+    await shelf.put(
+        row(1, cost_micros=5, own_cost_micros=1, state="settled", day=TODAY),
+        row(2, cost_micros=7, state="in_doubt", day=TODAY, account="acme", key_id="vk_2"),
+        row(3, cost_micros=2, state="pending", day=TODAY + 1, vendor="twilio", operation="Create"),
+        row(4, decision="refused", operation=None, count=9, scenario=None),
+        row(5, cost_micros=1, state="standing", day=TODAY + 1, at_us=AT_US + DAY_US),
+    )
+    yield shelf
+    await reading.close()
+    await file.close()
+
+
+@pytest.mark.parametrize(
+    ("by", "told"),
+    [
+        ("vendor", {"stripe": 14, "twilio": 2}),
+        ("account", {"stripe/default": 7, "stripe/acme": 7, "twilio/default": 2}),
+        ("key", {"vk_1": 9, "vk_2": 7}),
+        ("operation", {"stripe/PostCharges": 14, "twilio/Create": 2}),
+        ("scenario", {"make-billing": 16}),
+        ("day", {TODAY + 1: 3, TODAY: 13}),
+    ],
+)
+async def test_the_dearest_first_and_the_latest_day_first(
+    shelf: Shelf, by: str, told: dict[Any, int]
+) -> None:
+    assert list((await shelf.groups(by)).items()) == list(told.items())
+
+
+async def test_all_that_is_told_of_a_group(shelf: Shelf) -> None:
+    stripe, twilio = await shelf.spend("vendor")
+    assert stripe == {
+        "group": "stripe",
+        "calls": 12,
+        "refused": 9,
+        "cost_micros": 14,
+        "standing_micros": 1,
+        "pending_micros": 0,
+        "in_doubt_micros": 7,
+        "restored_micros": 0,
+        "first_at_us": AT_US + 1,
+        "last_at_us": AT_US + DAY_US,
+    }
+    assert (twilio["pending_micros"], twilio["refused"]) == (2, 0)
+
+
+async def test_only_of_an_account_a_vendor_a_span(shelf: Shelf) -> None:
+    assert await shelf.groups("key", account="acme") == {"vk_2": 7}
+    assert await shelf.groups("account", vendor="twilio") == {"twilio/default": 2}
+    assert await shelf.groups("key", vendor="twilio", account="acme") == {}
+    assert await shelf.groups("vendor", span=(AT_US + 2, AT_US + 3)) == {"stripe": 7}
+
+
+@pytest.mark.parametrize("by", sorted(GROUPS))
+async def test_pages_go_on_where_the_last_one_ended(shelf: Shelf, by: str) -> None:
+    whole = list(await shelf.groups(by))
+    paged: list[Any] = []
+    while page := list(
+        await shelf.groups(by, 1, **({"starting_after": paged[-1]} if paged else {}))
+    ):
+        paged += page
+    assert paged == whole
+
+
+async def test_a_group_that_is_not_there(shelf: Shelf) -> None:
+    with pytest.raises(NoSuchCall):
+        await shelf.spend("key", starting_after="vk_9")
+    with pytest.raises(NoSuchCall):
+        await shelf.spend("day", starting_after=7)
+
+
+async def test_a_page_has_an_end(shelf: Shelf) -> None:
+    assert len(await shelf.spend("key", LIMIT_MAX + 1)) == 2
+
+
+@pytest.mark.parametrize(
+    ("wishes", "index"),
+    [({}, "at_us"), ({"account": "acme"}, "account"), ({"vendor": "stripe"}, "vendor")],
+)
+async def test_the_span_is_read_from_an_index(
+    shelf: Shelf, wishes: dict[str, str], index: str
+) -> None:
+    asked: list[str] = []
+
+    class Watched:
+        async def fetch(self, sql: str, params: Any) -> list[Any]:
+            plan = await shelf.reading.fetch(f"EXPLAIN QUERY PLAN {sql}", params)
+            asked.append(plan[0][3])
+            return []
+
+    await Spend(Watched()).spend("key", AT_US, END_US, 5, **wishes)  # type: ignore[arg-type]
+    assert f"SEARCH calls USING INDEX calls_by_{index} (" in asked[0]
+    assert "at_us>?" in asked[0]
