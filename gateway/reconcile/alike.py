@@ -32,8 +32,9 @@ class Listed:
 
 
 def name_of(match: Outcome) -> str:
-    """What a match is called at the vendor; '' if it does not say."""
-    return match.object_id or match.label
+    """What a match is called at the vendor, and in the audit log; '' if it does not say. Its
+    object_id may be more than that (`vendors.contract.Outcome`)."""
+    return match.label or match.object_id or ""
 
 
 def allot(

@@ -96,6 +96,7 @@ class Desk:
         except ImpossibleEntry as exc:
             return f"it went on in another way meanwhile: {exc}"
         except CannotRecord as exc:
+            self._tell(plan, evidence)
             return f"it is booked and not on disk yet: {exc}"
         self._tell(plan, evidence)
         return None
@@ -121,7 +122,7 @@ class Desk:
             amount = show_usd(plan.drift_micros)
             _log.warning("drift: %s cost %s more than was held", _named(plan, evidence), amount)
 
-    async def give_back(self, back: GivesBack | None, refund: Hold) -> None:
+    def give_back(self, back: GivesBack | None, refund: Hold) -> None:
         """A refund that was in doubt and succeeded gives its cap back, as `gateway/call/books.py`
         does it when the answer comes at once. refund: the hold that it was made under."""
         if back is None or not refund.restorable:
@@ -132,9 +133,8 @@ class Desk:
                 same = hold.account_id == refund.account_id and hold.day == refund.day
                 if same and hold.state is HoldState.SETTLED and room > 0:
                     gives = min(room, back.amount_micros)
-                    ticket = self.doors.ledger.restore(hold.hold_id, gives, back.refund_id)
+                    self.doors.ledger.restore(hold.hold_id, gives, back.refund_id)
                     self.doors.history.give_back(hold.hold_id, back.refund_id, gives)
-                    await ticket.durable()
                     return
 
 

@@ -21,6 +21,8 @@ from ledger import Hold, HoldState
 from ledger.history import Filters
 from vendors.contract import End, Findings, Outcome
 
+Group = dict[str, tuple[Case, Doubted, Findings]]
+"""Alike doubts, by call id."""
 UNDER_WAY = Looked("it is too young, or is being retried", again=True)
 _ROWS_MAX = 20
 """Calls about one object that are looked at for one that made it."""
@@ -72,7 +74,7 @@ class DoubtLook:
             return await self._found(call, match, findings.how, asked)
         if findings.matches:
             return Looked(f"{findings.how}: {findings.matches[0].why}")
-        listed = Listed(case.key.name, call.hold.at_us, (), findings.conclusive, case.listed_us)
+        listed = _listed(case, call, findings)
         return await self._missing(case, call, listed, findings.how, asked, began_us)
 
     # -- alike calls -----------------------------------------------------------------------------
@@ -82,7 +84,7 @@ class DoubtLook:
     ) -> Looked:
         """All doubts like this one, each with what the vendor shows for it."""
         desk, doubt = self._desk, call.doubt
-        group: dict[str, tuple[Case, Doubted, Findings]] = {doubt.call_id: (case, call, findings)}
+        group: Group = {doubt.call_id: (case, call, findings)}
         for other in self._others(case, remark_of(call.hold).trace):
             hold = self._hold(other)
             like = None if hold is None else await doubted(desk, [hold])
@@ -95,10 +97,7 @@ class DoubtLook:
         trace = remark_of(call.hold).trace
         if alike_under_way(desk.doors.registry, desk.vendor.name, desk.account, trace):
             return Looked("a call like it is under way", again=True)
-        listings = {
-            name: Listed(name, d.hold.at_us, f.matches, f.conclusive, c.listed_us)
-            for name, (c, d, f) in group.items()
-        }
+        listings = {name: _listed(*one) for name, one in group.items()}
         given = alike.allot(tuple(listings.values()), explained, own)
         for name, match in given.items():
             self._given[alike.name_of(match)] = name
@@ -123,18 +122,18 @@ class DoubtLook:
             found.append(other)
         return found
 
-    async def _explained(
-        self, group: dict[str, tuple[Case, Doubted, Findings]]
-    ) -> tuple[set[str], dict[str, str]]:
+    async def _explained(self, group: Group) -> tuple[set[str], dict[str, str]]:
         """Names of matches that other calls account for, and those that are known to be a doubt's
         own."""
-        names = {alike.name_of(m) for _, _, found in group.values() for m in found.matches} - {""}
+        matches = {
+            alike.name_of(match): match for _, _, found in group.values() for match in found.matches
+        }
         operation = next(iter(group.values()))[1].doubt.operation
         explained: set[str] = set()
         own: dict[str, str] = {}
         await self._desk.doors.history.flush()
-        for name in sorted(names):
-            makers = await self._makers(name, operation)
+        for name, match in sorted(matches.items()):
+            makers = await self._makers(name, match, operation)
             mine = makers & group.keys()
             if makers - group.keys():
                 explained.add(name)
@@ -142,17 +141,18 @@ class DoubtLook:
                 own[name] = min(mine)
         return explained, own
 
-    async def _makers(self, name: str, operation: str) -> set[str]:
+    async def _makers(self, name: str, match: Outcome, operation: str) -> set[str]:
         """The calls that may have made what has this name: those of the same operation that the
         audit log, the ledger or this run knows it under. A call that changed it later made
         nothing."""
-        desk = self._desk
+        desk, history = self._desk, self._desk.doors.history
         known = {self._given[name]} if name in self._given else set()
         filters = Filters(object_id=name, vendor=desk.vendor.name, account=desk.account)
-        rows = await desk.doors.history.calls(filters, _ROWS_MAX)
+        rows = await history.calls(filters, _ROWS_MAX)
         known |= {row["retry_of"] or row["id"] for row in rows if row["operation"] == operation}
-        for hold in desk.doors.ledger.tagged(desk.tag(name)):
-            record = await desk.doors.history.call(hold.memo_ref)
+        held = desk.doors.ledger.tagged(desk.tag(match.object_id)) if match.object_id else ()
+        for hold in held:
+            record = await history.call(hold.memo_ref)
             if record is None or record["operation"] == operation:
                 known.add(hold.memo_ref)
         return known
@@ -180,7 +180,7 @@ class DoubtLook:
         why = await self._desk.book(plans.single(match, call.holds, "", memo), evidence)
         if why is not None:
             return Looked(why, again=True)
-        await self._desk.give_back(match.gives_back, call.hold)
+        self._desk.give_back(match.gives_back, call.hold)
         return Looked(evidence.how, match.end.value)
 
     async def _book_object(
@@ -190,7 +190,7 @@ class DoubtLook:
         desk, object_id = self._desk, match.object_id
         assert object_id is not None
         lookup = desk.vendor.object_lookup(object_id)
-        target = asked.target
+        target, name = asked.target, alike.name_of(match)
         if lookup is not None:
             answer = await desk.asker.ask(lookup)
             fresh = desk.vendor.reread(object_id, call.doubt.rate, call.doubt.amount_micros, answer)
@@ -198,7 +198,7 @@ class DoubtLook:
                 match, target = fresh, lookup.target
         if not self._still_open(call):
             return UNDER_WAY
-        evidence = Evidence(said(match, how), target, 200, object_id)
+        evidence = Evidence(said(match, how), target, 200, name)
         memo = evidence.memo(desk.now_us())
         known, _ = desk.holds(tag)
         if known:
@@ -207,7 +207,7 @@ class DoubtLook:
             plan = plans.single(match, call.holds, tag, memo)
         if (why := await desk.book(plan, evidence)) is not None:
             return Looked(why, again=True)
-        await desk.give_back(match.gives_back, call.hold)
+        desk.give_back(match.gives_back, call.hold)
         return Looked(evidence.how, match.end.value)
 
     async def _missing(
@@ -250,3 +250,8 @@ class DoubtLook:
         return desk.schedule.too_young(hold.at_us, desk.now_us()) or being_retried(
             desk.doors.retries, hold
         )
+
+
+def _listed(case: Case, call: Doubted, findings: Findings) -> Listed:
+    conclusive = findings.conclusive and not call.elsewhere
+    return Listed(call.doubt.call_id, call.hold.at_us, findings.matches, conclusive, case.listed_us)

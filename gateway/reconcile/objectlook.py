@@ -53,7 +53,7 @@ class ObjectLook:
         desk, object_id = self._desk, tag.rpartition("/")[2]
         lookup = desk.vendor.object_lookup(object_id)
         if lookup is None:
-            return await self._search(tag, "the vendor offers no way to read it again")
+            return await self._search(tag, "the vendor offers no way to read it again", Round())
         try:
             answer = await desk.asker.ask(lookup)
         except Unanswered as exc:
@@ -67,7 +67,8 @@ class ObjectLook:
         rate = objects.kept_rate(known or doubts)
         outcome = desk.vendor.reread(object_id, rate, counted, answer)
         if outcome.end is End.IN_DOUBT:
-            return await self._search(tag, outcome.why or f"HTTP {answer.status} says nothing new")
+            why = outcome.why or f"HTTP {answer.status} says nothing new"
+            return await self._search(tag, why, Round({lookup: answer}))
         return await self._book(tag, outcome, lookup, answer.status)
 
     async def _book(self, tag: str, outcome: Outcome, lookup: Lookup, status: int) -> Looked:
@@ -83,20 +84,19 @@ class ObjectLook:
             return Looked(why, again=True)
         return Looked(how, outcome.end.value)
 
-    async def _search(self, tag: str, why: str) -> Looked:
+    async def _search(self, tag: str, why: str, asked: Round) -> Looked:
         """For each call in doubt about an object that does not speak for itself."""
         looked = Looked(why)
         for call_id in dict.fromkeys(hold.memo_ref for hold in self._desk.holds(tag)[1]):
-            looked = await self._search_one(tag, call_id, why)
+            looked = await self._search_one(tag, call_id, why, asked)
         return looked
 
-    async def _search_one(self, tag: str, call_id: str, why: str) -> Looked:
+    async def _search_one(self, tag: str, call_id: str, why: str, asked: Round) -> Looked:
         """Only an exact match is believed: an object's calls are told apart by their key alone."""
         desk = self._desk
         call = await doubted(desk, [h for h in desk.holds(tag)[1] if h.memo_ref == call_id])
         if call is None:
             return Looked(f"{why}; the audit log does not know the call")
-        asked = Round()
         try:
             findings = await search(desk, call.doubt, asked)
         except Unanswered as exc:
@@ -118,7 +118,7 @@ class ObjectLook:
             plan = plans.single(match, holds, "", memo)
         if (told := await desk.book(plan, evidence)) is not None:
             return Looked(told, again=True)
-        await desk.give_back(match.gives_back, holds[-1])
+        desk.give_back(match.gives_back, holds[-1])
         return Looked(evidence.how, match.end.value)
 
     async def _let_age(self, tag: str, looked: Looked) -> Looked:

@@ -127,10 +127,10 @@ class Reconciler:
             if not open_holds:
                 self.cases.drop(case)
                 return
-            due_us, case.kind, case.born_us = min(
-                (self._next_us(case, hold), KIND_OF[hold.state], hold.at_us) for hold in open_holds
-            )
-        self.cases.put(case, max(now_us + AGAIN_US, 0) if looked.again else due_us)
+            first = min(open_holds, key=lambda hold: self._next_us(case, hold))
+            due_us = self._next_us(case, first)
+            case.kind, case.born_us = KIND_OF[first.state], first.at_us
+        self.cases.put(case, now_us + AGAIN_US if looked.again else due_us)
 
     def _next_us(self, case: Case, hold: Hold) -> int:
         kind = KIND_OF[hold.state]

@@ -23,11 +23,14 @@ LOOKUPS_MAX: Final = 10
 @dataclass(frozen=True, slots=True)
 class Doubted:
     """A call in doubt. holds: its own, the one that both budgets carry last. fixed: its quote was
-    the fixed hold of an operation that nobody prices."""
+    the fixed hold of an operation that nobody prices. elsewhere: it may have been about another
+    account than the credentials' own, whose listings nobody reads: that it is not shown says
+    nothing."""
 
     doubt: Doubt
     holds: tuple[Hold, ...]
     fixed: bool
+    elsewhere: bool
 
     @property
     def hold(self) -> Hold:
@@ -63,7 +66,9 @@ async def doubted(desk: Desk, holds: Sequence[Hold]) -> Doubted | None:
         remark.rate,
         record["status"] if record["code"] is None else None,
     )
-    return Doubted(doubt, tuple(holds), fixed)
+    key = desk.doors.registry.key(record["key_id"])
+    elsewhere = key is None or bool(key.terms.vendor_accounts)
+    return Doubted(doubt, tuple(holds), fixed, elsewhere)
 
 
 async def search(desk: Desk, doubt: Doubt, asked: Round) -> Findings | str:

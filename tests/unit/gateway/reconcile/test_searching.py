@@ -1,0 +1,55 @@
+"""Finding out what became of a call in doubt."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from gateway.call.pricing import FIXED
+from gateway.reconcile.searching import LOOKUPS_MAX, Round, doubted, search
+from ledger import HoldState
+from tests.calls import USD
+from tests.reconciling import TRACE, Scene, scene_in
+from vendors.contract import Doubt, Findings
+from vendors.rates import USD as USD_RATE
+
+IN_DOUBT = HoldState.IN_DOUBT
+
+
+async def test_a_doubt_is_told_from_its_hold_and_its_row(scene: Scene) -> None:
+    hold = await scene.open(
+        IN_DOUBT, 5 * USD, tag="pi_1", vendor_key="kb-1", operation="PostX", status=500
+    )
+    call = await doubted(scene.mate._desk, [hold])
+    assert call is not None
+    assert call.doubt == Doubt(
+        "call_1", "PostX", hold.at_us, "kb-1", TRACE, "pi_1", 5 * USD, USD_RATE, 500
+    )
+    assert (call.hold, call.fixed) == (hold, False)
+
+
+async def test_a_status_of_ours_is_no_answer_of_the_vendors(scene: Scene) -> None:
+    hold = await scene.open(IN_DOUBT, status=504, code="vendor_timeout", trace=FIXED)
+    call = await doubted(scene.mate._desk, [hold])
+    assert call is not None
+    assert (call.doubt.answered, call.doubt.trace, call.fixed) == (None, "", True)
+
+
+async def test_what_was_asked_in_this_round_is_not_asked_again(scene: Scene) -> None:
+    scene.told.listing()
+    asked, doubt = Round(), Doubt("call_1", "PostX", 1)
+    for _ in range(2):
+        assert isinstance(await search(scene.mate._desk, doubt, asked), Findings)
+    assert (scene.told.asked, asked.target) == (["/list?key="], "/list?key=")
+
+
+@pytest.mark.parametrize(("steps", "ends"), [(LOOKUPS_MAX, True), (LOOKUPS_MAX + 1, False)])
+async def test_a_search_has_an_end(tmp_path: Path, steps: int, ends: bool) -> None:
+    async with scene_in(tmp_path, steps=steps) as scene:
+        scene.told.listing()
+        found = await search(scene.mate._desk, Doubt("call_1", "PostX", 1), Round())
+        if ends:
+            assert isinstance(found, Findings)
+        else:
+            assert found == "it takes more look-ups than are made"
