@@ -114,6 +114,7 @@ async def test_what_is_in_doubt_is_listed(side: Side) -> None:
         ("call_1", "5.00"),
     ]
     assert page["data"][0]["run"] == "scn/1"
+    assert (page["data"][0]["age_s"], page["data"][0]["next_look_at"]) == (0, None)
     _, page = await side.ask("GET", "/vault/in-doubt?limit=1&starting_after=call_2")
     assert [call["id"] for call in page["data"]] == ["call_1"]
 
