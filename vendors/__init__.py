@@ -7,9 +7,10 @@ from collections.abc import Mapping
 from typing import Final
 
 from vendors.contract import Vendor
+from vendors.resend import RESEND
 from vendors.stripe import STRIPE
 
 __all__ = ["VENDORS"]
 
-VENDORS: Final[Mapping[str, Vendor]] = {STRIPE.name: STRIPE}
+VENDORS: Final[Mapping[str, Vendor]] = {STRIPE.name: STRIPE, RESEND.name: RESEND}
 """By the name that begins a path: `/stripe/v1/…`."""

@@ -9,7 +9,8 @@
 
 A segment is counted page by page, a hundred contacts each, in at most LOOKUPS_MAX look-ups; a
 larger one has no price. Neither has a broadcast that goes out later: it goes to whoever is in the
-segment on that day. Contacts who have unsubscribed count as well.
+segment on that day. Contacts who have unsubscribed count as well; those who join in the moment
+between the count and the sending do not, and no answer tells of them.
 """
 
 from __future__ import annotations

@@ -164,8 +164,8 @@ def _gather(tree: dict[str, Any], known: frozenset[str], *, only: bool, strict: 
     gathered = Gathered(strict=strict, mail="to" in known)
     for root, value in tree.items():
         if root not in known:
-            check_member(root, known, only=only)
             check_name(root, root)
+            check_member(root, known, only=only)
         if root in LISTS and not isinstance(value, dict | list):
             if value is not None:
                 _walk(gathered, root, f"{root}[0]", value)

@@ -17,6 +17,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Mapping
+from functools import cache
 from typing import Final
 
 from vendors.contract import Unreadable
@@ -44,11 +45,11 @@ RECIPIENTS: Final = frozenset({"to", "cc", "bcc"})
 _NOBODY: Final[frozenset[str]] = frozenset()
 
 _NUMBERED: Final = re.compile(r"(?:to|cc|bcc)\[[0-9]+\]", re.ASCII)
-_SPEC: Final = r"""[^\s"<>(),:;@\[\]\\\x00-\x1f\x7f]+@[^\s"<>(),:;@\\\x00-\x1f\x7f]+"""
-_NAME: Final = (
-    r"""(?:"[^"@\\\x00-\x1f\x7f\x85\u2028\u2029]*"|[^"<>,;@\\\x00-\x1f\x7f\x85\u2028\u2029]*)"""
-)
-_ADDRESS: Final = re.compile(rf" *(?:{_SPEC}|{_NAME} *<{_SPEC}>) *")
+_SPEC: Final = r"""[^\s"<>(),:;@\[\]\\\x00-\x1f\x7f]++@[^\s"<>(),:;@\\\x00-\x1f\x7f]++"""
+_QUOTED: Final = r""""[^"@\\\x00-\x1f\x7f\x85\u2028\u2029]*+" *+"""
+_WORDS: Final = r"""[^"<>,;@\\\x00-\x1f\x7f\x85\u2028\u2029]*+"""
+_ADDRESS: Final = re.compile(rf" *+(?:{_SPEC}|(?:{_QUOTED}|{_WORDS})<{_SPEC}>) *+")
+"""Possessive, so that no text costs a second look."""
 
 
 class Gathered:
@@ -139,14 +140,13 @@ def check_address(name: str, text: str) -> None:
 
 
 def check_member(name: str, known: frozenset[str], *, only: bool = False) -> None:
-    """A member at the top level. only: it must be one of the known. Raises Unreadable for one that
-    some parser could take for a known one."""
+    """A member at the top level, its name not too long. only: it must be one of the known. Raises
+    Unreadable for one that some parser could take for a known one."""
     if name in known:
         return
-    folded = _folded(name)
-    for member in known:
-        if folded == _folded(member):
-            raise Unreadable(shown(name), f"write {member}, exactly so")
+    meant = _by_folded(known).get(_folded(name))
+    if meant is not None:
+        raise Unreadable(shown(name), f"write {meant}, exactly so")
     if only:
         raise Unreadable(shown(name), "not a parameter of this operation")
 
@@ -168,6 +168,12 @@ def check_unicode(name: str, text: str) -> None:
         text.encode("utf-8")
     except UnicodeEncodeError:
         raise Unreadable(shown(name), "holds half a character (a lone surrogate)") from None
+
+
+@cache
+def _by_folded(known: frozenset[str]) -> Mapping[str, str]:
+    """One for each operation whose body is priced."""
+    return {_folded(member): member for member in known}
 
 
 def _folded(name: str) -> str:

@@ -125,7 +125,7 @@ def _made_us(text: Any) -> int:
     """`2023-04-03 22:13:42.674981+00` or RFC 3339. Raises Unclear."""
     try:
         return _us(datetime.datetime.fromisoformat(text))
-    except (TypeError, ValueError, OverflowError):
+    except (TypeError, ValueError):
         raise Unclear("a mail does not say when it was made") from None
 
 

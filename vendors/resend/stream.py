@@ -277,9 +277,9 @@ class MailStream:
             raise Unreadable(shown(name), "comes more than once")
         around.names.add(name)
         around.member = name
+        check_name(name, _flat(around))
         if len(self._open) == 1:
             check_member(name, self._known)
-        check_name(name, _flat(around))
         self._expect = _Expect.COLON
 
     # -- numbers and words ---------------------------------------------------------------------

@@ -50,6 +50,11 @@ def test_depth_counts_brackets_outside_of_strings() -> None:
         read_json(b"[" + deepest + b"]")
 
 
+def test_brackets_side_by_side_and_in_strings_are_no_depth() -> None:
+    assert read_json(b"[" + b"[]," * DEPTH_MAX + b"[]]") == [[]] * (DEPTH_MAX + 1)
+    assert read_json(b'["%s"]' % (b"[" * 50)) == ["[" * 50]
+
+
 def test_many_small_objects() -> None:
     with pytest.raises(Unreadable, match="too many"):
         read_json(b"[" + b"[]," * CONTAINERS_MAX + b"[]]")
