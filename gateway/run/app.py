@@ -179,13 +179,14 @@ async def _build(
 def _listeners(settings: Settings, down: AsyncExitStack) -> list[socket.socket]:
     """Before anything is touched: a port in use must leave no trace."""
     sockets = []
-    try:
-        for address in (settings.server.listen, settings.server.admin_listen):
-            if address:
+    for name in ("listen", "admin_listen"):
+        if address := getattr(settings.server, name):
+            try:
                 sockets.append(listen_on(address))
-                down.callback(sockets[-1].close)
-    except ListenFailed as exc:
-        raise StartRefused(str(exc)) from exc
+            except ListenFailed as exc:
+                told = f"server.{name}, or KEYBRAKE__SERVER__{name.upper()}, says where else"
+                raise StartRefused(f"{exc}; {told}") from exc
+            down.callback(sockets[-1].close)
     return sockets
 
 

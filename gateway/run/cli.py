@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Final
 
 from gateway.run import log
 from gateway.run.banner import TRIAL_KEY, banner, sandbox_words
-from gateway.run.commands import api, calls, doctor, issuers, keys, local, runs
+from gateway.run.commands import api, calls, doctor, issuers, keys, local, quote, runs, spend
 from gateway.run.config import ConfigMistakes
 from gateway.run.modules import discovered
 from gateway.run.sandbox import SandboxFailed, sandboxes
@@ -40,7 +40,10 @@ EXAMPLES = """examples:
   keybrake serve                        serve here, on the settings of gateway.toml
   keybrake demo                         see a key being charged until it brakes
   keybrake keys create --cap 500 --allow 'POST /v1/payment_intents' --label scenario/8f31
+  keybrake quote vk_… 'POST /v1/charges' --data 'amount=900&currency=usd'
+                                        its price and every rule it would meet, nothing sent
   keybrake calls tail                   the audit log as it grows
+  keybrake spend --by account           who spent how much
   keybrake runs revoke scenario/8f31    stop one run now
 """
 
@@ -79,7 +82,7 @@ def make_parser() -> argparse.ArgumentParser:
     groups.add_parser(
         "demo", help="a key with a 500 USD cap, charged until it brakes"
     ).set_defaults(handle=run_demo)
-    for group in (keys, issuers, runs, calls, local, doctor):
+    for group in (keys, issuers, runs, calls, quote, spend, local, doctor):
         group.add(groups)
     return parser
 

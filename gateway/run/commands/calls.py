@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, BinaryIO, Final
@@ -30,6 +30,12 @@ FILTERS: Final = {
     "object": ("object_id", "of one vendor's object: pi_…"),
 }
 """Option -> the admin API's filter, and what it means."""
+
+WIDTHS: Final = {
+    "at": 24, "id": 31, "run": 28, "method": 6, "path": 32, "decision": 8, "code": 20, "status": 6,
+    "quote_usd": 8, "cost_usd": 8, "state": 8,
+}  # fmt: skip
+"""Of a line that is told before the next one is known; a longer text takes its room."""
 
 EXAMPLES = """examples:
   keybrake calls list --decision refused
@@ -69,6 +75,8 @@ def run_list(args: argparse.Namespace) -> int:
 
 def run_tail(args: argparse.Namespace) -> int:
     gateway, seen = api.connect(args), ""
+    if not args.json:
+        print(_in_columns([show.heading(name) for name in COLUMNS]), flush=True)
     for row in gateway.rows("/vault/calls", _filters(args), limit=1):
         seen = row["id"]
     while True:
@@ -114,5 +122,12 @@ def _filters(args: argparse.Namespace) -> dict[str, Any]:
 
 
 def _line(row: dict[str, Any]) -> str:
-    shown = (show.cell(row.get(name)) for name in COLUMNS)
-    return "  ".join(text for text in shown if text)
+    return _in_columns([show.cell(row.get(name)) for name in COLUMNS])
+
+
+def _in_columns(texts: Sequence[str]) -> str:
+    padded = (
+        text.rjust(WIDTHS.get(name, 0)) if "_usd" in name else text.ljust(WIDTHS.get(name, 0))
+        for name, text in zip(COLUMNS, texts, strict=True)
+    )
+    return "  ".join(padded).rstrip()

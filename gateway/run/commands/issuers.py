@@ -32,6 +32,9 @@ def add(groups: Any) -> None:
     making.add_argument("--name", help="for people")
     making.add_argument("--cap", metavar="USD", help="at most this much a day, over all its keys")
     making.add_argument("--key-cap", metavar="USD", help="at most this much a day for one key")
+    making.add_argument(
+        "--call-cap", type=int, metavar="N", help="at most so many calls a day for one key"
+    )
     making.add_argument("--vendor", action="append", help="its keys may be for (default stripe)")
     making.add_argument(
         "--allow", action="append", metavar="'METHOD /path'", help="its keys may call"
@@ -90,15 +93,17 @@ def _body(args: argparse.Namespace) -> dict[str, Any]:
         raise api.Misused(
             "issuers create needs --cap USD and --allow 'METHOD /path' (or --body FILE)"
         )
+    template = {
+        "vendors": args.vendor or ["stripe"],
+        "allowed_endpoints": args.allow,
+        "daily_usd_cap_max": args.key_cap or args.cap,
+        "daily_call_cap_max": args.call_cap,
+        "expires_in_max": args.expires,
+    }
     body = {
         "name": args.name,
         "daily_usd_cap": args.cap,
         "keys_per_hour": args.keys_per_hour,
-        "template": {
-            "vendors": args.vendor or ["stripe"],
-            "allowed_endpoints": args.allow,
-            "daily_usd_cap_max": args.key_cap or args.cap,
-            "expires_in_max": args.expires,
-        },
+        "template": {name: value for name, value in template.items() if value is not None},
     }
     return {name: value for name, value in body.items() if value is not None}

@@ -58,6 +58,15 @@ def _add_create(commands: Any) -> None:
     parser.add_argument("--name", help="for people")
     parser.add_argument("--account", help="of the vendor (default: default)")
     parser.add_argument("--total-cap", metavar="USD", help="at most this much in its whole life")
+    parser.add_argument(
+        "--call-cap",
+        type=int,
+        metavar="N",
+        help="at most so many calls a day (Twilio messages, Resend recipients)",
+    )
+    parser.add_argument(
+        "--country", action="append", metavar="DE", help="the only countries; repeat it"
+    )
     parser.add_argument("--per-call-max", metavar="USD", help="at most this much in one call")
     parser.add_argument("--timezone", help="whose midnight begins a day (default UTC)")
     parser.add_argument(
@@ -159,6 +168,8 @@ def _body(args: argparse.Namespace) -> dict[str, Any]:
         "account": args.account,
         "total_usd_cap": args.total_cap,
         "per_call_usd_max": args.per_call_max,
+        "daily_call_cap": args.call_cap,
+        "countries": args.country,
         "timezone": args.timezone,
         "mode": "shadow" if args.shadow else None,
         "expires_in": None if args.expires == "never" else args.expires,

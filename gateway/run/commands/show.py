@@ -51,11 +51,21 @@ def table(rows: Sequence[Row], columns: Sequence[str]) -> Iterator[str]:
 
 
 def as_record(record: Row) -> None:
-    """One thing, a line for each of its facts that is set."""
-    facts = {name: value for name, value in record.items() if value not in (None, "", [], {})}
+    """One thing, a line for each of its facts that is set; what is in a part of it (an issuer's
+    template) under both names."""
+    facts = {name: value for name, value in _flat(record) if value not in (None, "", [], {})}
     width = max((len(name) for name in facts), default=0)
     for name, value in facts.items():
         print(f"{name.ljust(width)}  {_plain(value)}")
+
+
+def _flat(record: Row, above: str = "") -> Iterator[tuple[str, Any]]:
+    for name, value in record.items():
+        whole = f"{above}.{name}" if above else name
+        if isinstance(value, Mapping):
+            yield from _flat(value, whole)
+        else:
+            yield whole, value
 
 
 def say(text: str) -> None:

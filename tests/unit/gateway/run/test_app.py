@@ -216,6 +216,7 @@ async def test_a_port_in_use_leaves_no_trace(tmp_path: Path) -> None:
         listen = f"127.0.0.1:{taken.getsockname()[1]}"
         line = await refused(replace(settings, server=replace(settings.server, listen=listen)))
     assert listen in line
+    assert line.endswith("; server.listen, or KEYBRAKE__SERVER__LISTEN, says where else")
     assert "\n" not in line
     assert os.listdir(tmp_path) == []
 

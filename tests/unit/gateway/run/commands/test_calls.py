@@ -41,8 +41,10 @@ def test_tail_tells_what_is_new_oldest_first(
 
     monkeypatch.setattr(time, "sleep", second_look)
     assert cli.main(["calls", "tail"]) == 130
-    told = [line.split("  ")[1] for line in capsys.readouterr().out.splitlines()]
-    assert told == ["call_2", "call_3", "call_4"]
+    head, *lines = capsys.readouterr().out.splitlines()
+    assert [line.split("  ")[1] for line in lines] == ["call_2", "call_3", "call_4"]
+    for name, text in (("ID", "call_2"), ("DECISION", "refused"), ("STATUS", "429")):
+        assert head.index(f" {name} ") == lines[0].index(f" {text}"), "heads stand above"
 
 
 def test_export_to_stdout_or_a_file(

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from gateway.run import cli
 
 
@@ -21,7 +23,20 @@ def test_an_issuer_is_made_from_options(gateway: Any) -> None:
             "expires_in_max": "24h",
         },
     }
+    assert cli.main(["issuers", "create", "--call-cap", "9", *words]) == 0
+    assert gateway.asked[1][2]["template"]["daily_call_cap_max"] == 9
     assert cli.main(["issuers", "create", "--cap", "1"]) == 2
+
+
+def test_its_template_is_readable(gateway: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    template = {"vendors": ["stripe", "twilio"], "account": None, "expires_in_max": "86400s"}
+    gateway.will("POST", "/vault/issuers", {"id": "iss_1", "template": template}, 201)
+    assert cli.main(["issuers", "create", "--cap", "1", "--allow", "GET /v1/**"]) == 0
+    assert capsys.readouterr().out.splitlines() == [
+        "id                       iss_1",
+        "template.vendors         stripe, twilio",
+        "template.expires_in_max  86400s",
+    ]
 
 
 def test_list_show_revoke(gateway: Any) -> None:

@@ -17,13 +17,16 @@ CREATE = ["keys", "create", "--cap", "500", "--allow", "POST /v1/payment_intents
 
 def test_a_key_is_made_from_options(gateway: Any, capsys: pytest.CaptureFixture[str]) -> None:
     gateway.will("POST", "/vault/keys", MADE, 201)
-    assert cli.main([*CREATE, "--expires", "never", "--shadow"]) == 0
+    more = ["--call-cap", "9", "--country", "DE", "--country", "FR"]
+    assert cli.main([*CREATE, "--expires", "never", "--shadow", *more]) == 0
     assert gateway.asked[0][2] == {
         "vendor": "stripe",
         "daily_usd_cap": "500",
         "allowed_endpoints": ["POST /v1/payment_intents"],
         "agent_run_label": "a/1",
         "mode": "shadow",
+        "daily_call_cap": 9,
+        "countries": ["DE", "FR"],
         "expires_in": None,
     }
     out, err = capsys.readouterr()
