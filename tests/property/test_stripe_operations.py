@@ -3,9 +3,11 @@ own, outcomes add up, and nothing raises anything else."""
 
 from __future__ import annotations
 
+import copy
 import datetime
 import json
 from fractions import Fraction
+from pathlib import Path
 from typing import Any
 
 from hypothesis import given
@@ -27,7 +29,7 @@ from vendors.contract import (
     Unpriced,
     Unreadable,
 )
-from vendors.rates import Rate, Rates
+from vendors.rates import USD, Rate, Rates
 from vendors.stripe import STRIPE
 from vendors.stripe.catalogue import CATALOGUE
 from vendors.stripe.reading import JSON_TYPE
@@ -89,6 +91,31 @@ bodies = st.one_of(
     objects.map(lambda each: json.dumps({"error": {"payment_intent": each}}).encode()),
 )
 answers = st.lists(bodies, max_size=3)
+VECTORS = Path(__file__).parents[1] / "vectors" / "stripe"
+CASES = {
+    kind: [
+        case
+        for file in sorted(VECTORS.glob(f"{kind}*.json"))
+        for case in json.loads(file.read_text("utf-8"))["cases"]
+    ]
+    for kind in ("quotes", "settlements", "rereads", "searches")
+}
+ODD: list[Any] = [
+    None,
+    True,
+    -1,
+    0,
+    1.5,
+    10**19,
+    "",
+    "x",
+    "-5",
+    [],
+    [None],
+    {},
+    {"id": []},
+    {"a": 1},
+]
 
 
 def read(row: Any, given_fields: dict[str, str]) -> Reading | None:
@@ -175,3 +202,87 @@ def test_any_search_ends(
         assert not (result.conclusive and not result.matches and answered)
         for outcome in result.matches:
             assert outcome.end is not End.IN_DOUBT
+
+
+def bent(draw: st.DrawFn, tree: Any) -> bytes:
+    """An answer of a vector with one member of it, at any depth, made odd."""
+    if isinstance(tree, str):
+        return tree.encode()
+    place: Any = {"": copy.deepcopy(tree)}
+    root, key = place, ""
+    while isinstance(root[key], (dict, list)) and root[key] and draw(st.integers(0, 4)):
+        root = root[key]
+        key = draw(st.sampled_from(sorted(root) if isinstance(root, dict) else range(len(root))))
+    root[key] = draw(st.sampled_from(ODD))
+    return json.dumps(place[""]).encode()
+
+
+def reading_of(case: Any) -> Reading:
+    request = case["request"]
+    operation = STRIPE.operation(request["method"], request["path"], "")
+    told = (request["method"], request["path"], request["query"], request["type"])
+    return STRIPE.read(operation, Sent(*told, request["body"].encode()))
+
+
+@st.composite
+def bent_quotes(draw: st.DrawFn) -> tuple[Reading, list[Answer]]:
+    case = draw(st.sampled_from([case for case in CASES["quotes"] if case["found"]]))
+    found = [Answer(200, {}, bent(draw, tree)) for tree in case["found"]]
+    return reading_of(case), found
+
+
+@given(bent_quotes())
+def test_a_look_up_that_is_a_little_odd_gives_a_quote_or_a_refusal(
+    told: tuple[Reading, list[Answer]],
+) -> None:
+    reading, found = told
+    try:
+        quote = STRIPE.quote(reading, RATES, found, None)
+    except (Unreadable, Unpriced, RuleRefused):
+        return
+    if isinstance(quote, Quote):
+        assert quote.amount_micros >= quote.before_micros >= 0
+
+
+@st.composite
+def bent_settlements(draw: st.DrawFn) -> tuple[Reading, Quote, Answer]:
+    case = draw(st.sampled_from(CASES["settlements"]))
+    reading = reading_of(case)
+    rate = draw(st.sampled_from([None, USD, EUR]))
+    object_id = draw(st.sampled_from([None, reading.operation.object_id]))
+    quote = Quote(50_000, "", "usd" if rate is None else rate.currency, 5, rate, object_id)
+    return reading, quote, Answer(case["status"], {}, bent(draw, case["body"]))
+
+
+@given(bent_settlements())
+def test_an_answer_that_is_a_little_odd_has_an_outcome(told: tuple[Reading, Quote, Answer]) -> None:
+    outcome = STRIPE.settle(*told)
+    assert outcome.settled_micros >= 0
+    assert outcome.standing_micros >= 0
+    assert (outcome.why != "") == (outcome.end is End.IN_DOUBT)
+
+
+@st.composite
+def bent_searches(draw: st.DrawFn) -> tuple[Doubt, list[Answer]]:
+    case = draw(st.sampled_from([case for case in CASES["searches"] if case["found"]]))
+    doubt = Doubt("c", **{**case["doubt"], "rate": draw(st.sampled_from([None, USD]))})
+    return doubt, [Answer(200, {}, bent(draw, tree)) for tree in case["found"]]
+
+
+@given(bent_searches())
+def test_a_search_that_finds_something_a_little_odd_ends(told: tuple[Doubt, list[Answer]]) -> None:
+    result = STRIPE.search(*told)
+    assert not isinstance(result, Findings) or result.how
+
+
+@st.composite
+def bent_rereads(draw: st.DrawFn) -> tuple[str, Answer]:
+    case = draw(st.sampled_from(CASES["rereads"]))
+    return case["id"], Answer(200, {}, bent(draw, case["body"]))
+
+
+@given(bent_rereads())
+def test_an_object_that_is_a_little_odd_has_an_outcome(told: tuple[str, Answer]) -> None:
+    object_id, answer = told
+    outcome = STRIPE.reread(object_id, USD, 50_000, answer)
+    assert (outcome.why != "") == (outcome.end is End.IN_DOUBT)

@@ -120,12 +120,17 @@ def _credited(reading: Reading, quote: Quote, tree: Tree) -> Verdict:
     if reading.fields.get("refund_amount", "0") != "0" or tree.get("refund"):
         return at_quote(reading, quote, tree)
     linked = {v for n, v in reading.fields.items() if n.endswith("[refund]")}
-    made = [each for each in _refunds(tree) if each.get("refund") not in linked]
+    made = [each for each in _refunds(tree) if not _made_before(each, linked)]
     moved = sum(figure(each, "amount_refunded") for each in made)
     if not moved:
         return Verdict(End.RELEASED, label=named(tree))
     rate = rate_of(quote, text(tree, "currency").lower())
     return Verdict(End.SETTLED, rate.to_micros(moved), label=named(tree))
+
+
+def _made_before(refund: Tree, linked: set[str]) -> bool:
+    """A refund that the request linked, or one that was made outside of Stripe."""
+    return reference(refund, "refund") in linked or refund.get("type") == "payment_record_refund"
 
 
 def _balance_change(

@@ -210,7 +210,7 @@ EMITS: Final[Mapping[str, Emits]] = {
     "PostTransfers": emits(TRANSFER, "transfer.created"),
     "PostTransfersIdReversals": Emits(("transfer.reversed",), held),
     "PostPayouts": emits(PAYOUT, "payout.created"),
-    "PostPayoutsPayoutReverse": Emits(("payout.created", "payout.updated"), held, always=False),
+    "PostPayoutsPayoutReverse": Emits(("payout.created", "payout.updated"), held),
     "PostTopups": emits(TOPUP, "topup.created"),
     "PostApplicationFeesIdRefunds": _FEES,
     "PostApplicationFeesIdRefund": _FEES,
