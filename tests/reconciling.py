@@ -24,6 +24,7 @@ from gateway.upstream.order import Order
 from ledger import Ending, Hold, HoldState, RetryKey
 from ledger.history import CallRow, Filters, History, Trouble
 from tests.calls import USD, Calls, Holder, calls_in
+from tests.ledgers import Faults
 from vendors.contract import Answer, Doubt, End, Findings, GivesBack, Lookup, Outcome
 from vendors.rates import USD as USD_RATE
 from vendors.rates import Rate
@@ -250,3 +251,14 @@ def built(
         history=cast("History", history),
     )
     return Reconcilers(doors), history
+
+
+@asynccontextmanager
+async def scene_on_a_full_disk(directory: Path) -> AsyncIterator[tuple[Scene, Faults]]:
+    """One shard; the disk fills up when the test says so."""
+    faults, told = Faults(), Told()
+    async with calls_in(directory, told, through=faults, shards=1) as calls:
+        crew, history = built(calls)
+        key = await calls.key(refunds_restore_cap=True)
+        yield Scene(calls, told, history, crew, key), faults
+        faults.only.always = None

@@ -68,7 +68,7 @@ class NotOpen(Exception):
 class Reconcilers:
     """Made once; `start` and `stop`."""
 
-    __slots__ = ("_doors", "_mates", "_owners", "_scanned", "_scans", "_tasks")
+    __slots__ = ("_doors", "_ended", "_mates", "_owners", "_scanned", "_scans", "_tasks")
 
     def __init__(self, doors: Doors) -> None:
         self._doors = doors
@@ -87,6 +87,7 @@ class Reconcilers:
         self._scanned: Iterator[Hold] = doors.ledger.open_holds(*_OPEN)
         self._scans = 0
         self._tasks: list[asyncio.Task[None]] = []
+        self._ended = False
 
     # -- living ----------------------------------------------------------------------------------
 
@@ -98,7 +99,9 @@ class Reconcilers:
             self._tasks.append(spawn(mate.run(), name=f"reconcile-{vendor}-{account}"))
 
     async def stop(self) -> None:
-        """No look is under way when this returns; what was booked stays booked."""
+        """For good: no look of its own is under way when this returns, and none begins. What was
+        booked stays booked."""
+        self._ended = True
         tasks, self._tasks = self._tasks, []
         for task in tasks:
             task.cancel()
@@ -147,6 +150,8 @@ class Reconcilers:
     async def look_now(self, call_id: str) -> str:
         """Ask the vendor about this call, whatever the schedule says. What was found, in words.
         Raises NotOpen."""
+        if self._ended:
+            raise NotOpen("the gateway is draining")
         holds = [h for h in self._doors.ledger.open_holds(*_OPEN) if h.memo_ref == call_id]
         if not holds:
             raise NotOpen("nothing of it is open")

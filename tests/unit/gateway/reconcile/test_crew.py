@@ -126,6 +126,8 @@ async def test_stopping_ends_a_look_and_gives_its_turn_back(scene: Scene) -> Non
     await scene.crew.stop()
     turns.give("stripe/default/pi_1")
     assert not turns._lines
+    with pytest.raises(NotOpen, match="draining"):
+        await scene.crew.look_now("call_1")
 
 
 async def test_a_budget_is_known_by_its_key(scene: Scene) -> None:

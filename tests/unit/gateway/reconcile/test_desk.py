@@ -10,10 +10,10 @@ import pytest
 
 from gateway.reconcile.desk import Desk, Evidence, said
 from gateway.reconcile.plans import Plan
-from ledger import Ending, HoldState
-from tests.calls import USD, calls_in
-from tests.ledgers import Faults, full
-from tests.reconciling import Scene, Told, built
+from ledger import Ending, HoldState, Shed
+from tests.calls import USD
+from tests.ledgers import full
+from tests.reconciling import Scene, scene_on_a_full_disk
 from vendors.contract import End, GivesBack, Outcome
 
 SETTLED, IN_DOUBT = HoldState.SETTLED, HoldState.IN_DOUBT
@@ -55,10 +55,7 @@ async def test_drift_is_named(scene: Scene, caplog: pytest.LogCaptureFixture) ->
 
 async def test_what_is_not_on_disk_stops_what_comes_after_it(tmp_path: Path) -> None:
     """On a full disk an ending is applied and queued; what hangs on it is left for later."""
-    faults = Faults()
-    async with calls_in(tmp_path, Told(), through=faults, shards=1) as calls:
-        crew, history = built(calls)
-        scene = Scene(calls, Told(), history, crew, await calls.key())
+    async with scene_on_a_full_disk(tmp_path) as (scene, faults):
         one, two = await scene.open(IN_DOUBT), await scene.open(IN_DOUBT)
         faults.only.always = full()
         plan = Plan((Ending(one.hold_id, SETTLED, 5),), (Ending(two.hold_id, SETTLED, 5),))
@@ -67,7 +64,13 @@ async def test_what_is_not_on_disk_stops_what_comes_after_it(tmp_path: Path) -> 
         assert "not on disk yet" in why
         assert (one.state, two.state) == (SETTLED, IN_DOUBT)
         assert not await scene.looks()
-        faults.only.always = None
+
+
+async def test_an_issuers_leg_that_stays_is_no_ending(scene: Scene) -> None:
+    issuer = await scene.calls.issuer()
+    hold = await scene.open(HoldState.STANDING, 5, key=await scene.calls.key(issuer))
+    assert await desk_of(scene).book(Plan((Shed(hold.hold_id),)), WHY) is None
+    assert hold.shed
 
 
 BACK = GivesBack(("pi_8", "pi_9"), "re_9", 4 * USD)

@@ -356,3 +356,14 @@ async def test_what_a_person_ended_falls_out(scene: Scene) -> None:
     scene.wait(61)
     assert await scene.looks() == 1
     assert (len(scene.mate.cases), scene.told.asked) == (0, [])
+
+
+async def test_a_call_that_the_audit_log_lost_waits_for_its_age(scene: Scene) -> None:
+    hold = await scene.open(IN_DOUBT, row=False)
+    scene.wait(61)
+    await scene.looks()
+    [case] = scene.mate.cases
+    assert case.found == "the audit log does not know the call"
+    scene.wait(72 * HOUR_S)
+    await scene.looks()
+    assert scene.stands(hold) == ("settled", 10 * USD, 0)

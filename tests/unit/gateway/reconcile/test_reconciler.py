@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -11,7 +13,8 @@ from gateway.reconcile.schedule import HOUR_US
 from ledger import HoldState
 from ledger.history import Trouble
 from tests.calls import USD
-from tests.reconciling import Scene
+from tests.ledgers import full
+from tests.reconciling import Scene, scene_on_a_full_disk
 from tests.vendor_double import until
 
 STANDING, PENDING, IN_DOUBT = HoldState.STANDING, HoldState.PENDING, HoldState.IN_DOUBT
@@ -88,6 +91,47 @@ async def test_it_runs_until_it_is_cancelled(scene: Scene, monkeypatch: pytest.M
     task = asyncio.ensure_future(scene.mate.run())
     scene.wait(10)
     await until(lambda: hold.state is HoldState.SETTLED)
+    await until(lambda: len(scene.mate.cases) == 0)
     task.cancel()
     await asyncio.wait((task,))
     assert task.cancelled()
+
+
+@pytest.mark.parametrize(
+    ("tag", "answer", "exact"),
+    [
+        ("pi_1", {"end": "settled", "settled": 1}, True),
+        ("xx_1", {"end": "settled", "settled": 1, "id": "xx_1"}, True),
+        ("", {"end": "settled", "settled": 1, "label": "re_1"}, True),
+        ("", {"end": "settled", "settled": 1, "id": "xx_1"}, True),
+    ],
+)
+async def test_what_is_booked_and_not_on_disk_is_said(
+    tmp_path: Path, tag: str, answer: dict[str, Any], exact: bool
+) -> None:
+    """It ends all the same: the ending is applied, and queued until the disk takes it."""
+    async with scene_on_a_full_disk(tmp_path) as (scene, faults):
+        hold = await scene.open(IN_DOUBT, tag=tag, vendor_key="kb-1")
+        scene.told.answers["/o/pi_1"] = (200, answer)
+        scene.told.listing(answer, key="kb-1", exact=exact)
+        scene.wait(61)
+        scene.crew.scan()
+        faults.only.always = full()
+        assert await scene.mate.turn()
+        assert scene.stands(hold) == ("settled", 1, 0)
+        assert len(scene.mate.cases) == 0
+
+
+async def test_a_refund_that_failed_on_a_full_disk_is_taken_back(tmp_path: Path) -> None:
+    async with scene_on_a_full_disk(tmp_path) as (scene, faults):
+        charge = await scene.open(STANDING, 9, tag="pi_9", restorable=True)
+        scene.end(charge, HoldState.SETTLED, 9)
+        await scene.calls.ledger.restore(charge.hold_id, 4, "re_1").durable()
+        scene.told.object("re_1", "released")
+        scene.crew.scan()
+        scene.wait(86_400)
+        faults.only.always = full()
+        assert await scene.mate.turn()
+        [case] = scene.mate.cases
+        assert case.found.startswith("it failed and is taken back, not on disk yet")
+        assert scene.calls.standing(scene.key).restored_micros == 0
