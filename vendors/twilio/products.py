@@ -79,7 +79,7 @@ def quote_success(reading: Reading, prices: Prices) -> Quote:
     if reading.operation.name == "verify.v2.UpdateVerification":
         status = reading.fields.get("Status", "")
         if status in _VERIFY_FREE:
-            return Quote(0, "ends the verification")
+            return Quote(0, "ends the verification", units=0)
         if status != "approved":
             raise Unreadable("Status", "write approved or canceled")
     return Quote(prices.verify.success, "the fee for a verification that succeeds")
@@ -93,7 +93,7 @@ def quote_lookup(reading: Reading, prices: Prices) -> Quote:
     known, unknown = prices.lookup_packages, prices.lookup_unknown
     fees = [known.get(package, unknown) for package in packages]
     how = " and ".join(sorted(set(packages)))[:200] or "validation alone"
-    return Quote(sum(fees), f"a look-up: {how}")
+    return Quote(sum(fees), f"a look-up: {how}", units=1 if sum(fees) else 0)
 
 
 def quote_number(reading: Reading, prices: Prices) -> Quote:

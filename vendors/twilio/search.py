@@ -25,8 +25,8 @@ from vendors.twilio.messages import is_on
 from vendors.twilio.prices import Prices
 from vendors.twilio.quote import hidden
 from vendors.twilio.segments import smart
-from vendors.twilio.settle import of_thing
-from vendors.twilio.things import Tree, Unclear, join_id, read_tree, split_id
+from vendors.twilio.settle import of_thing, pending
+from vendors.twilio.things import Tree, Unclear, read_tree, split_id
 
 PAGE_SIZE: Final = 200
 PAGES_MAX: Final = 5
@@ -109,7 +109,7 @@ def search(doubt: Doubt, found: Sequence[Answer], prices: Prices) -> Lookup | Fi
     reaches = pages[-1].reaches(since)
     if not reaches and pages[-1].next and len(pages) < PAGES_MAX:
         return Lookup(pages[-1].next, _WHY)
-    items = [item for page in pages for item in page.items]
+    items = _once_each(pages)
     fit = [item for item in items if _in_time(item, doubt.at_us) and wanted.fits(item)]
     matches = [_outcome(item, wanted, doubt, prices) for item in sorted(fit, key=_made_us)]
     how = f"{len(items)} {listing.lower()} to the same address, {len(matches)} of them alike"
@@ -147,6 +147,17 @@ class _Page:
         return not self.next or any(_made_us(item) < since_us for item in self.items)
 
 
+def _once_each(pages: list[_Page]) -> list[Tree]:
+    """What arrives while the pages are read moves an entry to the next one, where it comes again.
+    Those without an id are kept, each for itself."""
+    found: dict[object, Tree] = {}
+    for page in pages:
+        for item in page.items:
+            sid = item.get("sid")
+            found[sid if isinstance(sid, str) else id(item)] = item
+    return list(found.values())
+
+
 def _made_us(item: Tree) -> int:
     return read_mail_time(item.get("date_created")) or 0
 
@@ -162,14 +173,12 @@ def _outcome(item: Tree, wanted: Trace, doubt: Doubt, prices: Prices) -> Outcome
         return Outcome(End.IN_DOUBT, why="an entry without an id")
     if wanted.hidden == _ANY:
         return Outcome(End.SETTLED, doubt.amount_micros, label=sid)
-    object_id = join_id(sid, int(wanted.hidden))
+    unseen = int(wanted.hidden)
     try:
-        final = of_thing(item, object_id, prices)
+        final = of_thing(item, sid, unseen, prices)
     except Unclear:
         final = None
-    if final is not None:
-        return final
-    return Outcome(End.PENDING, standing_micros=doubt.amount_micros, object_id=object_id, label=sid)
+    return final or pending(sid, unseen, doubt.amount_micros)
 
 
 def digest(value: object) -> str:

@@ -65,7 +65,7 @@ def reread(object_id: str, answer: Answer, prices: Prices) -> Outcome:
         tree = read_tree(answer.body)
         if tree.get("sid") != sid:
             raise Unclear("the answer is about another object")
-        outcome = of_thing(tree, object_id, prices)
+        outcome = of_thing(tree, sid, split[1], prices)
         if outcome is None:
             raise Unclear("not priced yet")
     except Unclear as exc:
@@ -73,17 +73,23 @@ def reread(object_id: str, answer: Answer, prices: Prices) -> Outcome:
     return replace(outcome, request_id=request_id(answer))
 
 
-def of_thing(tree: Tree, object_id: str, prices: Prices) -> Outcome | None:
-    """A message or a call at its final price; None: not known yet. Raises Unclear."""
-    split = split_id(object_id)
-    if split is None:
-        raise Unclear("neither a message nor a call")
-    sid, hidden = split
-    cost = call_cost(tree, hidden) if is_call(sid) else message_cost(tree, hidden, prices)
+def of_thing(tree: Tree, sid: str, unseen_micros: int, prices: Prices) -> Outcome | None:
+    """A message or a call at its final price, and what that leaves out; None: not known yet. Raises
+    Unclear."""
+    if is_call(sid):
+        cost = call_cost(tree, unseen_micros)
+    else:
+        cost = message_cost(tree, unseen_micros, prices)
     if cost is None:
         return None
     end = End.SETTLED if cost else End.RELEASED
-    return Outcome(end, cost, object_id=object_id, label=sid)
+    return Outcome(end, cost, object_id=join_id(sid, unseen_micros), label=sid)
+
+
+def pending(sid: str, unseen_micros: int, held_micros: int) -> Outcome:
+    """Counts at what is held until its price is known."""
+    object_id = join_id(sid, unseen_micros)
+    return Outcome(End.PENDING, standing_micros=held_micros, object_id=object_id, label=sid)
 
 
 def request_id(answer: Answer) -> str:
@@ -91,7 +97,7 @@ def request_id(answer: Answer) -> str:
 
 
 def _judge(reading: Reading, quote: Quote, answer: Answer, prices: Prices) -> Outcome:
-    status, kind = answer.status, KINDS[reading.operation.name]
+    status, kind = answer.status, KINDS.get(reading.operation.name, "")
     if status >= 400:
         if kind == "lookup" and status == 404 and quote.amount_micros:
             return Outcome(End.SETTLED, quote.amount_micros)
@@ -122,15 +128,14 @@ def _made(reading: Reading, quote: Quote, tree: Tree, prices: Prices) -> Outcome
     sid = tree.get("call_sid" if "call_sid" in tree else "sid")
     if not isinstance(sid, str) or split_id(sid) != (sid, 0):
         raise Unclear("the answer names no message and no call")
+    if is_call(sid) is not (KINDS[reading.operation.name] == "call"):
+        raise Unclear("the answer is about something else")
     _check_account(reading, tree)
     unseen = hidden(reading, prices)
     if unseen is None:
         return Outcome(End.SETTLED, quote.amount_micros, label=sid)
-    object_id = join_id(sid, unseen)
-    final = of_thing(tree, object_id, prices)
-    if final is not None:
-        return final
-    return Outcome(End.PENDING, standing_micros=quote.amount_micros, object_id=object_id, label=sid)
+    final = of_thing(tree, sid, unseen, prices)
+    return final or pending(sid, unseen, quote.amount_micros)
 
 
 def _message_change(reading: Reading, quote: Quote, tree: Tree, prices: Prices) -> Outcome:
