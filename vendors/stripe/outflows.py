@@ -203,14 +203,14 @@ SETTLERS: Final[Mapping[str, Settler]] = {
     f"{_AUTHORIZATIONS}Approve": _approved,
 }
 
-_CLOSES: Final = Emits(("charge.dispute.closed",), held)
+_CLOSES: Final = Emits(("charge.dispute.closed",), held, always=False)
 _FEES: Final = Emits(("application_fee.refunded",), held)
 
 EMITS: Final[Mapping[str, Emits]] = {
     "PostTransfers": emits(TRANSFER, "transfer.created"),
     "PostTransfersIdReversals": Emits(("transfer.reversed",), held),
     "PostPayouts": emits(PAYOUT, "payout.created"),
-    "PostPayoutsPayoutReverse": Emits(("payout.created", "payout.updated"), held),
+    "PostPayoutsPayoutReverse": Emits(("payout.created", "payout.updated"), held, always=False),
     "PostTopups": emits(TOPUP, "topup.created"),
     "PostApplicationFeesIdRefunds": _FEES,
     "PostApplicationFeesIdRefund": _FEES,
@@ -224,3 +224,4 @@ EMITS: Final[Mapping[str, Emits]] = {
     "PostTreasuryDebitReversals": emits(DEBIT_REVERSAL, "treasury.debit_reversal.created"),
     f"{_AUTHORIZATIONS}Approve": Emits(("issuing_authorization.updated",), held, always=False),
 }
+"""Where an event may come later, of no request, it says nothing when it is missing."""
