@@ -44,11 +44,11 @@ def records(kind: str) -> dict[str, tuple[Handler, int]]:
     path, names, needed = RECORDS[kind]
 
     def create(asked: Asked) -> Obj:
-        asked.member(needed)
+        asked.text(needed)
         item = {
             "object": kind,
             "id": new_id(),
-            **{name: asked.fields.get(name) for name in names},
+            **_read(asked, names),
             "created_at": asked.world.clock.stamp(),
             **_extras(kind),
         }
@@ -60,7 +60,7 @@ def records(kind: str) -> dict[str, tuple[Handler, int]]:
 
     def update(asked: Asked) -> Obj:
         item = asked.world.get(kind, asked.ids[0])
-        given = {name: asked.fields[name] for name in names if name in asked.fields}
+        given = _read(asked, [name for name in names if name in asked.fields])
         asked.world.put(kind, {**item, **given})
         return {"object": kind, "id": item["id"]}
 
@@ -81,6 +81,13 @@ def records(kind: str) -> dict[str, tuple[Handler, int]]:
     }
 
 
+def _read(asked: Asked, names: Sequence[str]) -> Obj:
+    given = {name: asked.fields.get(name) for name in names}
+    if "steps" in given:
+        given["steps"] = asked.objects("steps")
+    return given
+
+
 def _extras(kind: str) -> Obj:
     if kind == "domain":
         return {"status": "not_started", "records": []}
@@ -93,7 +100,7 @@ def verify_domain(asked: Asked) -> Obj:
     domain = asked.world.get("domain", asked.ids[0])
     asked.world.put("domain", {**domain, "status": "verified"})
     if asked.world.verified is not None:
-        asked.world.verified.add(domain["name"].lower())
+        asked.world.verified.add(str(domain["name"]).lower())
     return {"object": "domain", "id": domain["id"]}
 
 
@@ -113,10 +120,10 @@ def create_key(asked: Asked) -> Obj:
         raise ResendError(422, "invalid_access", "The `permission` field is not known.")
     domain = None
     if asked.fields.get("domain_id"):
-        domain = asked.world.get("domain", asked.fields["domain_id"])["name"].lower()
+        domain = str(asked.world.get("domain", asked.fields["domain_id"])["name"]).lower()
     record = {
         "id": new_id(),
-        "name": asked.member("name"),
+        "name": asked.text("name"),
         "created_at": asked.world.clock.stamp(),
         "last_used_at": None,
     }

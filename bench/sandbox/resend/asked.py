@@ -36,3 +36,23 @@ class Asked:
         if value in (None, ""):
             raise missing(name)
         return value
+
+    def text(self, name: str) -> str:
+        """A member that must be there and be a text."""
+        value = self.member(name)
+        if not isinstance(value, str):
+            raise invalid(f"The `{name}` field must be a string.")
+        return value
+
+    def objects(self, name: str) -> list[Obj]:
+        """A member that is a list of objects, or is left out."""
+        return objects(self.fields.get(name), name)
+
+
+def objects(value: Any, name: str) -> list[Obj]:
+    """Raises ResendError for anything but a list of objects; null is an empty one."""
+    if value is None:
+        return []
+    if not isinstance(value, list) or not all(isinstance(item, dict) for item in value):
+        raise invalid(f"The `{name}` field must be a list of objects.")
+    return value

@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import unquote
 
 from bench.sandbox.resend import lists, mail
-from bench.sandbox.resend.asked import Asked
+from bench.sandbox.resend.asked import Asked, objects
 from bench.sandbox.resend.errors import not_found
 from bench.sandbox.resend.world import World, new_id
 from bench.sandbox.wire import Obj
@@ -20,7 +20,7 @@ TOPIC_STATES = ("opt_in", "opt_out")
 
 def create_segment(asked: Asked) -> Obj:
     world = asked.world
-    segment = {"id": new_id(), "name": asked.member("name"), "created_at": world.clock.stamp()}
+    segment = {"id": new_id(), "name": asked.text("name"), "created_at": world.clock.stamp()}
     world.put("segment", segment)
     return {"object": _word(asked), "id": segment["id"], "name": segment["name"]}
 
@@ -61,7 +61,7 @@ def create(asked: Asked) -> Obj:
     """POST /contacts, or below an audience. A known address is changed, not doubled."""
     world, given = asked.world, asked.fields
     address = mail.address(asked.member("email"), "email").lower()
-    segments = [str(_segment_id(item)) for item in given.get("segments") or ()]
+    segments = _segments(given.get("segments"))
     if asked.ids:
         segments.append(asked.ids[0])
     if given.get("audience_id"):
@@ -86,8 +86,10 @@ def create(asked: Asked) -> Obj:
     return {"object": "contact", "id": contact["id"]}
 
 
-def _segment_id(item: Any) -> Any:
-    return item.get("id") if isinstance(item, dict) else item
+def _segments(value: Any) -> list[Any]:
+    """Ids, given as texts or as objects with an `id`."""
+    listed = value if isinstance(value, list) else []
+    return [item.get("id") if isinstance(item, dict) else item for item in listed]
 
 
 def _with(contact: Obj, given: Obj) -> Obj:
@@ -175,7 +177,8 @@ def list_topics(asked: Asked) -> Obj:
 
 def update_topics(asked: Asked) -> Obj:
     contact = contact_of(asked, 0)
-    given = asked.data if isinstance(asked.data, list) else asked.fields.get("topics", [])
+    bare = isinstance(asked.data, list)
+    given = objects(asked.data, "topics") if bare else asked.objects("topics")
     topics = {**contact["topics"]}
     for item in given:
         if item.get("subscription") in TOPIC_STATES:

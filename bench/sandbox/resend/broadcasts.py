@@ -124,6 +124,11 @@ def delete(asked: Asked) -> Obj:
     return {"object": "broadcast", "id": broadcast["id"], "deleted": True}
 
 
+def _trigger(step: Obj) -> object:
+    config = step.get("config")
+    return config.get("event_name") if isinstance(config, dict) else None
+
+
 def send_event(asked: Asked) -> Obj:
     """POST /events/send: every enabled automation on this event mails the contact, once for each
     of its `send_email` steps."""
@@ -136,7 +141,7 @@ def send_event(asked: Asked) -> Obj:
     address = mail.address(address, "email")
     for automation in asked.world.newest_first("automation"):
         steps = automation["steps"]
-        hears = any(step.get("config", {}).get("event_name") == name for step in steps)
+        hears = any(_trigger(step) == name for step in steps)
         if automation["status"] == "enabled" and hears:
             for step in steps:
                 if step.get("type") == "send_email":

@@ -128,8 +128,9 @@ class World:
             del table[next(iter(table))]
         return item
 
-    def get(self, kind: str, object_id: str) -> Obj:
-        item = self.tables[kind].get(object_id)
+    def get(self, kind: str, object_id: object) -> Obj:
+        """object_id: as it came, from a path or from JSON. Raises ResendError 404."""
+        item = self.tables[kind].get(object_id) if isinstance(object_id, str) else None
         if item is None:
             raise not_found(KINDS[kind])
         return item

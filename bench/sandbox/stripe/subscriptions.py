@@ -219,17 +219,19 @@ def _begin(world: World, subscription_id: str, invoice: Obj, given: Obj) -> Obj:
     subscription = world.get("subscription", subscription_id)
     if invoice["status"] != "open":
         return subscription
+    then = subscription["status"]
     world.put({**subscription, "status": "incomplete"})
-    world.once_paid(invoice["id"], lambda later, paid: activate(later, subscription_id))
+    world.once_paid(invoice["id"], lambda later, paid: activate(later, subscription_id, then))
     if given.get("payment_behavior") != "default_incomplete":
         collection.try_collect(world, invoice["id"])
     return world.get("subscription", subscription_id)
 
 
-def activate(world: World, subscription_id: str) -> None:
+def activate(world: World, subscription_id: str, status: str = "active") -> None:
+    """What it waited for was paid. status: active, or the trial that it begins with."""
     subscription = world.get("subscription", subscription_id)
     if subscription["status"] in ("incomplete", "past_due", "paused", "unpaid"):
-        changed = world.put({**subscription, "status": "active", "pending_update": None})
+        changed = world.put({**subscription, "status": status, "pending_update": None})
         world.tell("customer.subscription.updated", changed)
 
 
