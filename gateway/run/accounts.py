@@ -186,11 +186,11 @@ def _stand_in(
     if not has_stand_in(vendor.name):
         draft.mistake((*table[:-1], "sandbox"), _no_stand_in(vendor.name, parts))
         return Accounts({}, False)
-    names = list(parts) or ["default"]
-    for name in names:
-        for part in (SECRET, *IDS):
-            draft.remarks[".".join((*table, name, part))] = "the sandbox"
-    return Accounts(stand_in_accounts(vendor, names), True)
+    accounts = stand_in_accounts(vendor, list(parts) or ["default"])
+    told = (SECRET, *IDS) if vendor.sandbox_credential.account else (SECRET,)
+    for name in accounts:
+        draft.remarks |= {".".join((*table, name, part)): "the sandbox" for part in told}
+    return Accounts(accounts, True)
 
 
 def _no_stand_in(vendor: str, parts: Mapping[str, Mapping[str, Part]]) -> str:

@@ -30,7 +30,9 @@ def banner(
     url = f"http://{address}"
     admin_url = f"http://{admin_address or address}"
     parts = [f"keybrake is serving on {url}"]
-    parts += (sandbox_words(vendor.name) for vendor in settings.vendors.values() if vendor.sandbox)
+    stand_ins = [vendor.name for vendor in settings.vendors.values() if vendor.sandbox]
+    if stand_ins:
+        parts.append("\n".join(map(sandbox_words, stand_ins)))
     if admin_key:
         parts.append(f"admin key, shown this once (only its hash is kept):\n\n    {admin_key}")
     else:
@@ -41,7 +43,7 @@ def banner(
     if vault_key:
         line = charge_line(url, vault_key)
         parts.append(f"charge 12 USD of a trial key's 500 a day (paste it):\n\n{line}")
-    else:
+    elif "stripe" in settings.vendors:
         parts.append(f"make a vault key (paste it):\n\n{create_line(admin_url, admin_key)}")
     parts.append(f"next: README.md · {admin_url}/openapi.json · keybrake demo · keybrake --help")
     return "\n" + "\n\n".join(parts) + "\n"

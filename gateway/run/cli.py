@@ -123,7 +123,8 @@ def welcome(settings: Settings, ready: Ready) -> None:
 
 
 def _greet(settings: Settings, ready: Ready) -> None:
-    tryable = ready.admin_key is not None and any(v.sandbox for v in settings.vendors.values())
+    stripe = settings.vendors.get("stripe")  # what is tried is a charge: with nobody's real money
+    tryable = ready.admin_key is not None and stripe is not None and stripe.sandbox
     vault_key = trial_key(ready.admin_address, ready.admin_key or "") if tryable else None
     print(
         banner(settings, ready.address, ready.admin_key, vault_key, ready.admin_address), flush=True

@@ -232,7 +232,7 @@ def show(settings: Settings, vendors: Mapping[str, Vendor]) -> list[Shown]:
     """Every setting in force, in the order of `gateway/settings.py`, and the day of each table of
     prices. vendors: as they are furnished by these settings."""
     shown = []
-    for name, value in _rows(settings, ""):
+    for name, value in _rows(settings, "", settings.origins):
         shown.append(Shown(name, value, settings.origins.get(name, "default")))
         if name.endswith(".prices_file"):
             date = vendors[name.split(".")[1]].prices_date
@@ -241,7 +241,8 @@ def show(settings: Settings, vendors: Mapping[str, Vendor]) -> list[Shown]:
     return shown
 
 
-def _rows(node: Any, above: str) -> list[tuple[str, Any]]:
+def _rows(node: Any, above: str, origins: Mapping[str, str]) -> list[tuple[str, Any]]:
+    """Tables in tables as rows of their own, but for hosts that are all as the vendor has them."""
     rows: list[tuple[str, Any]] = []
     items = (
         ((field.name, getattr(node, field.name)) for field in fields(node))
@@ -252,8 +253,9 @@ def _rows(node: Any, above: str) -> list[tuple[str, Any]]:
         dotted = f"{above}.{name}" if above else name
         if dotted == "origins" or (name == "name" and above):
             continue
-        if is_dataclass(value) or (isinstance(value, Mapping) and value):
-            rows += _rows(value, dotted)
+        usual = name == "hosts" and not any(full.startswith(f"{dotted}.") for full in origins)
+        if is_dataclass(value) or (isinstance(value, Mapping) and value and not usual):
+            rows += _rows(value, dotted, origins)
         else:
             rows.append((dotted, _plain(value)))
     return rows

@@ -25,10 +25,25 @@ def test_a_first_start_shows_the_key_once_and_a_line_to_paste() -> None:
 
 
 def test_a_later_start_shows_no_key() -> None:
-    text = banner(Settings(), "127.0.0.1:8080", None, None, "127.0.0.1:9090")
+    real = Settings(vendors={"stripe": VendorSettings("stripe", "x")})
+    text = banner(real, "127.0.0.1:8080", None, None, "127.0.0.1:9090")
     assert "$KEYBRAKE_ADMIN_KEY" in text
     assert "http://127.0.0.1:9090/vault/keys" in text
     assert "SANDBOX" not in text
+
+
+def test_each_stand_in_is_named_on_a_line() -> None:
+    twilio = VendorSettings("twilio", "x", sandbox=True)
+    resend = VendorSettings("resend", "x")
+    everyone = {**SANDBOXED.vendors, "twilio": twilio, "resend": resend}
+    lines = banner(Settings(vendors=everyone), "127.0.0.1:8080", None, None).splitlines()
+    loud = [line.split(":")[0] for line in lines if line.startswith("***")]
+    assert loud == ["*** STRIPE SANDBOX", "*** TWILIO SANDBOX"]
+
+
+def test_without_stripe_there_is_no_line_for_it() -> None:
+    twilio = Settings(vendors={"twilio": VendorSettings("twilio", "x", sandbox=True)})
+    assert "curl" not in banner(twilio, "127.0.0.1:8080", "kb_admin_x", None)
 
 
 def test_pasted_lines_are_whole() -> None:

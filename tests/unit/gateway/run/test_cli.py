@@ -21,6 +21,14 @@ pytestmark = pytest.mark.usefixtures("no_secrets")
 
 SANDBOXED = Settings(vendors={"stripe": VendorSettings("stripe", "x", sandbox=True)})
 
+REAL = Settings(
+    vendors={
+        "stripe": VendorSettings("stripe", "x"),
+        "twilio": VendorSettings("twilio", "x", sandbox=True),
+    }
+)
+TWILIO_ONLY = Settings(vendors={"twilio": REAL.vendors["twilio"]})
+
 
 @pytest.fixture
 def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, logging_put_back: None) -> list[str]:
@@ -98,7 +106,8 @@ def test_a_first_start_with_the_sandbox_has_a_key_to_paste_and_says_so_loudly(
 
 
 @pytest.mark.parametrize(
-    ("settings", "fresh"), [(SANDBOXED, None), (Settings(), "kb_admin_fresh_one")]
+    ("settings", "fresh"),
+    [(SANDBOXED, None), (REAL, "kb_admin_fresh_one"), (TWILIO_ONLY, "kb_admin_fresh_one")],
 )
 def test_no_trial_key_with_real_money_or_an_old_admin_key(
     monkeypatch: pytest.MonkeyPatch,
@@ -111,7 +120,7 @@ def test_no_trial_key_with_real_money_or_an_old_admin_key(
 
     monkeypatch.setattr(cli, "trial_key", never)
     greeted(Ready("127.0.0.1:1", "127.0.0.1:1", fresh), settings)
-    assert "make a vault key" in capsys.readouterr().out
+    assert ("make a vault key" in capsys.readouterr().out) is ("stripe" in settings.vendors)
 
 
 def test_a_trial_key_that_cannot_be_made_is_none() -> None:

@@ -288,9 +288,19 @@ def test_everything_in_force_is_shown_with_its_origin_but_for_secrets(
     assert rows["server.headers_max"] == config.Shown("server.headers_max", 32, "gateway.toml:2")
     assert rows["server.listen"].origin == "default"
     assert rows["ledger.shards"].value == ["sqlite:var/ledger-0.db", "sqlite:var/ledger-1.db"]
+    assert rows["vendors.stripe.hosts"].value == settings.vendors["stripe"].hosts
     secret = rows["vendors.stripe.accounts.default.secret"]
     assert (secret.value, secret.origin) == ("[secret]", "gateway.toml:5")
     assert KEY not in repr(rows)
+
+
+def test_hosts_are_rows_of_their_own_once_one_is_set(
+    load: Load, known: Mapping[str, Vendor]
+) -> None:
+    text = '[vendors.stripe]\nhosts.files = "https://up.example.com"\n' + LIVE
+    rows = {row.name: row for row in config.show(load(text, STRIPE_SECRET_KEY=KEY), known)}
+    assert rows["vendors.stripe.hosts.files"].origin == "gateway.toml:2"
+    assert rows["vendors.stripe.hosts.connect"].origin == "default"
 
 
 def test_the_day_of_a_table_of_prices_is_shown(
