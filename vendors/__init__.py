@@ -9,8 +9,13 @@ from typing import Final
 from vendors.contract import Vendor
 from vendors.resend import RESEND
 from vendors.stripe import STRIPE
+from vendors.twilio import TWILIO
 
 __all__ = ["VENDORS"]
 
-VENDORS: Final[Mapping[str, Vendor]] = {STRIPE.name: STRIPE, RESEND.name: RESEND}
+VENDORS: Final[Mapping[str, Vendor]] = {
+    STRIPE.name: STRIPE,
+    TWILIO.name: TWILIO,
+    RESEND.name: RESEND,
+}
 """By the name that begins a path: `/stripe/v1/…`."""

@@ -21,7 +21,7 @@ LINK_BYTES_MAX: Final = 256
 """Name, blanks, scheme and host of the longest link come to less than 200 bytes."""
 
 _LINK: Final = re.compile(
-    rb'(?<!\\)"(url|[a-z_]{1,40}_page_url)"([ \t\r\n]{0,8}:[ \t\r\n]{0,8})'
+    rb'(?<!\\)"(url|[a-z_]{1,40}_page_url)"([ \t]{0,8}:[ \t]{0,8})'
     rb'"https://([a-z][a-z0-9-]{0,39})(?:\.[a-z][a-z0-9-]{0,19}){0,2}\.twilio\.com/'
 )
 _MAIN: Final = b"api"

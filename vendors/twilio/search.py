@@ -28,8 +28,9 @@ from vendors.twilio.segments import smart
 from vendors.twilio.settle import of_thing, pending
 from vendors.twilio.things import Tree, Unclear, read_tree, split_id
 
-PAGE_SIZE: Final = 200
-PAGES_MAX: Final = 5
+PAGE_SIZE: Final = 50
+"""The longest texts, escaped, stay within the 1 MiB of an answer that is read whole."""
+PAGES_MAX: Final = 10
 BEFORE_US: Final = 120_000_000
 """Twilio's clock and ours may differ by so much."""
 AFTER_US: Final = 900_000_000
@@ -38,14 +39,14 @@ ACCOUNT: Final = "{account}"
 there."""
 
 _ANY: Final = "-"
-_HIDDEN: Final = re.compile(r"-|[0-9]{1,12}", re.ASCII)
+_HIDDEN: Final = re.compile(r"[0-9]{1,12}", re.ASCII)
 _TRACE_CHARS_MAX: Final = 300
 
 
 @dataclass(frozen=True, slots=True)
 class Trace:
     """to: as it was sent. sender, text: digests, `-` where none is compared. hidden: micros that
-    the listing does not show (`vendors.twilio.quote.hidden`), `-` where nobody knows."""
+    the listing does not show (`vendors.twilio.quote.hidden`)."""
 
     to: str
     sender: str
@@ -70,24 +71,19 @@ class Trace:
 
 
 def trace(reading: Reading, prices: Prices) -> str:
-    """For messages and calls; '' for anything else."""
+    """For messages and calls that have a price; '' for anything else."""
     kind = KINDS.get(reading.operation.name)
     fields = reading.fields
     if kind not in ("message", "call") or "To" not in fields:
+        return ""
+    unseen = hidden(reading, prices)
+    if unseen is None:
         return ""
     sender = fields.get("MessagingServiceSid") or fields.get("From")
     text = _ANY
     if kind == "message" and "ContentSid" not in fields and not is_on(fields, "ShortenUrls"):
         text = _text_digest(fields.get("Body", ""))
-    unseen = hidden(reading, prices)
-    written = str(
-        Trace(
-            fields["To"],
-            digest(sender) if sender else _ANY,
-            text,
-            _ANY if unseen is None else str(unseen),
-        )
-    )
+    written = str(Trace(fields["To"], digest(sender) if sender else _ANY, text, str(unseen)))
     return written if len(written) <= _TRACE_CHARS_MAX and "|" not in written else ""
 
 
@@ -171,8 +167,6 @@ def _outcome(item: Tree, wanted: Trace, doubt: Doubt, prices: Prices) -> Outcome
     sid = item.get("sid")
     if not isinstance(sid, str) or split_id(sid) != (sid, 0):
         return Outcome(End.IN_DOUBT, why="an entry without an id")
-    if wanted.hidden == _ANY:
-        return Outcome(End.SETTLED, doubt.amount_micros, label=sid)
     unseen = int(wanted.hidden)
     try:
         final = of_thing(item, sid, unseen, prices)

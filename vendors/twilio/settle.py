@@ -3,7 +3,7 @@
 | answer | books |
 | --- | --- |
 | 2xx with a message or a call | pending at the quote, or settled if its price is final |
-| 2xx to a cancel | the message's hold is free if it says `canceled`, else it stays as it is |
+| 2xx to a cancel | the message is free if it says `canceled`, else it stays as it is |
 | 2xx to a check of a code | the fee if it says `approved`, else nothing |
 | 2xx to anything else that has a price | settled at the quote |
 | 404 to a look-up with packages | settled: Twilio bills the question, not the answer |
@@ -139,14 +139,15 @@ def _made(reading: Reading, quote: Quote, tree: Tree, prices: Prices) -> Outcome
 
 
 def _message_change(reading: Reading, quote: Quote, tree: Tree, prices: Prices) -> Outcome:
-    """Only a cancel that says so frees what the message holds."""
+    """Only a cancel that says so frees what the message holds; one that came too late, or that
+    emptied it, gives back what it held itself, which is nothing."""
     sid = reading.operation.object_id or ""
     if tree.get("sid") != sid:
         raise Unclear("the answer is about another message")
     _check_account(reading, tree)
     if quote.object_id is not None and tree.get("status") == "canceled":
         return Outcome(End.RELEASED, object_id=sid, label=sid)
-    return Outcome(End.SETTLED, label=sid)
+    return Outcome(End.RELEASED, label=sid)
 
 
 def _call_change(reading: Reading, quote: Quote, tree: Tree, prices: Prices) -> Outcome:

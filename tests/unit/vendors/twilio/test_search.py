@@ -68,6 +68,7 @@ def test_what_leaves_no_trace() -> None:
     assert trace(read(f"{ROOT}/Queues.json", SMS), SHIPPED) == ""
     assert trace(read("/v2/batch/query", product="lookups"), SHIPPED) == ""
     assert trace(read(MESSAGES, {"Body": "x"}), SHIPPED) == ""
+    assert trace(read(CALLS, {"To": US, "Url": "x"}), SHIPPED) == ""
     assert trace(read(MESSAGES, {"To": "messenger:" + "x" * 300}), SHIPPED) == ""
     assert trace(read(MESSAGES, {"To": "a|b"}), SHIPPED) == ""
 
@@ -76,7 +77,7 @@ def test_the_listing_to_read() -> None:
     asked = search(doubt(), [], SHIPPED)
     assert isinstance(asked, Lookup)
     listing = "/2010-04-01/Accounts/{account}/Messages.json"
-    assert asked.target == f"{listing}?To=%2B14155552671&PageSize=200"
+    assert asked.target == f"{listing}?To=%2B14155552671&PageSize=50"
     asked = search(doubt({"To": US, "From": FROM}, CALLS), [], SHIPPED)
     assert isinstance(asked, Lookup)
     assert asked.target.startswith("/2010-04-01/Accounts/{account}/Calls.json?To=")
@@ -141,13 +142,6 @@ def test_a_call_and_what_is_billed_apart() -> None:
     asked = doubt({"To": US, "From": FROM, "TimeLimit": "60", "Record": "true"}, CALLS)
     item = shown(sid=CA, status="completed", price="-0.014")
     assert matches(item, asked=asked, listing="calls") == [(End.SETTLED, 16_500, 0, f"{CA}+2500")]
-
-
-def test_a_call_without_a_price_counts_at_its_hold() -> None:
-    asked = doubt({"To": US, "From": FROM, "Url": "x"}, CALLS, amount_micros=2_000_000)
-    assert matches(shown(sid=CA), asked=asked, listing="calls") == [
-        (End.SETTLED, 2_000_000, 0, None)
-    ]
 
 
 def test_entries_that_say_too_little() -> None:

@@ -123,7 +123,7 @@ def test_a_cancel_frees_when_it_says_so() -> None:
     done = settle(answer(200, shown(status="canceled")), {"Status": "canceled"}, path)
     assert (done.end, done.object_id, done.label) == (End.RELEASED, SM, SM)
     late = settle(answer(200, shown(status="sent")), {"Status": "canceled"}, path)
-    assert (late.end, late.settled_micros, late.object_id) == (End.SETTLED, 0, None)
+    assert (late.end, late.object_id, late.label) == (End.RELEASED, None, SM)
     no = settle(answer(400, ERROR), {"Status": "canceled"}, path)
     assert (no.end, no.object_id, no.label) == (End.RELEASED, None, SM)
     for tree in (shown(sid="SM2"), shown(account_sid=OTHER)):
@@ -133,7 +133,7 @@ def test_a_cancel_frees_when_it_says_so() -> None:
 
 def test_emptying_a_message_leaves_its_hold() -> None:
     done = settle(answer(200, shown(status="canceled")), {"Body": ""}, f"{ROOT}/Messages/{SM}.json")
-    assert (done.end, done.settled_micros, done.object_id) == (End.SETTLED, 0, None)
+    assert (done.end, done.object_id, done.label) == (End.RELEASED, None, SM)
 
 
 # -- calls -------------------------------------------------------------------------------------
