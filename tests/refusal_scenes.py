@@ -129,7 +129,7 @@ def policy_refused(scene: Scene) -> Answer:
 def endpoint_unpriced(scene: Scene) -> Answer:
     scene.facts = {"setting": "allow_unpriced"}
     form = {"amount": 1200, "currency": "usd", "destination": "acct_1"}
-    return scene.caller.call(scene.on(), "POST", "/v1/transfers", form=form)
+    return scene.caller.call(scene.on(), "POST", "/v1/issuing/cards", form=form)
 
 
 def route_unknown(scene: Scene) -> Answer:

@@ -95,13 +95,15 @@ class Reading:
 class Lookup:
     """The answer is at the vendor: ask for this target (path and query) with the real key, then
     come again. body: of a POST that changes nothing (a preview), None for a GET. product: the
-    vendor's host of that name, '' for its main one."""
+    vendor's host of that name, '' for its main one. headers: more of them, lower-case names (a
+    version that the API insists on)."""
 
     target: str
     why: str
     product: str = ""
     body: bytes | None = None
     content_type: str = ""
+    headers: tuple[tuple[bytes, bytes], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,7 +186,8 @@ class Doubt:
     """A call that left and of which nobody knows what became. operation: its name in the catalogue.
     at_us: when it was held. vendor_key: the idempotency key that the vendor got, '' if none. trace:
     what `trace` said of its request. object_id: the object it was about, '' if none. amount_micros:
-    what was held. rate: at which. answered: the status that the vendor gave, None if none came."""
+    what was held. rate: at which. answered: the status that the vendor gave, None if none came.
+    Look-ups made for it carry the account headers of the call; the gateway sees to that."""
 
     call_id: str
     operation: str

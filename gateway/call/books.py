@@ -14,7 +14,7 @@ from typing import Any
 from gateway.call import objects
 from gateway.call.journey import Journey
 from gateway.call.pricing import FIXED, known_holds, object_tag
-from gateway.call.remarks import Remark
+from gateway.call.remarks import Remark, acting_for
 from gateway.clock import Clock, rfc3339
 from gateway.errors import (
     CallCountExceeded,
@@ -71,7 +71,10 @@ class Books:
         journey.record.quote_micros = need.both_micros + need.own_micros
         tag = object_tag(journey, quote.object_id) if quote.object_id else ""
         trace = FIXED if journey.fixed else journey.vendor.trace(journey.reading)
-        remark = Remark(quote.rate, need.base_micros, journey.vendor_key or "", trace).text()
+        acts_for = acting_for(journey.account_headers)
+        remark = Remark(
+            quote.rate, need.base_micros, journey.vendor_key or "", trace, acts_for
+        ).text()
         try:
             if need.own_micros:
                 await self._take_over(journey, need.own_micros, tag, remark)

@@ -216,6 +216,7 @@ class Upstream:
         then."""
         target = lookup.target.replace("{account}", self.account).encode("ascii")
         lines = [(b"authorization", self.authorization), *_LOOKUP, *headers.items()]
+        lines.extend(lookup.headers)
         method = b"GET"
         if lookup.body is not None:
             method = b"POST"

@@ -265,7 +265,7 @@ def test_mode_shadow_is_no_way_around_the_rest(house: Gateway, vendor: Sandbox) 
     minted = house.call(key, "POST", "/v1/ephemeral_keys", form={"customer": "cus_1"})
     assert refused_by(minted) == ("policy_refused", "mint_endpoints")
     assert pay(house, key, {"amount": "x"}).error == "amount_unreadable"
-    assert house.call(key, "POST", "/v1/transfers", form={}).error == "endpoint_unpriced"
+    assert house.call(key, "POST", "/v1/issuing/cards", form={}).error == "endpoint_unpriced"
     house.admin("POST", f"/vault/keys/{key.id}/revoke")
     assert pay(house, key).error == "key_revoked"
     gone = house.make_key(mode="shadow", expires_in="1s")
@@ -300,16 +300,16 @@ def test_mint_endpoints(house: Gateway, vendor: Sandbox) -> None:
 
 def test_allow_unpriced(house: Gateway, vendor: Sandbox) -> None:
     """A fixed hold, booked at the greater of it and of what the answer shows."""
-    key = house.make_key(allow_unpriced={"POST /v1/transfers": "20"}, daily_usd_cap=100)
+    key = house.make_key(allow_unpriced={"POST /v1/issuing/cards": "20"}, daily_usd_cap=100)
     form = {"amount": 1000, "currency": "usd", "destination": "acct_1"}
     for shown, counted in ((1000, "20.00"), (3000, "50.00")):
         told = f'{{"id":"tr_1","object":"transfer","amount":{shown},"currency":"usd"}}'
-        vendor.behave(path="/v1/transfers", status=200, body=told)
-        answer = house.call(key, "POST", "/v1/transfers", form=form)
+        vendor.behave(path="/v1/issuing/cards", status=200, body=told)
+        answer = house.call(key, "POST", "/v1/issuing/cards", form=form)
         assert (answer.status, spent(house, key)) == (200, counted)
-    assert house.call(key, "POST", "/v1/payouts", form=form).error == "endpoint_unpriced"
-    capped = house.make_key(allow_unpriced={"POST /v1/transfers": "20"}, daily_usd_cap=19)
-    refused = house.call(capped, "POST", "/v1/transfers", form=form)
+    assert house.call(key, "POST", "/v1/issuing/cardholders", form=form).error == "endpoint_unpriced"
+    capped = house.make_key(allow_unpriced={"POST /v1/issuing/cards": "20"}, daily_usd_cap=19)
+    refused = house.call(capped, "POST", "/v1/issuing/cards", form=form)
     assert refused.error == "daily_cap_exceeded"
 
 

@@ -89,7 +89,7 @@ def test_an_issuer_is_made_shown_listed_and_amended(house: Gateway) -> None:
         ({"mode": "shadow"}, "mode"),
         ({"vendor_accounts": ["acct_1"]}, "vendor_accounts"),
         ({"mint_endpoints": ["POST /v1/ephemeral_keys"]}, "mint_endpoints"),
-        ({"allow_unpriced": {"POST /v1/transfers": 1}}, "allow_unpriced"),
+        ({"allow_unpriced": {"POST /v1/issuing/cards": 1}}, "allow_unpriced"),
         ({"refunds_restore_cap": True}, "refunds_restore_cap"),
         ({"count_test_mode": False}, "count_test_mode"),
     ],

@@ -266,13 +266,13 @@ def test_a_wrong_key_is_an_authentication_error(
 def test_what_is_not_allowed_is_a_permission_error(
     drive: Drive, gateway: Gateway, vendor: Sandbox
 ) -> None:
-    allowed = ["POST /v1/payment_intents", "POST /v1/payouts"]
+    allowed = ["POST /v1/payment_intents", "POST /v1/balance_settings"]
     key = gateway.make_key(allowed_endpoints=allowed, currencies=["eur"])
     told = drive(
         key,
         ("refunds.create", {"charge": "ch_1"}),
         ("paymentIntents.list", {}),
-        ("payouts.create", {"amount": 1, "currency": "usd"}),
+        ("balanceSettings.update", {"debit_negative_balances": True}),
         ("paymentIntents.create", PAY),
     )
     codes = ["endpoint_not_allowed", "endpoint_not_allowed", "endpoint_unpriced", "policy_refused"]

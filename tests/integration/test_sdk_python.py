@@ -287,13 +287,13 @@ def test_what_is_not_allowed_is_a_permission_error(
     connect: Connect, gateway: Gateway, vendor: Sandbox
 ) -> None:
     key = gateway.make_key(
-        allowed_endpoints=["POST /v1/payment_intents", "POST /v1/payouts"], currencies=["eur"]
+        allowed_endpoints=["POST /v1/payment_intents", "POST /v1/balance_settings"], currencies=["eur"]
     )
     client = connect(key, max_network_retries=2)
     tries: list[tuple[str, Callable[[], Any]]] = [
         ("endpoint_not_allowed", lambda: client.v1.refunds.create({"charge": "ch_1"})),
         ("endpoint_not_allowed", lambda: client.v1.payment_intents.list()),
-        ("endpoint_unpriced", lambda: client.v1.payouts.create({"amount": 1, "currency": "usd"})),
+        ("endpoint_unpriced", lambda: client.v1.balance_settings.update({"debit_negative_balances": True})),
         ("policy_refused", lambda: client.v1.payment_intents.create(PAY)),
     ]
     for code, call in tries:

@@ -18,6 +18,9 @@ from vendors.stripe.currencies import EXPONENTS, check_multiple, known, rate_for
 from vendors.stripe.things import Charge, Intent, Unclear, read_charge, read_intent, read_object
 
 Fields = Mapping[str, str]
+
+_V2_HEADERS: Final = ((b"stripe-version", b"2026-10-28.endive"),)
+"""`/v2` answers 400 to a request that names no version; this is the one that our readers know."""
 Quoter = Callable[[Reading, Rates, Sequence[Answer], Rate | None], Quote | Lookup]
 Quoters = Mapping[str, tuple[Quoter, frozenset[str]]]
 """Operation -> how it is priced, and which of the figures (quote.FIGURES) are its own
@@ -140,7 +143,8 @@ def look_up(
     """The object of this id as Stripe shows it, or how to ask for it. more: a query, with its `?`.
     Raises Unpriced for an answer that is another object, or does not say what it must."""
     if not found:
-        return Lookup(f"{path}{object_id}{more}", why)
+        headers = _V2_HEADERS if path.startswith("/v2/") else ()
+        return Lookup(f"{path}{object_id}{more}", why, headers=headers)
     try:
         thing = read(read_object(found[0].body))
     except Unclear as exc:

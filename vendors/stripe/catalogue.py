@@ -6,13 +6,14 @@ parameter, and when its branch ends nowhere the parameter's is tried (`/v1/invoi
 beside `/v1/invoices/{invoice}`). One tree serves all of Stripe's hosts, so that no host is a way
 around a price.
 
-An unlisted GET or HEAD is free, any other unlisted call is unpriced.
+A read is free unless it is listed (the few that show a credential are), any other unlisted call is
+unpriced.
 """
 
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -45,7 +46,7 @@ class Catalogue:
 
     def find(self, method: str, path: str) -> Operation:
         if method in _READS:
-            return Operation("", method, path, Money.FREE)
+            return self._read(method, path)
         exact = self._exact.get((method, path))
         if exact is not None:
             return exact
@@ -55,6 +56,13 @@ class Catalogue:
             return Operation("", method, path, Money.UNPRICED, _UNLISTED)
         row, object_id = found
         return Operation(row.name, method, row.pattern, row.money, row.note, object_id)
+
+    def _read(self, method: str, path: str) -> Operation:
+        """Free, but for the few that show a credential."""
+        found = _walk(self._trees["GET"], path.split("/"), 1)
+        if found is None:
+            return Operation("", method, path, Money.FREE)
+        return replace(found[0], method=method)
 
 
 def _operation(row: list[str], classes: dict[str, list[str]]) -> Operation:

@@ -136,7 +136,7 @@ async def test_a_raise_keeps_the_rate_and_holds_the_difference(calls: Calls) -> 
 
 async def test_an_unpriced_operation_needs_a_fixed_hold(calls: Calls) -> None:
     key = await calls.key()
-    seen = await calls.call(key, "POST", "/v1/payouts", {"amount": 1, "currency": "usd"})
+    seen = await calls.call(key, "POST", "/v1/issuing/cards", {"amount": 1, "currency": "usd"})
     assert (seen.status, seen.code) == (403, "endpoint_unpriced")
     assert seen.json["setting"] == "allow_unpriced"
 

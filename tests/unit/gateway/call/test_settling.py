@@ -10,7 +10,7 @@ from gateway.vault.allowlist import Allowlist
 from ledger import HoldState
 from tests.calls import USD, Calls, Script, intent
 
-PAYOUTS: dict[str, Any] = {"allow_unpriced": ((Allowlist.parse(["POST /v1/payouts"]), 5 * USD),)}
+CARDS: dict[str, Any] = {"allow_unpriced": ((Allowlist.parse(["POST /v1/issuing/cards"]), 5 * USD),)}
 INTENTS = "/v1/payment_intents"
 NEW: dict[str, Any] = {"amount": 1200, "currency": "usd"}
 
@@ -29,9 +29,9 @@ NEW: dict[str, Any] = {"amount": 1200, "currency": "usd"}
 async def test_an_unpriced_call_costs_its_hold_or_what_it_shows(
     calls: Calls, status: int, tree: Any, spent: int, state: str
 ) -> None:
-    key = await calls.key(**PAYOUTS)
+    key = await calls.key(**CARDS)
     calls.upstream.vendor = Script((status, tree))
-    assert (await calls.call(key, "POST", "/v1/payouts", {"amount": 1})).status == status
+    assert (await calls.call(key, "POST", "/v1/issuing/cards", {"amount": 1})).status == status
     assert (calls.spent(key), calls.row.state) == (spent, state)
 
 

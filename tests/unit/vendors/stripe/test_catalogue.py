@@ -141,3 +141,12 @@ def test_every_posting_operation_of_stripes_is_listed() -> None:
         known = {o["path"] for o in json.loads(FACTS.read_text("utf-8"))["operations"]}
     assert known <= posts
     assert len(posts) == 354
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+def test_a_read_that_shows_a_credential_is_no_free_read(method: str) -> None:
+    for path in ("/v1/issuing/cards/ic_1", "/v1/apps/secrets/find"):
+        operation = CATALOGUE.find(method, path)
+        assert (operation.money, operation.method) == (Money.MINTS, method)
+    for path in ("/v1/issuing/cards", "/v1/issuing/cards/ic_1/x", "/v1/customers/cus_1"):
+        assert CATALOGUE.find(method, path).money is Money.FREE
