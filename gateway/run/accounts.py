@@ -202,11 +202,12 @@ def _no_stand_in(vendor: str, parts: Mapping[str, Mapping[str, Part]]) -> str:
 def stand_in_accounts(vendor: Vendor, names: Collection[str]) -> dict[str, AccountSettings]:
     """An account of the stand-in for each name, no two of them the same: what one does, no other
     sees. The usual one (`default`, or the only one) has the credential that the vendor's module
-    tells."""
+    tells, unless its secret stands in its account's id: a secret is scrubbed from every answer, and
+    the id would be lost with it."""
     accounts = {}
     for name in names:
         credential = vendor.sandbox_credential
-        if name != home(names):
+        if name != home(names) or credential.secret in credential.account:
             credential = _apart(credential, name)
         assert not vendor.mistakes(credential), f"{vendor.name}: its stand-in's form is not its own"
         accounts[name] = AccountSettings(
@@ -218,11 +219,14 @@ def stand_in_accounts(vendor: Vendor, names: Collection[str]) -> dict[str, Accou
 def _apart(credential: Credential, name: str) -> Credential:
     """Another credential of the same form: its last characters are hex digits, which any form of
     them takes."""
-    digits = hashlib.sha256(name.encode()).hexdigest()
 
-    def other(text: str) -> str:
+    def other(part: str, text: str) -> str:
         length = min(APART_CHARS, len(text) // 2)
+        digits = hashlib.sha256(f"{part} of {name}".encode()).hexdigest()
         return text[: len(text) - length] + digits[:length]
 
-    secret, account, api_key = credential.secret, credential.account, credential.api_key
-    return Credential(other(secret), other(account), other(api_key))
+    return Credential(
+        other("secret", credential.secret),
+        other("account", credential.account),
+        other("api_key", credential.api_key),
+    )
