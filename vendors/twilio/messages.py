@@ -23,6 +23,8 @@ from vendors.twilio.prices import Prices
 
 BODY_CHARS_MAX: Final = 1_600
 """Twilio refuses more (its error 21617)."""
+MEDIA_MAX: Final = 10
+"""Twilio takes no more (its error 21623)."""
 LINK_CHARS: Final = 100
 """What stands in the text for each medium where a carrier takes none; a guess that errs high."""
 _PROTECTED_FREE: Final = frozenset({"US", "CA"})
@@ -35,6 +37,8 @@ def quote_message(reading: Reading, prices: Prices) -> Quote:
     """Raises Unreadable, RuleRefused."""
     fields = reading.fields
     to = read_address("To", fields)
+    if f"MediaUrl[{MEDIA_MAX}]" in fields:
+        raise Unreadable("MediaUrl", f"more than {MEDIA_MAX}")
     text = fields.get("Body", "")
     if len(text) > BODY_CHARS_MAX:
         raise Unreadable("Body", f"longer than {BODY_CHARS_MAX} characters")
@@ -110,10 +114,7 @@ def _segments(text: str, fields: Fields, prices: Prices) -> tuple[int, str]:
 
 
 def _media(fields: Fields) -> int:
-    number = 0
-    while f"MediaUrl[{number}]" in fields:
-        number += 1
-    return number
+    return sum(f"MediaUrl[{number}]" in fields for number in range(MEDIA_MAX))
 
 
 def _channels(to: Address, fields: Fields, prices: Prices) -> set[str]:

@@ -72,7 +72,8 @@ _SECONDS: Final = re.compile(r"[1-9][0-9]{0,5}", re.ASCII)
 _NO_BODY: Final = frozenset({"GET", "HEAD", "DELETE"})
 _DIALS: Final = frozenset({"call", "call_change"})
 _NAME_CHARS_MAX: Final = 1_000
-"""Of a JSON member's whole path: each repeats the names around it, which has to end somewhere."""
+"""Of a parameter's name, and of a JSON member's whole path: each repeats the names around it, which
+has to end somewhere."""
 
 
 def _folded(name: str) -> str:
@@ -117,9 +118,12 @@ def gather(pairs: list[Pair]) -> dict[str, str]:
     one that is nearly another."""
     fields: dict[str, str] = {}
     strange: set[str] = set()
+    counts: dict[str, int] = {}
     for name, value in pairs:
         if name in LISTS:
-            fields[_numbered(fields, name)] = value
+            number = counts.get(name, 0)
+            counts[name] = number + 1
+            fields[f"{name}[{number}]"] = value
             continue
         if name in fields:
             raise Unreadable(form.shown(name), "comes more than once")
@@ -150,16 +154,10 @@ def _media_of(operation: Operation, content_type: str) -> Media:
     return found
 
 
-def _numbered(fields: dict[str, str], name: str) -> str:
-    number = 0
-    while f"{name}[{number}]" in fields:
-        number += 1
-    return f"{name}[{number}]"
-
-
 def _check_strange(name: str, strange: set[str]) -> None:
     """A name that is none of ours may pass, unless another parser could take it for one that is, or
     for one that came before."""
+    _check_length(name)
     folded = _folded(name)
     if folded in _KNOWN:
         raise Unreadable(form.shown(name), f"write {_KNOWN[folded]}")
@@ -229,8 +227,7 @@ def _json_pairs(body: bytes) -> list[Pair]:
 def _flatten(value: Any, name: str) -> Iterator[Pair]:
     """Members and items become `phone_numbers[0][fields][1]`, true and false words, null the empty
     string."""
-    if len(name) > _NAME_CHARS_MAX:
-        raise Unreadable(form.shown(name), f"a name of more than {_NAME_CHARS_MAX} characters")
+    _check_length(name)
     if isinstance(value, dict):
         for key, member in value.items():
             yield from _flatten(member, f"{name}[{key}]" if name else key)
@@ -241,6 +238,11 @@ def _flatten(value: Any, name: str) -> Iterator[Pair]:
         yield name, ""
     else:
         yield name, value if isinstance(value, str) else str(value).lower()
+
+
+def _check_length(name: str) -> None:
+    if len(name) > _NAME_CHARS_MAX:
+        raise Unreadable(form.shown(name), f"a name of more than {_NAME_CHARS_MAX} characters")
 
 
 def _check_coding(sent: Sent) -> None:

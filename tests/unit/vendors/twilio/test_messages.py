@@ -61,6 +61,7 @@ def test_one_segment() -> None:
         ({"MediaUrl": "https://example.com/a.png", "Body": "a" * 460}, 4 * SEGMENT),
         ({"MediaUrl": ["a", "b", "c"]}, MMS),
         ({"MediaUrl": list("abcd"), "Body": "a" * 260}, 5 * SEGMENT),
+        ({"MediaUrl": ["x"] * 10}, 7 * SEGMENT),
         ({"SendAsMms": "true"}, MMS),
         ({"SendAsMms": "False"}, SEGMENT),
         ({"SendAsMms": "1"}, MMS),
@@ -121,6 +122,7 @@ def test_a_service_that_may_use_rcs() -> None:
         ({"To": "4155552671"}, "To"),
         ({"Body": "a" * 1601}, "Body"),
         ({"From": "WhatsApp:+1"}, "From"),
+        ({"MediaUrl": ["x"] * 11}, "MediaUrl"),
     ],
 )
 def test_unreadable(parameters: dict[str, Any], field: str) -> None:

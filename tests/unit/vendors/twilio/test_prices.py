@@ -61,6 +61,8 @@ def test_what_ships() -> None:
     assert SHIPPED.mms(("US",)) == 35_000
     assert SHIPPED.voice(("US",)) == 14_000
     assert SHIPPED.voice(("DE",)) == 1_000_000
+    assert SHIPPED.number(("US",), lambda row: row.number_local) == 1_150_000
+    assert SHIPPED.number(("DE",), lambda row: row.number_local) == 150_000_000
 
 
 def test_what_ships_is_what_was_collected() -> None:

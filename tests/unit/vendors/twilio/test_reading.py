@@ -79,6 +79,11 @@ def test_a_name_of_nobodys_passes() -> None:
     assert read(MESSAGES, b"To=a&NewThing=b").fields == {"To": "a", "NewThing": "b"}
 
 
+def test_a_name_has_an_end() -> None:
+    with pytest.raises(Unreadable, match="more than 1000"):
+        read(MESSAGES, b"\xef\xb7\xba" * 1_001 + b"=x")
+
+
 def test_a_semicolon_is_written_anew() -> None:
     reading = read(MESSAGES, b"To=a&Body=b;To=c", query="X=1;2")
     assert (reading.body, reading.query) == (b"To=a&Body=b%3BTo%3Dc", "X=1%3B2")
