@@ -27,7 +27,7 @@ help: ## this list
 # ── using it ────────────────────────────────────────────────────────────────────────────────────
 
 .PHONY: run serve demo
-run: $(VENV)/.run ## set up, then serve on an embedded ledger (with a Stripe sandbox if you have no secret)
+run: $(VENV)/.run ## set up, then serve on an embedded ledger (with sandboxes where you have no credentials)
 	@exec $(BIN)/keybrake serve
 
 serve: run ## the same
@@ -131,7 +131,7 @@ $(VENV)/.dev: requirements-dev.txt $(VENV)/.run
 	@$(PINNED) requirements-dev.txt
 	@touch $@
 
-# stripe-node for the tests: with the machine's Node.js if that is 20 or newer, else with one from a wheel.
+# The Node SDKs for the tests: with the machine's Node.js if that is 20 or newer, else with one from a wheel.
 $(VENV)/.node: tests/node/package-lock.json requirements-node.txt $(VENV)/.dev
 	@{ command -v npm && node -e 'process.exit(parseInt(process.versions.node) < 20 ? 1 : 0)'; } >/dev/null 2>&1 || { \
 	  echo "no Node.js 20 here: installing one into $(VENV) …" >&2; $(PINNED) requirements-node.txt; }
