@@ -263,7 +263,7 @@ def in_currency(world: World, price: Obj, code: str) -> Obj:
 
 def of_item(world: World, item: Obj, param: str) -> Obj:
     """The price that an item names (`price`, `plan`, `pricing[price]`) or brings (`price_data`)."""
-    named = item.get("price") or item.get("plan") or item.get("pricing", {}).get("price")
+    named = item.get("price") or item.get("plan") or params.inner(item, "pricing").get("price")
     if named:
         return world.get("price", named, param=f"{param}[price]")
     if "price_data" not in item:

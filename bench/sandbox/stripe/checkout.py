@@ -193,7 +193,8 @@ def _restricted(link: Obj, given: Obj) -> Obj:
         return link
     if not given["restrictions"]:
         return {**link, "restrictions": None}
-    limit = given["restrictions"].get("completed_sessions", {}).get("limit", "")
+    wanted = params.mapping("restrictions", given["restrictions"])
+    limit = params.inner(wanted, "completed_sessions").get("limit", "")
     count = link["restrictions"]["completed_sessions"]["count"] if link["restrictions"] else 0
     sessions = {"count": count, "limit": params.positive("restrictions[limit]", limit)}
     return {**link, "restrictions": {"completed_sessions": sessions}}

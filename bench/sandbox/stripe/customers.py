@@ -145,7 +145,7 @@ def adjust(
 
 
 def create_balance_transaction(world: World, ids: tuple[str, ...], given: Obj) -> Obj:
-    customer = world.get("customer", ids[0])
+    customer = world.live("customer", ids[0])
     item = adjust(world, customer, given["amount"], given["currency"], "adjustment")
     changed = {**item, **lists.described(item, given, ("description",))}
     world.tell("customer.updated", world.get("customer", ids[0]))

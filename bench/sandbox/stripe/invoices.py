@@ -55,8 +55,6 @@ def compose(
     subscription: str | None = None,
 ) -> Obj:
     """A draft with these lines, summed up and stored. given: the invoice's own parameters."""
-    if customer.get("deleted"):
-        raise errors.no_such("customer", customer["id"], "customer", 400)
     invoice_id = new_id("invoice")
     invoice: Obj = {
         **INVOICE,
@@ -125,8 +123,8 @@ def shipping(world: World, given: Obj) -> Obj | None:
     """A shipping rate that is brought along; ids of stored ones are not known here."""
     if not given:
         return None
-    data = given.get("shipping_rate_data", {}).get("fixed_amount")
-    if data is None:
+    data = params.inner(given, "shipping_rate_data", "fixed_amount")
+    if not data:
         raise errors.no_such("shipping rate", str(given.get("shipping_rate")), "shipping_rate", 400)
     amount = params.integer("shipping_cost[amount]", data.get("amount", ""))
     return {
@@ -163,7 +161,7 @@ def refresh(world: World, invoice: Obj) -> Obj:
     )
     ship = invoice["shipping_cost"]["amount_total"] if invoice["shipping_cost"] else 0
     sums = discounts.sums(invoice["lines"]["data"], terms, ship)
-    balance = world.get("customer", invoice["customer"])["balance"]
+    balance = world.live("customer", invoice["customer"])["balance"]
     due = max(0, sums.total + balance)
     ending = min(0, sums.total + balance)
     if due < params.MINIMUM.get(invoice["currency"], 1):

@@ -65,7 +65,7 @@ def priced(
 
 
 def _adjusted(raw: Obj, quantity: int) -> Fraction:
-    terms = raw.get("adjustable_quantity", {})
+    terms = params.inner(raw, "adjustable_quantity")
     if terms.get("enabled") != "true":
         raise StripeError(400, "The quantity of this line is fixed.", param="quantity")
     least = params.integer("minimum", terms.get("minimum", "0"))
@@ -146,8 +146,8 @@ def _shipping(options: Sequence[Any], choices: Choices | None) -> int:
     number = choices.shipping if choices is not None else 0
     if number >= len(options):
         raise errors.invalid("shipping option", "shipping_options", number)
-    data = options[number].get("shipping_rate_data", {}).get("fixed_amount")
-    if data is None:
+    data = params.inner(options[number], "shipping_rate_data", "fixed_amount")
+    if not data:
         named = str(options[number].get("shipping_rate"))
         raise errors.no_such("shipping rate", named, "shipping_options", 400)
     return params.integer("fixed_amount[amount]", data.get("amount", ""))

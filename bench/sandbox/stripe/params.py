@@ -145,6 +145,13 @@ def mapping(name: str, value: Any) -> Obj:
     return value
 
 
+def inner(outer: Obj, *names: str) -> Obj:
+    """A map inside raw values, `a[b][c]` for names a, b, c; empty where it was left out."""
+    for depth, name in enumerate(names):
+        outer = mapping("".join(f"[{n}]" for n in names[: depth + 1]), outer.get(name, {}))
+    return outer
+
+
 def metadata(name: str, value: Any) -> Obj | None:
     """None: unset all. An empty value unsets one key."""
     if value == "":

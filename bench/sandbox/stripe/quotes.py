@@ -60,7 +60,6 @@ def create(world: World, ids: tuple[str, ...], given: Obj) -> Obj:
 def _described(world: World, quote: Obj, given: Obj) -> Obj:
     """The quote with the parameters that were given, and what it comes to then."""
     asked = {**world.more.get(quote["id"], {}).get("asked", {}), **given}
-    world.more[quote["id"]] = {"asked": asked}
     names = ("collection_method", "description", "expires_at", "subscription_data")
     changed: Obj = {**quote, **lists.described(quote, given, names)}
     if "customer" in given:
@@ -70,10 +69,9 @@ def _described(world: World, quote: Obj, given: Obj) -> Obj:
         enabled = given["automatic_tax"].get("enabled") == "true"
         changed["automatic_tax"] = {**quote["automatic_tax"], "enabled": enabled}
     made = pages.priced(world, asked.get("line_items", []))
-    world.more[quote["id"]]["line_items"] = lists.fresh(
-        f"/v1/quotes/{quote['id']}/line_items", made
-    )
     sums = discounts.sums(made, pages.terms_of(world, asked))
+    shown = lists.fresh(f"/v1/quotes/{quote['id']}/line_items", made)
+    world.more[quote["id"]] = {"asked": asked, "line_items": shown}
     once = [line for line in made if line["price"]["recurring"] is None]
     return {
         **changed,

@@ -114,7 +114,7 @@ def list_events(world: World, ids: tuple[str, ...], given: Obj) -> Obj:
 
 
 def _is_kind(kind: str, wanted: list[str]) -> bool:
-    return any(kind == w or (w.endswith("*") and kind.startswith(w[:-1])) for w in wanted)
+    return any(kind == w or (w[-1:] == "*" and kind.startswith(w[:-1])) for w in map(str, wanted))
 
 
 def retrieve_event(world: World, ids: tuple[str, ...], given: Obj) -> Obj:

@@ -138,7 +138,7 @@ def update(world: World, ids: tuple[str, ...], given: Obj) -> Obj:
     schedule = _open(world, ids[0])
     names = ("default_settings", "end_behavior", "phases")
     changed: Obj = {**schedule, **lists.described(schedule, given, names)}
-    if "phases" in given and schedule["subscription"] is not None:
+    if given.get("phases") and schedule["subscription"] is not None:
         asked = phase(given["phases"][0], {})
         asked["items"] = _replacing(world, schedule["subscription"], asked.get("items", []))
         asked.pop("currency", None)

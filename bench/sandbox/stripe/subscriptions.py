@@ -32,8 +32,6 @@ from bench.sandbox.wire import Obj
 
 def create(world: World, ids: tuple[str, ...], given: Obj) -> Obj:
     customer = world.get("customer", given["customer"], param="customer")
-    if customer.get("deleted"):
-        raise errors.no_such("customer", customer["id"], "customer", 400)
     subscription = _fresh(world, customer, given)
     made = _first_lines(world, subscription, given)
     made += added(world, subscription, given)
@@ -105,7 +103,7 @@ def described(world: World, subscription: Obj, given: Obj) -> Obj:
         rates = discounts.tax_rates_of(world, given["default_tax_rates"])
         changed["default_tax_rates"] = list(rates)
     if "trial_settings" in given:
-        changed["trial_settings"] = given["trial_settings"]
+        changed["trial_settings"] = params.mapping("trial_settings", given["trial_settings"])
     if "discounts" in given:
         coupons = discounts.coupons_of(world, given["discounts"])
         world.more[subscription["id"]] = {"coupons": list(coupons)}
@@ -187,7 +185,7 @@ def bill(
 ) -> Obj:
     """A draft for the subscription: these lines and what waited for its next invoice. made may
     hold lines of items that are already taken."""
-    customer = world.get("customer", subscription["customer"])
+    customer = world.live("customer", subscription["customer"])
     known = {
         line["parent"]["invoice_item_details"]["invoice_item"]
         for line in made
@@ -258,7 +256,9 @@ def renew(world: World, subscription_id: str) -> Obj:
     if subscription["cancel_at_period_end"]:
         return ended(world, subscription)
     if subscription["status"] == "trialing" and _has_no_method(world, subscription):
-        how = subscription["trial_settings"]["end_behavior"]["missing_payment_method"]
+        how = params.inner(subscription["trial_settings"], "end_behavior").get(
+            "missing_payment_method"
+        )
         if how == "cancel":
             return ended(world, subscription)
         if how == "pause":

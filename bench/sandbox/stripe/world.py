@@ -167,12 +167,21 @@ class World:
 
     def get(self, kind: str, object_id: str, *, param: str | None = None) -> Obj:
         """param: the parameter that named it; None: the path did, so a miss is 404."""
+        if not isinstance(object_id, str):
+            raise errors.invalid("string", param or "id", object_id)
         item = self.tables[kind].get(object_id)
-        if item is None:
+        if item is None or (param is not None and item.get("deleted")):
             title = TITLES.get(kind, kind)
             if param is None:
                 raise errors.no_such(title, object_id, "intent" if "intent" in kind else "id")
             raise errors.no_such(title, object_id, param, 400)
+        return item
+
+    def live(self, kind: str, object_id: str) -> Obj:
+        """An object that its path, or another object, names and that is not deleted."""
+        item = self.get(kind, object_id)
+        if item.get("deleted"):
+            raise errors.no_such(kind, object_id)
         return item
 
     def newest_first(self, kind: str) -> Iterator[Obj]:
