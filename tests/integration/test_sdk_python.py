@@ -293,7 +293,7 @@ def test_what_is_not_allowed_is_a_permission_error(
     tries: list[tuple[str, Callable[[], Any]]] = [
         ("endpoint_not_allowed", lambda: client.v1.refunds.create({"charge": "ch_1"})),
         ("endpoint_not_allowed", lambda: client.v1.payment_intents.list()),
-        ("endpoint_unpriced", lambda: client.v1.balance_settings.update({"debit_negative_balances": True})),
+        ("endpoint_unpriced", lambda: client.v1.balance_settings.update({})),
         ("policy_refused", lambda: client.v1.payment_intents.create(PAY)),
     ]
     for code, call in tries:
