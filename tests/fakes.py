@@ -154,4 +154,5 @@ def _fact(ending: Ending | Shed, now_us: int) -> Entry:
     if isinstance(ending, Shed):
         return Parted(ending.hold_id, now_us)
     amounts = (ending.settled_micros, ending.standing_micros)
-    return Ended(ending.hold_id, ending.state, *amounts, now_us, ending.tag, ending.memo, ending.units)
+    rest = (ending.tag, ending.memo, ending.units)
+    return Ended(ending.hold_id, ending.state, *amounts, now_us, *rest)

@@ -307,7 +307,8 @@ def test_allow_unpriced(house: Gateway, vendor: Sandbox) -> None:
         vendor.behave(path="/v1/issuing/cards", status=200, body=told)
         answer = house.call(key, "POST", "/v1/issuing/cards", form=form)
         assert (answer.status, spent(house, key)) == (200, counted)
-    assert house.call(key, "POST", "/v1/issuing/cardholders", form=form).error == "endpoint_unpriced"
+    other = house.call(key, "POST", "/v1/issuing/cardholders", form=form)
+    assert other.error == "endpoint_unpriced"
     capped = house.make_key(allow_unpriced={"POST /v1/issuing/cards": "20"}, daily_usd_cap=19)
     refused = house.call(capped, "POST", "/v1/issuing/cards", form=form)
     assert refused.error == "daily_cap_exceeded"

@@ -287,7 +287,8 @@ def test_what_is_not_allowed_is_a_permission_error(
     connect: Connect, gateway: Gateway, vendor: Sandbox
 ) -> None:
     key = gateway.make_key(
-        allowed_endpoints=["POST /v1/payment_intents", "POST /v1/balance_settings"], currencies=["eur"]
+        allowed_endpoints=["POST /v1/payment_intents", "POST /v1/balance_settings"],
+        currencies=["eur"],
     )
     client = connect(key, max_network_retries=2)
     tries: list[tuple[str, Callable[[], Any]]] = [

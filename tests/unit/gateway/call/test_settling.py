@@ -10,7 +10,8 @@ from gateway.vault.allowlist import Allowlist
 from ledger import HoldState
 from tests.calls import USD, Calls, Script, intent
 
-CARDS: dict[str, Any] = {"allow_unpriced": ((Allowlist.parse(["POST /v1/issuing/cards"]), 5 * USD),)}
+ISSUING = Allowlist.parse(["POST /v1/issuing/cards"])
+CARDS: dict[str, Any] = {"allow_unpriced": ((ISSUING, 5 * USD),)}
 INTENTS = "/v1/payment_intents"
 NEW: dict[str, Any] = {"amount": 1200, "currency": "usd"}
 
