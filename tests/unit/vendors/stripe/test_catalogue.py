@@ -37,7 +37,7 @@ FACTS = Path(__file__).parents[5] / "shared" / "vendors" / "data" / "stripe_post
             "DELETE",
             "/v1/subscriptions/sub_1",
             "DeleteSubscriptionsSubscriptionExposedId",
-            Money.UNPRICED,
+            Money.PRICED,
         ),
         ("GET", "/v1/charges", "", Money.FREE),
         ("HEAD", "/v1/charges", "", Money.FREE),
