@@ -24,8 +24,9 @@ def links_of(journey: Journey, settings: Settings) -> Links:
 
 
 def may_link(headers: Mapping[bytes, bytes]) -> bool:
-    """Is this a kind of answer that links stand in?"""
-    return b"json" in headers.get(b"content-type", b"")
+    """Is this a kind of answer that links, or the account's name, stand in?"""
+    content_type = headers.get(b"content-type", b"")
+    return b"json" in content_type or b"xml" in content_type
 
 
 def relinked(journey: Journey, reply: Reply, headers: Headers, settings: Settings) -> Response:
@@ -66,7 +67,7 @@ class Relinked:
         """Where no link can stand across: behind a mark that none of them holds and that stands
         before each."""
         begin = max(0, len(text) - 2 * self._vendor.link_bytes_max)
-        ends = (text.rfind(mark, begin) for mark in (b",", b"\n", b"{", b"}"))
+        ends = (text.rfind(mark, begin) for mark in (b",", b"\n", b"{", b"}", b">"))
         return max(max(ends) + 1, begin)
 
     async def aclose(self) -> None:

@@ -24,7 +24,8 @@ from ledger import CannotRecord, HoldState, Note, Retried
 
 _log = logging.getLogger("keybrake")
 
-KIND: Final = "answer"
+KIND: Final = "first_answer"
+"""Of the notes. `answer` is the admin side's own kind, which is read by other eyes."""
 BYTES_MAX: Final = 65_536
 _SWEPT_AT_ONCE: Final = 4
 
@@ -79,7 +80,7 @@ class StoredAnswers:
         if blob is None:
             raise IdempotencyConflict(
                 "The first call with this Idempotency-Key was carried out; "
-                "its answer was too long to be kept."
+                "its answer never came, or was too long to be kept."
             )
         record = orjson.loads(blob)
         headers: Headers = [

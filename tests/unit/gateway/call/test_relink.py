@@ -22,10 +22,31 @@ async def test_links_lead_back_through_us(calls: Calls) -> None:
     assert seen.json["uri"] == f"/2010/{alias(key)}"
 
 
+async def test_xml_names_the_account_as_the_caller_does(calls: Calls) -> None:
+    key = await telco_key(calls)
+    told = f"<Sid>{OWN}</Sid>".encode()
+    calls.upstream.vendor = Script((200, told, (b"content-type", b"application/xml")))
+    seen = await calls.call(key, "GET", "/2010/x")
+    assert seen.body == f"<Sid>{alias(key)}</Sid>".encode()
+
+
 async def test_what_is_no_json_is_left_as_it_is(calls: Calls) -> None:
     key = await telco_key(calls)
     calls.upstream.vendor = Script((200, OWN.encode(), (b"content-type", b"audio/wav")))
     assert (await calls.call(key, "GET", "/2010/x")).body == OWN.encode()
+
+
+@pytest.mark.parametrize("size", [1, 7, 40, 81, 600])
+async def test_long_xml_is_relinked_however_it_is_cut(size: int) -> None:
+    text = f"<Message><Sid>{OWN}</Sid><Body>{'x' * 90}</Body></Message>".encode() * 20
+    links = Links(OWN, "ACmine", "http://gw/telco")
+
+    async def pieces() -> Any:
+        for at in range(0, len(text), size):
+            yield text[at : at + size]
+
+    out = b"".join([piece async for piece in relink.Relinked(pieces(), TELCO, links)])
+    assert out == text.replace(OWN.encode(), b"ACmine")
 
 
 @pytest.mark.parametrize("size", [1, 7, 40, 81, 1000])

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from gateway.admin import replays
+from gateway.call import stored
 from gateway.upstream.order import OutcomeUnknown
+from gateway.vault import bars, runs
 from gateway.vault.allowlist import Allowlist
 from tests.calls import Calls, Holder, Script
 from tests.telco import OWN, USD
@@ -38,6 +41,11 @@ async def test_a_retry_gets_the_first_answer_and_nothing_is_sent(calls: Calls) -
     assert other.code == "idempotency_conflict"
 
 
+def test_its_notes_are_of_a_kind_of_their_own() -> None:
+    """The admin side reads all notes of its kind at start, and took these for its own."""
+    assert stored.KIND not in {replays.KIND, bars.KIND, runs.KIND}
+
+
 async def test_a_retry_of_a_call_in_doubt_sends_nothing(calls: Calls) -> None:
     key = await telco_key(calls)
     vendor = calls.upstream.vendor = Script(OutcomeUnknown("gone"))
@@ -70,4 +78,4 @@ async def test_kept_answers_go_with_the_memory_of_retries(calls: Calls) -> None:
     await message(calls, key, OWN, {"body": "hi"}, idempotency_key="k")
     calls.clock.advance(21 * 3600)
     await message(calls, key, OWN, {"body": "hi"}, idempotency_key="other")
-    assert len(list(calls.ledger.notes("answer"))) == 1
+    assert len(list(calls.ledger.notes(stored.KIND))) == 1
