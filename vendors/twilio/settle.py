@@ -34,6 +34,7 @@ from vendors.twilio.things import (
     read_tree,
     split_id,
 )
+from vendors.twilio.xmltree import is_xml, read_xml
 
 Settler = Callable[[Reading, Quote, Tree, Prices], Outcome]
 
@@ -107,7 +108,8 @@ def _judge(reading: Reading, quote: Quote, answer: Answer, prices: Prices) -> Ou
     settler = SETTLERS.get(kind)
     if settler is None:
         return Outcome(End.SETTLED, quote.amount_micros)
-    return settler(reading, quote, read_tree(answer.body), prices)
+    tree = read_xml(answer.body) if is_xml(answer.body) else read_tree(answer.body)
+    return settler(reading, quote, tree, prices)
 
 
 def _refused(reading: Reading, answer: Answer) -> Outcome:

@@ -59,6 +59,16 @@ def test_a_price_in_the_answer_counts_only_if_final() -> None:
     assert (failed.end, failed.settled_micros) == (End.SETTLED, 1_000)
 
 
+@pytest.mark.parametrize("path", [MESSAGES.removesuffix(".json"), f"{ROOT}/Messages.xml"])
+def test_xml_is_read_as_well(path: str) -> None:
+    told = f"<Sid>{SM}</Sid><AccountSid>{ACCOUNT}</AccountSid><Status>queued</Status><Price/>"
+    body = f"<TwilioResponse><Message>{told}</Message></TwilioResponse>".encode()
+    outcome = settle(answer(201, body), path=path)
+    assert (outcome.end, outcome.standing_micros, outcome.object_id) == (End.PENDING, QUOTE, SM)
+    other = settle(answer(201, body.replace(ACCOUNT.encode(), OTHER.encode())), path=path)
+    assert other.end is End.IN_DOUBT
+
+
 def test_short_links_are_remembered_in_the_id() -> None:
     outcome = settle(answer(201, CREATED), SMS | {"ShortenUrls": "true"})
     assert (outcome.object_id, outcome.label) == (f"{SM}+15000", SM)
