@@ -4,9 +4,9 @@ catalogue.py (operations.json) says what an operation does with money, reading.p
 once, quote.py finds the most it can cost (messages.py with segments.py, calls.py with twiml.py,
 products.py; addresses.py and destinations.py say where it goes, prices.py for how much), settle.py
 what it did cost (things.py and xmltree.py read Twilio's messages and calls), search.py what became
-of a call that nobody answered. accounts.py knows whose account a path names, links.py makes Twilio's links ours,
-errors.py dresses our refusals. This file is the door, and knows how Twilio's key is worn and which
-headers pass.
+of a call that nobody answered. accounts.py knows whose account a path names, links.py makes
+Twilio's links ours, errors.py dresses our refusals. This file is the door, and knows how Twilio's
+key is worn and which headers pass.
 """
 
 from __future__ import annotations
