@@ -229,13 +229,14 @@ def _in_background(down: AsyncExitStack, work: Coroutine[Any, Any, Any], name: s
 async def _drain(house: House) -> None:
     """No new calls; those in flight run to their end, as long as the settings give them."""
     house.admin.draining = True
-    await house.reconcilers.stop()
+    stopping = spawn(house.reconcilers.stop(), name="stop-reconcilers")
     timeout_s = house.settings.server.drain_timeout_s
     _log.info("draining: waiting up to %s s for calls in flight", f"{timeout_s:g}")
     for listener in house.servers:
         if not await listener.drain(timeout_s):
             _log.warning("calls were still in flight after %s s", f"{timeout_s:g}")
         await listener.close()
+    await stopping
 
 
 async def _watch_clock(clock: SystemClock) -> None:
