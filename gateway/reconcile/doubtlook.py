@@ -1,6 +1,8 @@
 """A look at a call in doubt that belongs to no object yet: did it run, and what did it come to?
 
-Where the vendor shows which call made what (an exact match), the call is booked from what it made.
+Where the vendor shows which call made what (an exact match), the call is booked from what it made;
+unless another call did: a caller's key that is used again, a day later, is a new call under the
+same name, and nothing tells which of the two is shown.
 Where it shows alike calls only, all alike doubts are looked at together (`alike.py`). Nothing is
 released but by two conclusive listings a gap apart; age settles, and never releases. Right before
 a booking the hold is looked at again: a retry may be on its way, or a person may have resolved it.
@@ -71,6 +73,10 @@ class DoubtLook:
     ) -> Looked:
         match = next((one for one in findings.matches if one.end is not End.IN_DOUBT), None)
         if match is not None:
+            name = alike.name_of(match)
+            makers = await self._makers(name, match, call.doubt.operation) if name else set()
+            if makers - {call.doubt.call_id}:
+                return Looked(f"{findings.how}: what shows is another call's, under the same key")
             return await self._found(call, match, findings.how, asked)
         if findings.matches:
             return Looked(f"{findings.how}: {findings.matches[0].why}")

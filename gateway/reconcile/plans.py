@@ -43,6 +43,8 @@ def whole(
     assert known or doubts, "an object without holds has nothing to book"
     base = remark_of((*known, *doubts)[0]).base_micros
     outcome = objects.since_known(outcome, base)
+    if _side_by_side(known, doubts, tag):
+        return _across(outcome, known, doubts, tag, memo)
     carrier = doubts[-1].account_id if doubts else _carrier(known)
     made = [hold for hold in doubts if hold.account_id == carrier]
     others = [hold for hold in doubts if hold.account_id != carrier]
@@ -65,6 +67,38 @@ def whole(
     carried = any(not hold.shed for hold in (*known, *made))
     news = tuple(e for e in first if isinstance(e, Shed) or _is_news(e, by_id[e.hold_id]))
     return Plan(news, tuple(then), told.drift_micros if carried else 0)
+
+
+def _side_by_side(known: Sequence[Hold], doubts: Sequence[Hold], tag: str) -> bool:
+    """Do several budgets carry the object without that one took it over from another? So where a
+    key made what another key found and went on with, and nobody had heard that it was made."""
+    holds = (*known, *doubts)
+    took_over = any(hold.shed for hold in known) or any(hold.tag == tag for hold in doubts)
+    return not took_over and len({hold.account_id for hold in holds}) > 1
+
+
+def _across(
+    outcome: Outcome, known: Sequence[Hold], doubts: Sequence[Hold], tag: str, memo: bytes
+) -> Plan:
+    """Poured into all of them, oldest first; each by itself, since they may lie in several
+    shards."""
+    holds = sorted((*known, *doubts), key=lambda hold: (hold.at_us, hold.hold_id))
+    settled, standing = outcome.settled_micros, outcome.standing_micros
+    entries = []
+    for hold in holds:
+        last = hold is holds[-1]
+        room = objects.counted(hold)
+        own_settled = settled if last else min(settled, room)
+        own_standing = standing if last else min(standing, room - own_settled)
+        settled, standing = settled - own_settled, standing - own_standing
+        goes_on = own_standing or (own_settled and outcome.standing_micros)
+        state = HoldState.STANDING if goes_on else HoldState.SETTLED
+        entry = Ending(hold.hold_id, state, own_settled, own_standing)
+        entries.append(_told(entry, hold, outcome, memo, tag))
+    by_id = {hold.hold_id: hold for hold in holds}
+    news = tuple(entry for entry in entries if _is_news(entry, by_id[entry.hold_id]))
+    total = outcome.settled_micros + outcome.standing_micros
+    return Plan((), news, max(0, total - sum(map(objects.counted, holds))))
 
 
 def single(outcome: Outcome, doubts: Sequence[Hold], tag: str, memo: bytes) -> Plan:

@@ -70,7 +70,7 @@ async def test_what_it_made_is_looked_at_from_then_on(scene: Scene) -> None:
 
 async def test_an_object_that_others_hold_too_is_poured_into_all_of_them(scene: Scene) -> None:
     hold = await scene.open(IN_DOUBT, 10 * USD, vendor_key="kb-1")
-    later = await scene.open(STANDING, 5 * USD, tag="pi_1")
+    later = await scene.open(STANDING, 5 * USD, tag="pi_1", operation="UpdateMessage")
     scene.told.listing({"end": "standing", "standing": 5, "id": "pi_1"}, key="kb-1", exact=True)
     scene.told.object("pi_1", "settled", 12 * USD)
     scene.wait(61)
@@ -85,6 +85,22 @@ async def test_what_cannot_be_read_stays_in_doubt(scene: Scene) -> None:
     await scene.looks()
     [case] = scene.mate.cases
     assert (hold.state, case.found) == (IN_DOUBT, "a listing: no figure")
+
+
+async def test_what_another_call_made_under_the_same_key_is_not_taken(scene: Scene) -> None:
+    """The caller used its key again after it was forgotten. Neither booked nor released: what the
+    first call made may be hidden behind it."""
+    hold = await scene.open(IN_DOUBT, vendor_key="kb-1")
+    other = await scene.open(STANDING, tag="ch_1", object_id="ch_1", vendor_key="kb-1")
+    scene.told.listing({"end": "standing", "standing": 5, "id": "ch_1"}, key="kb-1", exact=True)
+    scene.told.object("ch_1", "standing", 0, 10 * USD)
+    for _ in range(4):
+        scene.wait(GAP_S + 60)
+        await scene.looks()
+    assert states(hold, other) == ["in_doubt", "standing"]
+    scene.wait(72 * HOUR_S)
+    await scene.looks()
+    assert scene.stands(hold) == ("settled", 10 * USD, 0)
 
 
 async def test_what_nobody_prices_costs_its_fixed_hold(scene: Scene) -> None:

@@ -157,6 +157,21 @@ def test_where_only_the_issuer_counts_it_nothing_drifts() -> None:
     assert (shown(plan), plan.drift_micros) == ([(1, "settled", 25, 0)], 0)
 
 
+def test_budgets_side_by_side_count_it_once_between_them() -> None:
+    """One key made it and nobody heard; another found it and went on with it."""
+    known = [hold(2, 20, STANDING, account=2, parent=9)]
+    doubts = [hold(1, 15, DOUBT, account=1, parent=9, tag="")]
+    plan = whole(Outcome(End.STANDING, 5, 20, "pi_1"), known, doubts, TAG, MEMO)
+    assert (plan.first, shown(plan)) == ((), [(1, "standing", 5, 10), (2, "standing", 0, 10)])
+    dear = whole(settled(40), known, doubts, TAG, MEMO)
+    assert shown(dear) == [(1, "settled", 15, 0), (2, "settled", 25, 0)]
+    assert dear.drift_micros == 5
+    two = [hold(1, 10, STANDING, account=1), hold(2, 10, STANDING, account=2)]
+    assert whole(Outcome(End.STANDING, 0, 20, "pi_1"), two, [], TAG, MEMO) == Plan(())
+    lapsed = whole(Outcome(End.RELEASED), two, [], TAG, MEMO)
+    assert shown(lapsed) == [(1, "released", 0, 0), (2, "released", 0, 0)]
+
+
 def test_a_call_that_speaks_for_itself() -> None:
     plan = single(Outcome(End.PENDING, 0, 8, "SM1", units=1), [hold(1, 10, DOUBT)], TAG, MEMO)
     assert plan.first == (Ending(1, PENDING, 0, 8, MEMO, TAG, 1),)
