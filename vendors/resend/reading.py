@@ -182,6 +182,7 @@ def _walk(gathered: Gathered, root: str, name: str, value: Any) -> None:
         for i, member in enumerate(value):
             _walk(gathered, root, f"{name}[{i}]", member)
     elif isinstance(value, dict):
+        gathered.check_no_object(root)
         for key, member in value.items():
             flat = f"{name}[{key}]"
             check_name(key, flat)

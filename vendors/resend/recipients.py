@@ -43,6 +43,7 @@ ADDRESS_CHARS_MAX: Final = 1_000
 LISTS: Final = frozenset({"to", "cc", "bcc", "reply_to"})
 RECIPIENTS: Final = frozenset({"to", "cc", "bcc"})
 _NOBODY: Final[frozenset[str]] = frozenset()
+_NO_LIST: Final = "must be a string or a list of strings"
 
 _NUMBERED: Final = re.compile(r"(?:to|cc|bcc)\[[0-9]+\]", re.ASCII)
 _SPEC: Final = r"""[^\s"<>(),:;@\[\]\\\x00-\x1f\x7f]++@[^\s"<>(),:;@\\\x00-\x1f\x7f]++"""
@@ -93,6 +94,12 @@ class Gathered:
             )
         self._one_more()
 
+    def check_no_object(self, root: str) -> None:
+        """An object stands there. Raises Unreadable where recipients are: one with a member `0`
+        would pass for a list, and nobody knows what the other side takes it for."""
+        if root in self._addressed:
+            raise Unreadable(root, _NO_LIST)
+
     def check_addressed(self) -> None:
         """Raises Unreadable for a mail to nobody."""
         if "to[0]" not in self.fields:
@@ -100,7 +107,7 @@ class Gathered:
 
     def _recipient(self, root: str, name: str, text: str) -> None:
         if _NUMBERED.fullmatch(name) is None:
-            raise Unreadable(root, "must be a string or a list of strings")
+            raise Unreadable(root, _NO_LIST)
         check_address(name, text)
         self.recipients += 1
         if self._most is not None and self.recipients > self._most:

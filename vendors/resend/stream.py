@@ -187,6 +187,8 @@ class MailStream:
             self._must_be(is_object)
         else:
             path = self._begin_value()
+            if is_object:
+                self._gathered.check_no_object(self._open[0].member)
         self._containers += 1
         if len(self._open) == DEPTH_MAX or self._containers > CONTAINERS_MAX:
             raise Unreadable("body", f"nested deeper than {DEPTH_MAX}, or too many objects")

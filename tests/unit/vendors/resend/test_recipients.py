@@ -38,6 +38,14 @@ def test_nobody_is_a_recipient_of_what_is_no_mail() -> None:
     assert other.recipients == 0
 
 
+def test_an_object_is_no_list_of_recipients() -> None:
+    """`{"0": …}` would pass for one."""
+    with pytest.raises(Unreadable, match=r"cc: must be a string or a list"):
+        Gathered(strict=False).check_no_object("cc")
+    Gathered(strict=False).check_no_object("tags")
+    Gathered(strict=False, mail=False).check_no_object("to")
+
+
 def test_there_may_be_a_most() -> None:
     mail = Gathered(strict=False, most=1)
     mail.add("to", "to[0]", "a@x.example")
