@@ -60,7 +60,7 @@ LINES: Final = frozenset(
         *("line_items[][price_data][tax_behavior]", "line_items[][price_data][unit_amount]"),
         *("line_items[][price_data][unit_amount_decimal]", "line_items[][tax_rates][]"),
         *("line_items[][tax_rates]", "shipping_options[][shipping_rate]"),
-        *(f"shipping_options[][shipping_rate_data][{name}]" for name in _SHIPPING),
+        *(within("shipping_options[][shipping_rate_data]", name) for name in _SHIPPING),
     }
 )
 PRICED: Final = LINES | {

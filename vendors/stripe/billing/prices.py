@@ -83,13 +83,15 @@ class Price:
         return tier.flat + tier.unit * quantity
 
     def _graduated(self, quantity: Fraction) -> Fraction:
-        total, below = _ZERO, _ZERO
-        for tier in self.tiers:
-            total += tier.flat + tier.unit * (tier.end(quantity) - below)
-            below = tier.end(quantity)
-            if below == quantity:
-                break
-        return total
+        starts = (_ZERO, *(Fraction(tier.up_to or 0) for tier in self.tiers[:-1]))
+        return sum(
+            (
+                tier.flat + tier.unit * (tier.end(quantity) - start)
+                for start, tier in zip(starts, self.tiers, strict=True)
+                if start < quantity or not start
+            ),
+            _ZERO,
+        )
 
 
 def found_price(
