@@ -17,9 +17,8 @@ from vendors.contract import Answer, Lookup
 _LEAVE_ALONE: Final = frozenset({401, 403, 408, 425, 429})
 """It may answer later, or once somebody has mended the credentials. So with every 5xx."""
 
-
-_NO_HEADERS: Final[Mapping[bytes, bytes]] = {}
-"""None of any caller's."""
+_OWN: Final[Mapping[bytes, bytes]] = {}
+"""The credentials' own account."""
 
 
 class Unanswered(Exception):
@@ -40,9 +39,9 @@ class Asker:
         self.asked = 0
         self.last_error = ""
 
-    async def ask(self, lookup: Lookup) -> Answer:
-        """The vendor's answer, of any status that is about what was asked. Waits for the rate, not
-        for back-off. Raises Unanswered."""
+    async def ask(self, lookup: Lookup, headers: Mapping[bytes, bytes] = _OWN) -> Answer:
+        """The vendor's answer, of any status that is about what was asked. headers: those that
+        choose the account it is about. Waits for the rate, not for back-off. Raises Unanswered."""
         if self.pace.backing_off(self._loop.time()):
             raise Unanswered(f"the vendor is left alone for a while: {self.last_error}")
         wait_s = self.pace.wait_s(self._loop.time())
@@ -51,7 +50,7 @@ class Asker:
         self.pace.ask(self._loop.time())
         self.asked += 1
         try:
-            reply = await self._upstream.look(lookup, _NO_HEADERS)
+            reply = await self._upstream.look(lookup, headers)
         except (NotSent, OutcomeUnknown) as exc:
             raise self._failed(str(exc)) from exc
         headers = dict(reply.headers)

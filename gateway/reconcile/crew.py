@@ -17,10 +17,10 @@ from typing import Final
 
 from gateway.call.doors import Doors
 from gateway.reconcile.cases import Case, key_of
+from gateway.reconcile.owners import Owners
 from gateway.reconcile.reconciler import Reconciler
 from gateway.reconcile.schedule import KIND_OF, REFUND_LOOKS_US, Kind
 from gateway.tasks import spawn
-from gateway.vault.registry import Registry
 from ledger import Hold, HoldState
 
 _log = logging.getLogger("keybrake")
@@ -72,14 +72,16 @@ class Reconcilers:
 
     def __init__(self, doors: Doors) -> None:
         self._doors = doors
-        self._owners = Owners(doors.registry)
+        owners = self._owners = Owners(doors.registry)
         counters = doors.metrics.page.counters(
             "keybrake_reconciled_total", "Looks at what is open, by what they came to.", "outcome"
         )
         self._mates: dict[tuple[str, str], Reconciler] = {}
         if doors.settings.reconciler.enabled:
             self._mates = {
-                (name, account): Reconciler(doors, doors.vendors[name], account, counters)
+                (name, account): Reconciler(
+                    doors, doors.vendors[name], account, self._owners, counters
+                )
                 for name, vendor in doors.settings.vendors.items()
                 for account in vendor.accounts
             }
@@ -119,7 +121,7 @@ class Reconcilers:
         seen = 0
         for hold in islice(self._scanned, holds_max):
             seen += 1
-            mate = self._mates.get(self._owners.of(hold.account_id))
+            mate = self._mate_of(hold.account_id)
             if mate is not None and hold.state in KIND_OF:
                 mate.cases.feed(hold)
         if seen < holds_max:
@@ -131,7 +133,7 @@ class Reconcilers:
     def _scan_refunds(self) -> None:
         now_us = self._doors.clock.now_us()
         for restored in self._doors.ledger.restored():
-            mate = self._mates.get(self._owners.of(restored.account_id))
+            mate = self._mate_of(restored.account_id)
             fresh = now_us - restored.at_us <= REFUND_LOOKS_US
             if mate is not None and fresh and restored.amount_micros > 0:
                 mate.cases.feed_refund(restored, now_us)
@@ -139,7 +141,7 @@ class Reconcilers:
     # -- seen from the admin side ----------------------------------------------------------------
 
     def watched(self, hold: Hold) -> Watched:
-        mate = self._mates.get(self._owners.of(hold.account_id))
+        mate = self._mate_of(hold.account_id)
         case = None if mate is None else mate.cases.get(key_of(hold))
         return NOT_WATCHED if case is None else Watched(case.due_us, case.looks, case.found)
 
@@ -155,7 +157,7 @@ class Reconcilers:
         holds = [h for h in self._doors.ledger.open_holds(*_OPEN) if h.memo_ref == call_id]
         if not holds:
             raise NotOpen("nothing of it is open")
-        mate = self._mates.get(self._owners.of(holds[-1].account_id))
+        mate = self._mate_of(holds[-1].account_id)
         if mate is None:
             raise NotOpen("nobody looks after its account (see reconciler.enabled)")
         for hold in holds:
@@ -163,6 +165,10 @@ class Reconcilers:
         case = mate.cases.get(key_of(holds[-1]))
         assert case is not None, "it was fed just now"
         return await mate.look_now(case)
+
+    def _mate_of(self, account_id: int) -> Reconciler | None:
+        owner = self._owners.of(account_id)
+        return self._mates.get((owner.vendor, owner.account))
 
     def _account(self, mate: Reconciler) -> Account:
         now_us, now_s = self._doors.clock.now_us(), self._doors.loop.time()
@@ -196,25 +202,3 @@ class Reconcilers:
             numbers[f"{name}_queued"] = len(mate.cases)
             numbers[f"{name}_asked"] = mate.asker.asked
         return numbers
-
-
-class Owners:
-    """Which vendor account a budget spends at: that of the keys which were made for it."""
-
-    __slots__ = ("_known", "_registry")
-
-    def __init__(self, registry: Registry) -> None:
-        self._registry = registry
-        self._known: dict[int, tuple[str, str]] = {}
-
-    def of(self, account_id: int) -> tuple[str, str]:
-        """Vendor and account; two empty names for a budget without a key. Newest keys are looked at
-        first: a budget that is not known yet was made a moment ago."""
-        owner = self._known.get(account_id)
-        if owner is not None:
-            return owner
-        for key in self._registry.all_keys():
-            self._known[key.account_id] = (key.terms.vendor, key.terms.account)
-            if key.account_id == account_id:
-                break
-        return self._known.setdefault(account_id, ("", ""))

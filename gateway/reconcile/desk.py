@@ -18,7 +18,8 @@ from gateway.call import objects
 from gateway.call.doors import Doors
 from gateway.metrics import Counters
 from gateway.reconcile.asking import Asker
-from gateway.reconcile.plans import Plan
+from gateway.reconcile.owners import Owners
+from gateway.reconcile.plans import Plan, whole
 from gateway.reconcile.schedule import Schedule
 from ledger import CannotRecord, Ending, Hold, HoldState, ImpossibleEntry, Shed
 from vendors.contract import GivesBack, Outcome, Vendor
@@ -72,6 +73,7 @@ class Desk:
     account: str
     asker: Asker
     schedule: Schedule
+    owners: Owners
     counters: Counters
 
     def now_us(self) -> int:
@@ -84,6 +86,12 @@ class Desk:
         """An object's holds that live, and those of its calls in doubt, both oldest first."""
         held = self.doors.ledger.tagged(tag)
         return objects.alive(held), [hold for hold in held if hold.state is HoldState.IN_DOUBT]
+
+    def whole(
+        self, outcome: Outcome, known: Sequence[Hold], doubts: Sequence[Hold], tag: str, memo: bytes
+    ) -> Plan:
+        """`plans.whole`, with the issuers' budgets as the keys know them."""
+        return whole(outcome, known, doubts, tag, memo, self.owners.parent)
 
     async def book(self, plan: Plan, evidence: Evidence) -> str | None:
         """Book it, durably. What comes after the first group is left for a later look if that is

@@ -10,7 +10,7 @@ a booking the hold is looked at again: a retry may be on its way, or a person ma
 
 from __future__ import annotations
 
-from gateway.call.remarks import remark_of
+from gateway.call.remarks import Remark, remark_of
 from gateway.reconcile import alike, plans
 from gateway.reconcile.alike import Listed
 from gateway.reconcile.asking import Unanswered
@@ -55,7 +55,8 @@ class DoubtLook:
         call = await doubted(self._desk, [hold])
         if call is None:
             return Looked("the audit log does not know the call")
-        asked, began_us = Round(), self._desk.now_us()
+        asked = Round(headers=remark_of(call.hold).account_headers())
+        began_us = self._desk.now_us()
         try:
             findings = await search(self._desk, call.doubt, asked)
             if isinstance(findings, str):
@@ -91,7 +92,7 @@ class DoubtLook:
         """All doubts like this one, each with what the vendor shows for it."""
         desk, doubt = self._desk, call.doubt
         group: Group = {doubt.call_id: (case, call, findings)}
-        for other in self._others(case, remark_of(call.hold).trace):
+        for other in self._others(case, remark_of(call.hold)):
             hold = self._hold(other)
             like = None if hold is None else await doubted(desk, [hold])
             if like is None or like.doubt.operation != doubt.operation:
@@ -118,14 +119,16 @@ class DoubtLook:
             one.found = told[name].found
         return told[doubt.call_id]
 
-    def _others(self, case: Case, trace: str) -> list[Case]:
-        """Calls in doubt with the same trace that may be looked at now."""
+    def _others(self, case: Case, remark: Remark) -> list[Case]:
+        """Calls in doubt with the same trace, for the same account, that may be looked at now."""
         found = []
         for other in self._cases:
             hold = self._hold(other) if other is not case and other.key.what == "call" else None
-            if hold is None or remark_of(hold).trace != trace or self._under_way(hold):
+            if hold is None or self._under_way(hold):
                 continue
-            found.append(other)
+            its = remark_of(hold)
+            if (its.trace, its.acts_for) == (remark.trace, remark.acts_for):
+                found.append(other)
         return found
 
     async def _explained(self, group: Group) -> tuple[set[str], dict[str, str]]:
@@ -198,7 +201,7 @@ class DoubtLook:
         lookup = desk.vendor.object_lookup(object_id)
         target, name = asked.target, alike.name_of(match)
         if lookup is not None:
-            answer = await desk.asker.ask(lookup)
+            answer = await desk.asker.ask(lookup, asked.headers)
             fresh = desk.vendor.reread(object_id, call.doubt.rate, call.doubt.amount_micros, answer)
             if fresh.end is not End.IN_DOUBT:
                 match, target = fresh, lookup.target
@@ -208,7 +211,7 @@ class DoubtLook:
         memo = evidence.memo(desk.now_us())
         known, _ = desk.holds(tag)
         if known:
-            plan = plans.whole(match, known, call.holds, tag, memo)
+            plan = desk.whole(match, known, call.holds, tag, memo)
         else:
             plan = plans.single(match, call.holds, tag, memo)
         if (why := await desk.book(plan, evidence)) is not None:

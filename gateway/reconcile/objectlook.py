@@ -51,11 +51,13 @@ class ObjectLook:
 
     async def _read(self, tag: str) -> Looked:
         desk, object_id = self._desk, tag.rpartition("/")[2]
+        known, doubts = desk.holds(tag)
+        asked = Round(headers=objects.account_headers((*known, *doubts)))
         lookup = desk.vendor.object_lookup(object_id)
         if lookup is None:
-            return await self._search(tag, "the vendor offers no way to read it again", Round())
+            return await self._search(tag, "the vendor offers no way to read it again", asked)
         try:
-            answer = await desk.asker.ask(lookup)
+            answer = await desk.asker.ask(lookup, asked.headers)
         except Unanswered as exc:
             return Looked(str(exc), UNANSWERED, answered=False, again=True)
         known, doubts = desk.holds(tag)  # a retry of the call that made it takes no turn
@@ -68,7 +70,8 @@ class ObjectLook:
         outcome = desk.vendor.reread(object_id, rate, counted, answer)
         if outcome.end is End.IN_DOUBT:
             why = outcome.why or f"HTTP {answer.status} says nothing new"
-            return await self._search(tag, why, Round({lookup: answer}))
+            asked.answers[lookup] = answer
+            return await self._search(tag, why, asked)
         return await self._book(tag, outcome, lookup, answer.status)
 
     async def _book(self, tag: str, outcome: Outcome, lookup: Lookup, status: int) -> Looked:
@@ -77,7 +80,7 @@ class ObjectLook:
         known, doubts = desk.holds(tag)
         how = said(outcome, lookup.why)
         evidence = Evidence(how, lookup.target, status)
-        plan = plans.whole(outcome, known, doubts, tag, evidence.memo(desk.now_us()))
+        plan = desk.whole(outcome, known, doubts, tag, evidence.memo(desk.now_us()))
         if not plan.first and not plan.then:
             return Looked(f"as before: {how}")
         if (why := await desk.book(plan, evidence)) is not None:
@@ -113,7 +116,7 @@ class ObjectLook:
         evidence = Evidence(said(match, findings.how), asked.target, 200)
         memo = evidence.memo(desk.now_us())
         if match.object_id is not None and desk.tag(match.object_id) == tag:
-            plan = plans.whole(match, known, doubts, tag, memo)
+            plan = desk.whole(match, known, doubts, tag, memo)
         else:
             plan = plans.single(match, holds, "", memo)
         if (told := await desk.book(plan, evidence)) is not None:

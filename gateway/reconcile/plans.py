@@ -9,7 +9,7 @@ Pure: holds and an outcome in, endings out, each with its evidence as the memo.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from gateway.call import objects
@@ -36,10 +36,16 @@ class Plan:
 
 
 def whole(
-    outcome: Outcome, known: Sequence[Hold], doubts: Sequence[Hold], tag: str, memo: bytes
+    outcome: Outcome,
+    known: Sequence[Hold],
+    doubts: Sequence[Hold],
+    tag: str,
+    memo: bytes,
+    parent_of: Callable[[int], int | None],
 ) -> Plan:
     """known: the object's holds that live, doubts: those of its calls in doubt; not both empty.
-    tag: the object's. The outcome is as the vendor gives it, with what was there before us."""
+    tag: the object's. parent_of: a budget's issuer's. The outcome is as the vendor gives it, with
+    what was there before us."""
     assert known or doubts, "an object without holds has nothing to book"
     base = remark_of((*known, *doubts)[0]).base_micros
     outcome = objects.since_known(outcome, base)
@@ -50,8 +56,7 @@ def whole(
     others = [hold for hold in doubts if hold.account_id != carrier]
     if not known and all(hold.tag == tag for hold in made):
         outcome = _no_more_than_held(outcome, made)
-    parent = _parent(made) if made else _parent([hold for hold in known if _counts(hold, carrier)])
-    told = objects.spread(outcome, known, made, carrier, parent, b"")
+    told = objects.spread(outcome, known, made, carrier, parent_of(carrier), b"")
     by_id = {hold.hold_id: hold for hold in (*known, *doubts)}
     named = {hold.hold_id for hold in made}
     first = tuple(
@@ -142,18 +147,10 @@ def at_least_held(outcome: Outcome, doubts: Iterable[Hold]) -> Outcome:
     return Outcome(End.SETTLED, max(held, shown), label=outcome.object_id or outcome.label)
 
 
-def _counts(hold: Hold, account_id: int) -> bool:
-    return hold.account_id == account_id or hold.shed
-
-
 def _carrier(known: Sequence[Hold]) -> int:
     """The budget that carries the object now."""
     own = [hold for hold in known if not hold.shed] or known
     return own[-1].account_id
-
-
-def _parent(holds: Iterable[Hold]) -> int | None:
-    return next((hold.parent_id for hold in holds if hold.parent_id is not None), None)
 
 
 def _no_more_than_held(outcome: Outcome, made: Sequence[Hold]) -> Outcome:

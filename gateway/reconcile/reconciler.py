@@ -18,6 +18,7 @@ from gateway.reconcile.cases import Case, Cases
 from gateway.reconcile.desk import Desk, Looked
 from gateway.reconcile.doubtlook import DoubtLook
 from gateway.reconcile.objectlook import ObjectLook
+from gateway.reconcile.owners import Owners
 from gateway.reconcile.refundlook import RefundLook
 from gateway.reconcile.schedule import AGAIN_US, HOUR_US, KIND_OF, Kind, Schedule
 from ledger import Hold
@@ -47,7 +48,9 @@ class Reconciler:
         "vendor",
     )
 
-    def __init__(self, doors: Doors, vendor: Vendor, account: str, counters: Counters) -> None:
+    def __init__(
+        self, doors: Doors, vendor: Vendor, account: str, owners: Owners, counters: Counters
+    ) -> None:
         settings = doors.settings.reconciler
         schedule = Schedule.of(settings)
         upstream = doors.upstreams.account(vendor.name, account)
@@ -56,7 +59,7 @@ class Reconciler:
         self.account = account
         self.cases = Cases(schedule)
         self.asker = Asker(upstream, settings.calls_per_second_max, doors.loop)
-        self._desk = Desk(doors, vendor, account, self.asker, schedule, counters)
+        self._desk = Desk(doors, vendor, account, self.asker, schedule, owners, counters)
         self._objects = ObjectLook(self._desk)
         self._doubts = DoubtLook(self._desk, self.cases)
         self._refunds = RefundLook(self._desk)

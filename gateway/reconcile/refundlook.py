@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 
-from gateway.call.remarks import remark_of
+from gateway.call.remarks import Remark, remark_of
 from gateway.reconcile.asking import Unanswered
 from gateway.reconcile.cases import Case
 from gateway.reconcile.desk import UNANSWERED, Desk, Looked
@@ -38,12 +38,13 @@ class RefundLook:
         lookup = desk.vendor.object_lookup(restored.refund_id)
         if lookup is None:
             return Looked("the vendor offers no way to read it again")
+        hold = desk.doors.ledger.find(restored.hold_id)  # kept on the day it was made
+        remark = Remark(USD) if hold is None else remark_of(hold)
         try:
-            answer = await desk.asker.ask(lookup)
+            answer = await desk.asker.ask(lookup, remark.account_headers())
         except Unanswered as exc:
             return Looked(str(exc), UNANSWERED, answered=False, again=True)
-        hold = desk.doors.ledger.find(restored.hold_id)  # kept on the day it was made
-        rate = USD if hold is None else remark_of(hold).rate
+        rate = remark.rate
         outcome = desk.vendor.reread(restored.refund_id, rate, restored.amount_micros, answer)
         if outcome.end is not End.RELEASED:
             return Looked(outcome.why or "it stands")

@@ -7,7 +7,7 @@ operation it was, and which status came back, is in the audit log.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -24,8 +24,7 @@ LOOKUPS_MAX: Final = 10
 class Doubted:
     """A call in doubt. holds: its own, the one that both budgets carry last. fixed: its quote was
     the fixed hold of an operation that nobody prices. elsewhere: it may have been about another
-    account than the credentials' own, whose listings nobody reads: that it is not shown says
-    nothing."""
+    account than the one that look-ups are made for: that it is not shown says nothing."""
 
     doubt: Doubt
     holds: tuple[Hold, ...]
@@ -39,10 +38,11 @@ class Doubted:
 
 @dataclass(slots=True)
 class Round:
-    """The look-ups of one look: alike doubts ask the same, and the vendor is asked once. target:
-    what was asked last."""
+    """The look-ups of one look: alike doubts ask the same, and the vendor is asked once. headers:
+    those of the account that all of them are made for. target: what was asked last."""
 
     answers: dict[Lookup, Answer] = field(default_factory=dict)
+    headers: Mapping[bytes, bytes] = field(default_factory=dict)
     target: str = ""
 
 
@@ -67,7 +67,8 @@ async def doubted(desk: Desk, holds: Sequence[Hold]) -> Doubted | None:
         record["status"] if record["code"] is None else None,
     )
     key = desk.doors.registry.key(record["key_id"])
-    elsewhere = key is None or bool(key.terms.vendor_accounts)
+    may_act_for = key is None or bool(key.terms.vendor_accounts)
+    elsewhere = may_act_for and not remark.acts_for
     return Doubted(doubt, tuple(holds), fixed, elsewhere)
 
 
@@ -84,7 +85,7 @@ async def search(desk: Desk, doubt: Doubt, asked: Round) -> Findings | str:
             return "it takes more look-ups than are made"
         answer = asked.answers.get(step)
         if answer is None:
-            answer = asked.answers[step] = await desk.asker.ask(step)
+            answer = asked.answers[step] = await desk.asker.ask(step, asked.headers)
         asked.target = step.target
         if answer.status != 200:
             return f"HTTP {answer.status} to a read of {step.target}"

@@ -132,6 +132,11 @@ def _book(plan: plans.Plan, holds: list[Hold]) -> None:
         by_id[entry.hold_id].go_on(ended)
 
 
+def _nobody(account_id: int) -> int | None:
+    """No budget has an issuer."""
+    return None
+
+
 @st.composite
 def objects_of_one_budget(draw: st.DrawFn) -> tuple[list[Hold], list[Hold]]:
     known = [_hold(n, draw(STATES), draw(MICROS), 1) for n in range(1, 1 + draw(st.integers(1, 3)))]
@@ -152,7 +157,7 @@ def test_the_books_say_of_an_object_what_the_vendor_says(
     end = (End.PENDING if pends else End.STANDING) if standing else End.SETTLED
     outcome = Outcome(end, settled, standing, "SM1")
     before = sum(map(counted, all_holds))
-    plan = plans.whole(outcome, known, doubts, TAG, b"{}")
+    plan = plans.whole(outcome, known, doubts, TAG, b"{}", _nobody)
     _book(plan, all_holds)
     assert sum(map(counted, all_holds)) == settled + standing
     assert all(hold.state is not HoldState.IN_DOUBT for hold in all_holds)
@@ -161,7 +166,7 @@ def test_the_books_say_of_an_object_what_the_vendor_says(
     if not standing:
         assert not alive
     elif alive:
-        again = plans.whole(outcome, alive, [], TAG, b"{}")
+        again = plans.whole(outcome, alive, [], TAG, b"{}", _nobody)
         assert not again.first
         assert not again.then
 

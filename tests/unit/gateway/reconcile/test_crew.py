@@ -9,7 +9,7 @@ import pytest
 
 from gateway.reconcile import crew as crews
 from gateway.reconcile import reconciler
-from gateway.reconcile.crew import NOT_WATCHED, NotOpen, Owners
+from gateway.reconcile.crew import NOT_WATCHED, NotOpen
 from gateway.reconcile.schedule import MINUTE_US
 from ledger import HoldState
 from tests.calls import USD
@@ -128,13 +128,3 @@ async def test_stopping_ends_a_look_and_gives_its_turn_back(scene: Scene) -> Non
     assert not turns._lines
     with pytest.raises(NotOpen, match="draining"):
         await scene.crew.look_now("call_1")
-
-
-async def test_a_budget_is_known_by_its_key(scene: Scene) -> None:
-    owners = Owners(scene.calls.registry)
-    first = scene.key.key
-    later = await scene.calls.key(account="acme")
-    assert owners.of(later.key.account_id) == ("stripe", "acme")
-    assert owners.of(first.account_id) == ("stripe", "default")
-    assert owners.of(first.account_id) == ("stripe", "default")
-    assert owners.of(999) == ("", "")

@@ -162,6 +162,41 @@ async def test_what_may_have_been_about_another_account_is_never_released(scene:
     assert scene.stands(hold) == ("settled", 10 * USD, 0)
 
 
+async def test_a_call_for_another_account_is_looked_for_there(scene: Scene) -> None:
+    """Its hold remembers the header, so that its events are read where it left them: there its
+    absence says that it never ran."""
+    key = await scene.calls.key(vendor_accounts=frozenset({"acct_1"}))
+    hold = await scene.open(IN_DOUBT, vendor_key="kb-1", key=key, acts_for="stripe-account=acct_1")
+    scene.told.listing(key="kb-1", exact=True)
+    for wait_s in (61, GAP_S):
+        scene.wait(wait_s)
+        await scene.looks()
+    assert states(hold) == ["released"]
+    assert scene.told.accounts == [b"acct_1", b"acct_1"]
+
+
+async def test_what_it_made_in_another_account_is_read_again_there(scene: Scene) -> None:
+    hold = await scene.open(IN_DOUBT, vendor_key="kb-1", acts_for="stripe-account=acct_1")
+    scene.told.listing({"end": "standing", "standing": 5, "id": "pi_1"}, key="kb-1", exact=True)
+    scene.told.object("pi_1", "settled", 9 * USD)
+    scene.wait(61)
+    await scene.looks()
+    assert scene.stands(hold) == ("settled", 9 * USD, 0)
+    assert scene.told.accounts == [b"acct_1", b"acct_1"]
+
+
+async def test_alike_calls_for_two_accounts_are_not_taken_together(scene: Scene) -> None:
+    """A message of the one must not be given to a call of the other."""
+    ours = await scene.open(IN_DOUBT)
+    theirs = await scene.open(IN_DOUBT, acts_for="stripe-account=acct_1")
+    scene.told.listing(message("SM1"), message("SM2"))
+    scene.wait(61)
+    scene.crew.scan()
+    case = next(c for c in scene.mate.cases if c.key.name == ours.memo_ref)
+    await scene.mate.look_now(case)
+    assert states(ours, theirs) == ["pending", "in_doubt"]
+
+
 async def test_a_restart_begins_the_two_listings_anew(tmp_path: Path) -> None:
     async with scene_in(tmp_path) as scene:
         hold = await scene.open(IN_DOUBT, vendor_key="kb-1")

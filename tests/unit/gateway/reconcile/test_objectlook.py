@@ -47,6 +47,16 @@ async def test_a_price_above_the_hold_is_booked_in_full_and_is_drift(
     assert "cost 2.00 more than was held" in caplog.text
 
 
+async def test_an_object_of_another_account_is_read_there(scene: Scene) -> None:
+    hold = await scene.open(STANDING, 10 * USD, tag="pi_1", acts_for="stripe-account=acct_1")
+    doubt = await scene.open(IN_DOUBT, 1 * USD, tag="pi_1", vendor_key="kb-1")
+    scene.told.listing(key="kb-1", exact=True)
+    scene.wait(61)
+    await scene.looks()
+    assert scene.told.accounts == [b"acct_1", b"acct_1"]
+    assert (hold.state, doubt.state) == (STANDING, IN_DOUBT)
+
+
 async def test_a_price_is_asked_for_again_and_again(scene: Scene) -> None:
     hold = await scene.open(PENDING, 10 * USD, tag="SM1")
     scene.told.object("SM1", "pending", 0, 10 * USD)

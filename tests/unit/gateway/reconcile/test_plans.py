@@ -6,7 +6,8 @@ import orjson
 import pytest
 
 from gateway.call.remarks import Remark
-from gateway.reconcile.plans import Plan, aged, at_least_held, released, single, whole
+from gateway.reconcile import plans
+from gateway.reconcile.plans import Plan, aged, at_least_held, released, single
 from ledger import Ending, Hold, HoldState, Shed
 from ledger.entries import Ended, Held
 from vendors.contract import End, Outcome
@@ -36,6 +37,14 @@ def hold(
     made.go_on(Ended(number, state, 0, amount, 0, "", b""))
     made.shed = shed
     return made
+
+
+def whole(outcome: Outcome, known: list[Hold], doubts: list[Hold], tag: str, memo: bytes) -> Plan:
+    """As `plans.whole`, with the issuer that any of a budget's holds names."""
+    parents = {
+        one.account_id: one.parent_id for one in (*known, *doubts) if one.parent_id is not None
+    }
+    return plans.whole(outcome, known, doubts, tag, memo, parents.get)
 
 
 def shown(plan: Plan) -> list[tuple[int, str, int, int]]:
@@ -122,6 +131,19 @@ def test_a_take_over_in_doubt_frees_the_first_budget() -> None:
         (3, "settled", 0, 0),
         (1, "settled", 20, 0),
     ]
+
+
+def test_an_object_of_nobodys_issuer_frees_what_an_issuer_counted() -> None:
+    """A key without an issuer went on with it after two keys of one issuer had."""
+    known = [
+        hold(1, 10, STANDING, account=1, parent=9, shed=True),
+        hold(2, 10, STANDING, account=2),
+        hold(3, 10, STANDING, account=3),
+    ]
+    outcome = Outcome(End.STANDING, 0, 10, "pi_1")
+    parents = {1: 9, 2: 9, 3: None}
+    plan = plans.whole(outcome, known, [], TAG, MEMO, parents.get)
+    assert (plan.first, shown(plan)) == ((), [(2, "released", 0, 0), (1, "released", 0, 0)])
 
 
 def test_a_take_over_of_another_issuers_object_frees_it_afterwards() -> None:

@@ -12,9 +12,11 @@ from tests.reconciling import Scene
 DAY_S = 86_400
 
 
-async def refunded(scene: Scene, refund_id: str = "re_1") -> Hold:
+async def refunded(scene: Scene, refund_id: str = "re_1", acts_for: str = "") -> Hold:
     """A charge of 9 USD of which 4 were given back."""
-    charge = await scene.open(HoldState.STANDING, 9 * USD, tag="pi_9", restorable=True)
+    charge = await scene.open(
+        HoldState.STANDING, 9 * USD, tag="pi_9", restorable=True, acts_for=acts_for
+    )
     scene.end(charge, HoldState.SETTLED, 9 * USD)
     await scene.calls.ledger.restore(charge.hold_id, 4 * USD, refund_id).durable()
     return charge
@@ -39,6 +41,16 @@ async def test_one_that_failed_is_taken_back_once(
     scene.wait(DAY_S)
     assert await scene.looks() == 1
     assert (len(scene.mate.cases), len(scene.told.asked)) == (0, 2)
+
+
+async def test_one_of_another_account_is_read_there(scene: Scene) -> None:
+    await refunded(scene, acts_for="stripe-account=acct_1")
+    scene.told.object("re_1", "released")
+    scene.crew.scan()
+    scene.wait(DAY_S)
+    await scene.looks()
+    assert scene.told.accounts == [b"acct_1"]
+    assert list(scene.calls.ledger.restored()) == []
 
 
 async def test_after_thirty_days_it_is_believed(scene: Scene) -> None:
