@@ -36,16 +36,18 @@ TRACE = "to=+15550100"
 
 class Told:
     """answers: target -> (status, tree), or an exception to raise. asked: every target, in
-    order."""
+    order. accounts: for which connected account each was asked, b'' for our own."""
 
     def __init__(self) -> None:
         self.answers: dict[str, tuple[int, Any] | Exception] = {}
         self.headers: list[tuple[bytes, bytes]] = []
         self.asked: list[str] = []
+        self.accounts: list[bytes] = []
 
     def __call__(self, order: Order) -> Said:
         target = order.target.decode()
         self.asked.append(target)
+        self.accounts.append(dict(order.headers).get(b"stripe-account", b""))
         said = self.answers.get(target, (404, {}))
         if isinstance(said, Exception):
             raise said
@@ -164,6 +166,7 @@ class Scene:
         tag: str = "",
         vendor_key: str = "",
         trace: str = TRACE,
+        acts_for: str = "",
         key: Holder | None = None,
         operation: str = "CreateMessage",
         retry: RetryKey | None = None,
@@ -180,7 +183,7 @@ class Scene:
             micros,
             call_id=call_id,
             tag=f"stripe/default/{tag}" if tag else "",
-            remark=Remark(USD_RATE, 0, vendor_key, trace).text(),
+            remark=Remark(USD_RATE, 0, vendor_key, trace, acts_for).text(),
             retry=retry,
             restorable=restorable,
         )

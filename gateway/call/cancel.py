@@ -71,6 +71,7 @@ class Canceller:
         assert isinstance(quote, Quote), "a cancel needs no lookup"
         upstream = doors.upstreams.account(terms.vendor, terms.account)
         headers = [(b"authorization", upstream.authorization), (b"user-agent", b"keybrake")]
+        headers.extend(objects.account_headers(known).items())
         if vendor.idempotency_header is not None:
             headers.append((vendor.idempotency_header, b"kb-" + call_id.encode("ascii")))
         order = Order(b"POST", target.encode("ascii"), headers, b"", whole_bytes_max=MIB)

@@ -67,6 +67,13 @@ def kept_rate(known: Sequence[Hold]) -> Rate | None:
     return remark_of(known[0]).rate if known else None
 
 
+def account_headers(holds: Iterable[Hold]) -> dict[bytes, bytes]:
+    """For a look at the object: it is in the account that its calls acted for. One made before
+    holds remembered that says nothing of it."""
+    remarks = (remark_of(hold) for hold in holds)
+    return next((remark.account_headers() for remark in remarks if remark.acts_for), {})
+
+
 def kept_quote(hold: Hold | None) -> Quote:
     """The quote of a retry: what its first call's hold says. A look-up would tell what the object
     is now, not what it was.

@@ -41,6 +41,16 @@ async def test_each_open_intent_is_cancelled_and_freed(calls: Calls) -> None:
     assert (calls.row.operation, calls.row.status) == ("PostPaymentIntentsIntentCancel", 200)
 
 
+async def test_one_of_another_account_is_cancelled_there(calls: Calls) -> None:
+    """Without the header Stripe would know no such intent, and it would stay open."""
+    key = await calls.key(vendor_accounts=frozenset({"acct_1"}))
+    await calls.call(key, "POST", INTENTS, NEW, stripe_account="acct_1")
+    assert (await cancelled(calls, key))[0]["status"] == "canceled"
+    stripe = calls.vendor
+    assert isinstance(stripe, ModelStripe)
+    assert dict(stripe.orders[-1].headers)[b"stripe-account"] == b"acct_1"
+
+
 async def test_an_uncaptured_charge_cannot_be_cancelled(calls: Calls) -> None:
     key = await calls.key()
     await calls.call(key, "POST", "/v1/charges", {**NEW, "capture": "false"})
