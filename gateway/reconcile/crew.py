@@ -72,7 +72,7 @@ class Reconcilers:
 
     def __init__(self, doors: Doors) -> None:
         self._doors = doors
-        owners = self._owners = Owners(doors.registry)
+        self._owners = Owners(doors.registry)
         counters = doors.metrics.page.counters(
             "keybrake_reconciled_total", "Looks at what is open, by what they came to.", "outcome"
         )
