@@ -328,6 +328,24 @@ def test_customer_balance_pays_in_parts(sandbox: Sandbox) -> None:
     assert (stats["charged"], stats["refunded"]) == ({"usd": 1500}, {"usd": 500})
 
 
+def test_what_a_balance_paid_is_not_charged_again(sandbox: Sandbox) -> None:
+    fund = {"amount": "1000", "currency": "usd"}
+    post(sandbox, "/v1/test_helpers/customers/cus_1/fund_cash_balance", fund)
+    form = {"amount": "1500", "currency": "usd", "customer": "cus_1"}
+    path = f"/v1/payment_intents/{post(sandbox, '/v1/payment_intents', form)[2]['id']}"
+    post(sandbox, f"{path}/apply_customer_balance")
+    assert post(sandbox, path, {"amount": "1000"})[0] == 400
+    paid = post(sandbox, f"{path}/confirm", {"payment_method": "pm_card_visa"})[2]
+    assert (paid["status"], paid["amount_received"]) == ("succeeded", 1500)
+    assert sandbox.charged() == 1500
+
+
+def test_a_refund_that_fails_at_once_moves_nothing(sandbox: Sandbox) -> None:
+    intent = create(sandbox, payment_method="pm_card_refundFail")
+    refund = post(sandbox, "/v1/refunds", {"payment_intent": intent["id"]})[2]
+    assert (refund["status"], sandbox.stats()["refunded"]) == ("failed", {})
+
+
 def test_legacy_charge_with_capture_and_twins(sandbox: Sandbox) -> None:
     form = {"amount": "1000", "currency": "usd", "source": "tok_visa", "capture": "false"}
     held = post(sandbox, "/v1/charges", form)[2]

@@ -7,7 +7,8 @@ in full, confirmed or not: its client secret can confirm it without us.
 | operation | quote |
 | --- | --- |
 | create | `amount`, confirmed or not |
-| update | the new total, or the present one if that is more; nothing without a money field |
+| update | the new total, or the present one if that is more; nothing without a money field;
+| | another currency is refused while the intent is counted in its own: a hold keeps its rate |
 | confirm, verify | the stored amount, or `amount_to_confirm` if that is more |
 | capture | received so far + what is asked for (overcapture is legal) + what stays capturable |
 | increment | `amount` is the new total |
@@ -23,7 +24,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from vendors.contract import Answer, End, Lookup, Quote, Reading
+from vendors.contract import Answer, End, Lookup, Quote, Reading, RuleRefused
 from vendors.rates import Rate, Rates
 from vendors.stripe.asked import (
     ALONE,
@@ -82,6 +83,9 @@ def _update(
     if intent.over:
         return nothing_more(intent.id, intent.status)
     currency = known("currency", code or intent.currency)
+    if kept is not None and kept.currency != currency:
+        why = f"{intent.id} is counted in {kept.currency}; cancel it, and create one in {currency}"
+        raise RuleRefused("currency", why)
     total = max(amount or intent.total, intent.received)
     check_multiple("amount", currency, total)
     if currency == intent.currency:
@@ -195,6 +199,8 @@ def leftover(reading: Reading, quote: Quote, error: Tree) -> Verdict | None:
         return None
     if not isinstance(left, dict):
         raise Unclear("the refusal names a payment intent and does not show it")
+    if "currency" in reading.fields and read_intent(left).currency != quote.currency:
+        return None  # it was to change its currency and did not; nothing here counts it
     return of_intent(quote, left)
 
 

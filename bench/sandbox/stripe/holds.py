@@ -146,4 +146,4 @@ def verify_microdeposits(world: World, ids: tuple[str, ...], given: Obj) -> Obj:
             code="payment_method_microdeposit_verification_amounts_mismatch",
         )
     outcome = methods.outcome(world, intent["payment_method"])
-    return intents.pay(world, {**intent, "next_action": None}, outcome, intent["amount"])
+    return intents.pay(world, {**intent, "next_action": None}, outcome, intents.unpaid(intent))

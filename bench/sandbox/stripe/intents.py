@@ -96,6 +96,8 @@ def update(world: World, ids: tuple[str, ...], given: Obj) -> Obj:
         allow(intent, "updated")
     changed: Obj = {**intent, **_described(world, given)}
     params.chargeable(changed["amount"], changed["currency"])
+    if changed["amount"] <= intent["amount_received"]:
+        raise errors.invalid("amount: no more than was received", "amount", changed["amount"])
     if "metadata" in given:
         changed["metadata"] = params.merged(intent["metadata"], given["metadata"])
     method_id = _method_given(world, given)
@@ -107,8 +109,9 @@ def update(world: World, ids: tuple[str, ...], given: Obj) -> Obj:
 def confirm(world: World, ids: tuple[str, ...], given: Obj) -> Obj:
     intent = world.get("payment_intent", ids[0])
     allow(intent, "confirmed")
-    amount = params.number(given, "amount_to_confirm", intent["amount"])
-    if amount > intent["amount"]:
+    left = unpaid(intent)
+    amount = params.number(given, "amount_to_confirm", left)
+    if amount > left:
         raise errors.invalid("amount: more than the intent's", "amount_to_confirm", amount)
     method_id = _method_given(world, given) or intent["payment_method"]
     method_id = method_id or _method_of_customer(world, intent)
@@ -182,7 +185,13 @@ def pay(world: World, intent: Obj, outcome: Outcome, amount: int) -> Obj:
         return world.put(intent)
     if intent["capture_method"] == "automatic":
         charge = world.put(payments.settled(charge))
-    return _succeeded(world, intent, charge, amount)
+    return _succeeded(world, intent, charge, intent["amount_received"] + amount)
+
+
+def unpaid(intent: Obj) -> int:
+    """What a customer's cash balance has not paid yet."""
+    left: int = intent["amount"] - intent["amount_received"]
+    return left
 
 
 def _succeeded(world: World, intent: Obj, charge: Obj, received: int) -> Obj:
@@ -231,7 +240,8 @@ def payer_acts(world: World, intent_id: str, *, succeeds: bool, token: str | Non
         charge = world.get("charge", intent["latest_charge"])
         charge = payments.settle_pending(world, charge, succeeded=succeeds)
         if succeeds:
-            return _succeeded(world, intent, charge, charge["amount"])
+            received = intent["amount_received"] + charge["amount"]
+            return _succeeded(world, intent, charge, received)
         failed = {"status": "requires_payment_method", "processing": None, "payment_method": None}
         return world.put({**intent, **failed})
     allow(intent, "confirmed")
@@ -241,6 +251,6 @@ def payer_acts(world: World, intent_id: str, *, succeeds: bool, token: str | Non
         methods.SUCCEEDS if succeeds else Outcome("decline", "card_declined", "generic_decline")
     )
     try:
-        return pay(world, {**intent, "payment_method": method_id}, outcome, intent["amount"])
+        return pay(world, {**intent, "payment_method": method_id}, outcome, unpaid(intent))
     except StripeError:
         return world.get("payment_intent", intent_id)

@@ -1,7 +1,8 @@
 """Refunds, their legacy twins under `/v1/charges/{id}`, and what becomes of them later.
 
-A refund of an uncaptured charge frees its hold and moves no money. `World.pay_back` counts refunds
-that did move money, gross: a refund that later fails stays counted and is shown as failed.
+A refund of an uncaptured charge frees its hold and moves no money, and neither does one that fails
+at once. `World.pay_back` counts refunds that did move money, gross: a refund that later fails stays
+counted and is shown as failed.
 """
 
 from __future__ import annotations
@@ -79,7 +80,7 @@ def refund_charge(world: World, charge: Obj, given: Obj) -> Obj:
     if charge["payment_method"] is not None:
         status = methods.outcome(world, charge["payment_method"]).refund
     refund = _make(world, charge, amount, status, given)
-    if charge["captured"]:
+    if charge["captured"] and status != "failed":
         world.pay_back(refund, amount)
     returned = charge["amount_refunded"] + (0 if status == "failed" else amount)
     charge = world.put({**charge, "amount_refunded": returned, "refunded": returned == base})
