@@ -69,6 +69,7 @@ def text(
     gateway: Gateway,
     key: VaultKey,
     path: str = MESSAGES,
+    /,
     *,
     idempotency_key: str | None = None,
     **changes: str | None,

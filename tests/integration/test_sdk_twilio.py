@@ -41,7 +41,9 @@ from tests.texting import (
 )
 
 rest: Any = importlib.import_module("twilio.rest")  # comes without types
-TwilioRestException: Any = importlib.import_module("twilio.base.exceptions").TwilioRestException
+exceptions: Any = importlib.import_module("twilio.base.exceptions")
+TwilioException: Any = exceptions.TwilioException
+TwilioRestException: Any = exceptions.TwilioRestException
 
 HERE: Final = ROOT / "tests" / "node"
 END_TIMEOUT_S: Final = 60.0
@@ -167,6 +169,15 @@ def raised(call: Callable[[], Any]) -> tuple[int, int]:
     with pytest.raises(TwilioRestException) as caught:
         call()
     return caught.value.status, caught.value.code
+
+
+def unlisted(call: Callable[[], Any]) -> str:
+    """What twilio-python says when a list is refused: an exception of another class, with the
+    answer as it came."""
+    with pytest.raises(TwilioException) as caught:
+        call()
+    assert '"code":20403' in str(caught.value)
+    return str(caught.value)
 
 
 def services_without_us(twilio: Sandbox, count: int) -> None:
@@ -302,11 +313,11 @@ def test_python_other_refusals(
     assert raised(lambda: send(connect(counted))) == (429, 20429)
     assert raised(lambda: send(connect(TWILIO_TOKEN))) == (401, 20003)
     listed = gateway.make_key(vendor="twilio", allowed_endpoints=[f"POST {MESSAGES}"])
-    assert raised(lambda: connect(listed).messages.list()) == (403, 20403)
+    assert "endpoint_not_allowed" in unlisted(lambda: connect(listed).messages.list())
     assert raised(lambda: client.messages("SM1").update(status="queued")) == (422, 20001)
     assert raised(lambda: send(client, to="4155550100")) == (422, 20001)
     assert raised(lambda: client.api.accounts.create()) == (403, 20403)
-    assert raised(lambda: client.api.accounts.list()) == (403, 20403)
+    assert "mint_endpoints" in unlisted(lambda: client.api.accounts.list())
     assert raised(lambda: client.new_keys.create()) == (403, 20403)
     jamaica = gateway.make_key(vendor="twilio", countries=["US"])
     assert raised(lambda: send(connect(jamaica), to="+18765550123")) == (403, 20403)
