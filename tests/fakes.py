@@ -153,6 +153,13 @@ class FakeLedger:
 def _fact(ending: Ending | Shed, now_us: int) -> Entry:
     if isinstance(ending, Shed):
         return Parted(ending.hold_id, now_us)
-    amounts = (ending.settled_micros, ending.standing_micros)
-    rest = (ending.tag, ending.memo, ending.units)
-    return Ended(ending.hold_id, ending.state, *amounts, now_us, *rest)
+    return Ended(
+        ending.hold_id,
+        ending.state,
+        ending.settled_micros,
+        ending.standing_micros,
+        now_us,
+        ending.tag,
+        ending.memo,
+        ending.units,
+    )

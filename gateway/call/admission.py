@@ -80,7 +80,7 @@ def admit(journey: Journey, now_us: int) -> None:
     """Fill in what the head alone tells. Raises every refusal that it can earn; the key is
     alive."""
     request, route, terms = journey.request, journey.route, journey.key.terms
-    path = _own_path(journey, canonical(route.raw_path))
+    path = own_path(journey, canonical(route.raw_path))
     journey.path = path
     journey.allow_path = allow_path = f"/{route.product}{path}" if route.product else path
     if not terms.allowed.allows(request.method, allow_path):
@@ -89,8 +89,8 @@ def admit(journey: Journey, now_us: int) -> None:
         )
     journey.operation = journey.vendor.operation(request.method, path, route.product)
     if journey.operation.money is Money.MINTS:
-        _judge_minting(journey)
-    journey.account_headers = _account_headers(request, terms, journey.vendor)
+        judge_minting(journey)
+    journey.account_headers = account_headers(request, terms, journey.vendor)
     for name in journey.vendor.request_headers:
         if _OUR_KEY in (value := request.headers.get(name, b"")) and find_in_text(value):
             raise misplaced_key(f"the header {name.decode()}")
@@ -100,7 +100,7 @@ def admit(journey: Journey, now_us: int) -> None:
         journey.would_refuse = refusal
 
 
-def _own_path(journey: Journey, path: str) -> str:
+def own_path(journey: Journey, path: str) -> str:
     """The path as the vendor gets it: what stands for the account in it becomes the real one."""
     terms, vendor = journey.key.terms, journey.vendor
     alias = vendor.alias(terms.key_id)
@@ -157,7 +157,7 @@ def judge_sandbox(key: Key, settings: Settings) -> None:
         )
 
 
-def _judge_minting(journey: Journey) -> None:
+def judge_minting(journey: Journey) -> None:
     named = journey.key.terms.mint_endpoints
     method, path = journey.request.method, journey.allow_path
     if named is None or not named.allows(method, path):
@@ -169,7 +169,7 @@ def _judge_minting(journey: Journey) -> None:
         )
 
 
-def _account_headers(request: Request, terms: Terms, vendor: Vendor) -> dict[bytes, bytes]:
+def account_headers(request: Request, terms: Terms, vendor: Vendor) -> dict[bytes, bytes]:
     found = {}
     for name in vendor.account_headers:
         value = request.headers.get(name)

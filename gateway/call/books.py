@@ -172,7 +172,7 @@ class Books:
                 outcome.standing_micros,
                 memo,
                 tag,
-                units if units < hold.units else None,
+                _fewer(units, hold),
             )
             ticket = self._ledger.book((ending,), now_us=self._clock.now_us())
             journey.cost_micros = total
@@ -226,8 +226,9 @@ class Books:
             self._book([Ending(each.hold_id, HoldState.SETTLED, memo=memo) for each in made])
             return
         spread = objects.spread(outcome, known, made, hold.account_id, hold.parent_id, memo)
+        units = _fewer(outcome.units, hold)
         named = (
-            replace(entry, tag=tag)
+            replace(entry, tag=tag, units=units)
             if entry.hold_id == hold.hold_id and isinstance(entry, Ending)
             else entry
             for entry in spread.first
@@ -266,6 +267,11 @@ class Books:
                         self._ledger.restore(hold.hold_id, gives, back.refund_id)
                         self._history.give_back(hold.hold_id, back.refund_id, gives)
                         return
+
+
+def _fewer(units: int | None, hold: Hold) -> int | None:
+    """The units that a hold ends with, where they are fewer than it set aside."""
+    return units if units is not None and units < hold.units else None
 
 
 def _is_refusal(journey: Journey) -> bool:

@@ -31,7 +31,7 @@ from gateway.vault.paths import canonical
 from gateway.vault.rules import judge
 from gateway.vault.secrets import find_in_text
 from ledger import CapExceeded, HoldState, Limit, Standing
-from vendors.contract import Money, Quote, Reading, RuleRefused, Sent, Unreadable
+from vendors.contract import Money, Quote, Reading, RuleRefused, Unreadable
 from vendors.money import show_usd
 
 _log = logging.getLogger("keybrake")
@@ -119,7 +119,7 @@ class _Steps(Case):
 
     def _take_account(self) -> None:
         journey = self.journey
-        journey.path = admission._own_path(journey, journey.path)
+        journey.path = admission.own_path(journey, journey.path)
 
     def judge_head(self) -> None:
         journey, terms = self.journey, self.journey.key.terms
@@ -129,7 +129,7 @@ class _Steps(Case):
         self.add("endpoint", allowed, told, EndpointNotAllowed.code)
         if journey.operation.money is Money.MINTS:
             told = "The key's mint_endpoints name it."
-            self.judge("mint_endpoints", told, lambda: admission._judge_minting(journey))
+            self.judge("mint_endpoints", told, lambda: admission.judge_minting(journey))
         else:
             self.add("mint_endpoints", True, "The operation hands out no access.")
         self.judge("headers", "The headers name nothing they may not.", self._take_headers)
@@ -138,7 +138,7 @@ class _Steps(Case):
     def _take_headers(self) -> None:
         journey, terms = self.journey, self.journey.key.terms
         journey.account_headers = {}
-        journey.account_headers = admission._account_headers(journey.request, terms, journey.vendor)
+        journey.account_headers = admission.account_headers(journey.request, terms, journey.vendor)
         for name in journey.vendor.request_headers:
             if find_in_text(journey.request.headers.get(name, b"")):
                 raise admission.misplaced_key(f"the header {name.decode()}")
@@ -172,24 +172,20 @@ class _Steps(Case):
     def _read(self) -> None:
         """As the journey reads it: whole where it is priced, as it passes where it is too long for
         that, and not at all where nobody has to."""
-        journey, vendor = self.journey, self.journey.vendor
+        journey = self.journey
         if self.body and journey.request.method in _BODILESS:
             raise RequestMalformed(f"{journey.request.method} has no body.")
         content_type = journey.request.headers.get(b"content-type", b"").decode("latin-1")
         whole_max = self.doors.settings.server.priced_body_bytes_max
         body = b""
-        if self.body and (
-            journey.operation.money is not Money.FREE
-            or journey.key.terms.params
-            or vendor.needs_body(journey.operation, content_type)
-        ):
+        if self.body and journey.must_read(content_type):
             admission.judge_body(self.body)
-            if pricing.begin_stream(journey, self._sent(content_type, b""), whole_max):
+            if pricing.begin_stream(journey, journey.sent(content_type, b""), whole_max):
                 return self._pass()
             if len(self.body) > whole_max:
                 raise BodyTooLarge()
             body = self.body
-        journey.reading = pricing.read(journey, self._sent(content_type, body))
+        journey.reading = pricing.read(journey, journey.sent(content_type, body))
         return None
 
     def _pass(self) -> None:
@@ -204,20 +200,6 @@ class _Steps(Case):
         self._bound = reader.bound
         self.journey.passing = None  # it was read, so its exact price can be found
 
-    def _sent(self, content_type: str, body: bytes) -> Sent:
-        journey, terms = self.journey, self.journey.key.terms
-        request = journey.request
-        return Sent(
-            request.method,
-            journey.path,
-            request.query,
-            content_type,
-            body,
-            request.headers,
-            bool(terms.params),
-            terms.call_time_limit_s,
-        )
-
     def _judge_retry(self) -> bool:
         """Does it repeat a call that went out under its Idempotency-Key?"""
         journey = self.journey
@@ -226,7 +208,7 @@ class _Steps(Case):
         except Refusal as refusal:
             return self.add("idempotency", False, refusal.text, refusal.code)
         key = journey.idempotency_key
-        if key is None or journey.request.method != "POST" or not self._metered():
+        if key is None or journey.request.method != "POST" or not journey.metered:
             return True
         acts_for = repr(sorted(journey.account_headers.items()))
         retry = retries.bind(journey.key.terms, key, self._known_by or journey.reading, acts_for)
@@ -239,15 +221,9 @@ class _Steps(Case):
         journey.retried = before
         return self.add("idempotency", True, "It repeats an earlier call, and holds nothing more.")
 
-    def _metered(self) -> bool:
-        journey = self.journey
-        if journey.operation.money in (Money.FREE, Money.MINTS):
-            return False
-        return journey.key.terms.count_test_mode or self.upstream.livemode is not False
-
     async def find_price(self) -> bool:
         journey, doors = self.journey, self.doors
-        if not self._metered():
+        if not journey.metered:
             moves = journey.operation.money in (Money.FREE, Money.MINTS)
             told = (
                 "it costs nothing" if moves else "no real money moves, and the key does not count"

@@ -8,6 +8,7 @@ default is set by the step that its comment names; no step reads it earlier."""
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Final
 
 from gateway.call.record import CallRecord
 from gateway.call.routes import Route
@@ -16,7 +17,9 @@ from gateway.http.message import Request
 from gateway.upstream.pool import Upstream, Watch
 from gateway.vault.registry import Key
 from ledger import Hold, Retried, RetryKey
-from vendors.contract import Operation, Quote, Reading, StreamReader, Vendor
+from vendors.contract import Money, Operation, Quote, Reading, Sent, StreamReader, Vendor
+
+_UNCOUNTED: Final = frozenset({Money.FREE, Money.MINTS})
 
 
 class Journey:
@@ -99,6 +102,35 @@ class Journey:
         self.watch: Watch | None = None
         self.would_refuse: Refusal | None = None
         self._give_back: list[Callable[[], None]] = []
+
+    @property
+    def metered(self) -> bool:
+        """Does this call count? Reads do not, nor does test-mode money where the key says so."""
+        if self.operation.money in _UNCOUNTED:
+            return False
+        return self.key.terms.count_test_mode or self.upstream.livemode is not False
+
+    def must_read(self, content_type: str) -> bool:
+        """Must its body be read before it is sent?"""
+        return (
+            self.operation.money is not Money.FREE
+            or bool(self.key.terms.params)
+            or self.vendor.needs_body(self.operation, content_type)
+        )
+
+    def sent(self, content_type: str, body: bytes) -> Sent:
+        """The request as its vendor module reads it."""
+        request, terms = self.request, self.key.terms
+        return Sent(
+            request.method,
+            self.path,
+            request.query,
+            content_type,
+            body,
+            request.headers,
+            bool(terms.params),
+            terms.call_time_limit_s,
+        )
 
     @property
     def heeds_keys(self) -> bool:

@@ -21,6 +21,11 @@ class Eyes:
         self._turnstile = turnstile
         self._key_id = key_id
 
+    @property
+    def livemode(self) -> bool | None:
+        """Do the account's calls move real money?"""
+        return self._upstream.livemode
+
     async def look(self, lookup: Lookup, headers: Mapping[bytes, bytes]) -> Reply:
         """Raises NotSent, OutcomeUnknown, RateLimited."""
         if self._turnstile is None:

@@ -87,6 +87,7 @@ def kept_quote(hold: Hold | None) -> Quote:
         "usd" if rate is None else rate.currency,
         rate=rate,
         object_id=hold.tag.rpartition("/")[2] or None,
+        units=hold.units,
     )
 
 

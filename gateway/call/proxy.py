@@ -29,7 +29,7 @@ from gateway.ids import make_id
 from gateway.upstream.pool import Reply
 from gateway.vault.terms import Mode
 from ledger import Retried
-from vendors.contract import Answer, Money, Reading, Sent, Vendor
+from vendors.contract import Answer, Money, Reading, Vendor
 
 _log = logging.getLogger("keybrake")
 
@@ -95,7 +95,7 @@ class Proxy:
     async def _carry(self, journey: Journey) -> Response:
         self._admit(journey)
         await self._read(journey)
-        if not self._metered(journey):
+        if not journey.metered:
             return await self._pass(journey)
         await self._take_turns(journey)
         if journey.retried is not None and not journey.heeds_keys:
@@ -145,48 +145,20 @@ class Proxy:
             pricing.refuse_unpriced(journey)
         content_type = request.headers.get(b"content-type", b"").decode("latin-1")
         body = b""
-        if request.body.length != 0 and self._must_read(journey, content_type):
-            if pricing.begin_stream(
-                journey, self._sent(journey, content_type, b""), self._whole_max
-            ):
+        if request.body.length != 0 and journey.must_read(content_type):
+            if pricing.begin_stream(journey, journey.sent(content_type, b""), self._whole_max):
                 retries.name(journey)
                 return
             body = await self._read_whole(journey)
         admission.judge_body(body)
-        journey.reading = pricing.read(journey, self._sent(journey, content_type, body))
+        journey.reading = pricing.read(journey, journey.sent(content_type, body))
         retries.name(journey)
-
-    def _sent(self, journey: Journey, content_type: str, body: bytes) -> Sent:
-        request, terms = journey.request, journey.key.terms
-        return Sent(
-            request.method,
-            journey.path,
-            request.query,
-            content_type,
-            body,
-            request.headers,
-            bool(terms.params),
-            terms.call_time_limit_s,
-        )
 
     async def _read_whole(self, journey: Journey) -> bytes:
         body = journey.request.body
         if taken := self._room.take(body):
             journey.on_close(lambda: self._room.give(taken))
         return await body.read_all(self._doors.settings.server.priced_body_bytes_max)
-
-    def _must_read(self, journey: Journey, content_type: str) -> bool:
-        return (
-            journey.operation.money is not Money.FREE
-            or bool(journey.key.terms.params)
-            or journey.vendor.needs_body(journey.operation, content_type)
-        )
-
-    def _metered(self, journey: Journey) -> bool:
-        """Does this call count? Reads do not, nor does test-mode money where the key says so."""
-        if journey.operation.money in (Money.FREE, Money.MINTS):
-            return False
-        return journey.key.terms.count_test_mode or journey.upstream.livemode is not False
 
     async def _take_turns(self, journey: Journey) -> None:
         """Behind the first call with the same Idempotency-Key, behind an earlier call on the same
@@ -260,7 +232,7 @@ class Proxy:
         journey.record.refuse(VendorRedirected.code, VendorRedirected.status)
         journey.record.decision = "allowed"
         self._books.doubt(journey, journey.record.outcome_memo())
-        raise VendorRedirected(in_doubt=self._metered(journey), vendor_status=reply.status)
+        raise VendorRedirected(in_doubt=journey.metered, vendor_status=reply.status)
 
     def _body(self, journey: Journey) -> bytes | Body:
         """What the vendor gets: the bytes that were read, or a body that is read as it passes."""
@@ -288,7 +260,7 @@ class Proxy:
         row."""
         doors = self._doors
         headers = relayed(reply.headers, journey.vendor, journey.call_id, journey.idempotency_key)
-        if self._metered(journey):
+        if journey.metered:
             standing = doors.ledger.standing(journey.key.account_id, doors.clock.now_us())
             add_cost(headers, journey.cost_micros, standing, estimated=journey.estimated)
         if journey.would_refuse is not None:

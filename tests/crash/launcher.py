@@ -104,7 +104,7 @@ def _revokes(ledger: Ledger, notes: Any, **named: Any) -> bool:
 
 
 def _is_metered(proxy: Any, journey: Any, *args: Any) -> bool:
-    return bool(proxy._metered(journey))
+    return bool(journey.metered)
 
 
 Place = tuple[Callable[[Fuse, type, str, When], None], type, str, When]

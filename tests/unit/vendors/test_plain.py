@@ -30,7 +30,8 @@ def test_nothing_is_named_linked_kept_or_found_again() -> None:
     assert plain.idempotency_header is None
     assert not plain.idempotent(WRITE)
     assert plain.stream(WRITE, Sent("POST", "/things", "", "", b"")) is None
-    assert plain.cancellation("x") is plain.object_lookup("x") is None
+    assert plain.cancellation("x") is None
+    assert plain.object_lookup("x") is None
     assert plain.search(Doubt("call_1", "Write", 0), ()) is None
     assert plain.trace(Reading(WRITE, "/things", "", "", b"", {})) == ""
 
