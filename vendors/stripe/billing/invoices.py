@@ -9,7 +9,9 @@ was paid outside of Stripe never moved here and is left out. Paid and void invoi
 | create | the customer's waiting items if they are drawn in; of a subscription: its preview |
 | finalize, send, pay, attach a payment | what is due |
 | update | what is due; parameters that can raise it have no price |
-| pay out of band, void, delete, take lines off | nothing more |
+| pay out of band | what had been paid before |
+| void, take lines off | nothing more |
+| delete | what it was due: its items may wait for another invoice |
 
 `pending_invoice_items_behavior` left out is read as `include`: API versions before 2022-08-01 do.
 A refused payment whose intent lives on leaves the invoice standing.
@@ -18,7 +20,7 @@ A refused payment whose intent lives on leaves the invoice standing.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Final
 
@@ -166,9 +168,22 @@ def _collect(ask: Asking) -> Steps[Quote]:
 
 
 def _pay(ask: Asking) -> Steps[Quote]:
-    if ask.fields.get("paid_out_of_band") == "true":
-        return freeing(ask.reading, ask.kept, "paid outside of Stripe: nothing is charged")
-    return (yield from _collect(ask))
+    """What is paid outside of Stripe charges nothing: no more moves than had before."""
+    if not _outside_of_stripe(ask.reading):
+        return (yield from _collect(ask))
+    invoice = read_invoice((yield from found_invoice(path_id(ask.reading))))
+    paid = replace(invoice, due=invoice.paid)
+    return of_total(ask, paid)
+
+
+def _outside_of_stripe(reading: Reading) -> bool:
+    return reading.fields.get("paid_out_of_band") == "true"
+
+
+def _delete(ask: Asking) -> Steps[Quote]:
+    """The items of a draft may wait again, for an invoice that nobody sees coming: what it was due
+    stays counted."""
+    return of_total(ask, read_invoice((yield from found_invoice(path_id(ask.reading)))))
 
 
 def _update(ask: Asking) -> Steps[Quote]:
@@ -237,7 +252,7 @@ def of_invoice(quote: Quote, tree: Tree) -> Verdict:
     """What an invoice means for all that is held for it. Raises Unclear."""
     if tree.get("object") == "invoice" and tree.get("deleted") is True:
         check_id(quote, named(tree))
-        return Verdict(End.RELEASED, 0, 0, named(tree), named(tree))
+        return Verdict(End.SETTLED, quote.amount_micros, 0, named(tree), named(tree))
     invoice = read_invoice(tree)
     check_id(quote, invoice.id)
     if quote.rate is None:
@@ -265,6 +280,14 @@ def settle(reading: Reading, quote: Quote, tree: Tree) -> Verdict:
     return of_invoice(quote, tree)
 
 
+def _settle_payment(reading: Reading, quote: Quote, tree: Tree) -> Verdict:
+    """Not every API version says of a paid invoice what of it was paid outside."""
+    verdict = settle(reading, quote, tree)
+    if not _outside_of_stripe(reading) or verdict.object_id is None or verdict.standing_micros:
+        return verdict
+    return verdict._replace(settled_micros=min(verdict.settled_micros, quote.amount_micros))
+
+
 def leftover(reading: Reading, quote: Quote, error: Tree) -> Verdict | None:
     """A payment that was refused and whose intent lives on leaves the invoice to be collected."""
     intent = error.get("payment_intent")
@@ -279,7 +302,6 @@ def leftover(reading: Reading, quote: Quote, error: Tree) -> Verdict | None:
     return Verdict(End.STANDING, quote.before_micros, standing, object_id, object_id)
 
 
-_FREE: Final = frees("nothing more can be collected")
 _INVOICE: Final = "PostInvoicesInvoice"
 _COLLECTING: Final = ("Finalize", "Send", "AttachPayment")
 
@@ -288,11 +310,14 @@ QUOTERS: Final[Quoters] = {
     _INVOICE: (quoter(_update), NEITHER),
     f"{_INVOICE}Pay": (quoter(_pay), NEITHER),
     f"{_INVOICE}RemoveLines": (_take_off, NEITHER),
-    f"{_INVOICE}Void": (_FREE, NEITHER),
-    "DeleteInvoicesInvoice": (_FREE, NEITHER),
+    f"{_INVOICE}Void": (frees("a void invoice collects nothing"), NEITHER),
+    "DeleteInvoicesInvoice": (quoter(_delete), NEITHER),
     **{f"{_INVOICE}{name}": (quoter(_collect), NEITHER) for name in _COLLECTING},
 }
-SETTLERS: Final[Mapping[str, Settler]] = dict.fromkeys(QUOTERS, settle)
+SETTLERS: Final[Mapping[str, Settler]] = {
+    **dict.fromkeys(QUOTERS, settle),
+    f"{_INVOICE}Pay": _settle_payment,
+}
 LEFTOVERS: Final[Mapping[str, Leftover]] = dict.fromkeys(QUOTERS, leftover)
 REREADERS: Final[Rereaders] = {"in_": ("/v1/invoices/", of_invoice)}
 EMITS: Final[Mapping[str, Emits]] = {"PostInvoices": Emits(("invoice.created",), of_invoice)}

@@ -97,14 +97,17 @@ class Price:
 def found_price(
     ask: Asking, field: str, price_id: str, currency: str | None = None
 ) -> Steps[Price]:
-    """A price by its id, in its own currency or in another that it is sold in. Raises Unreadable,
-    Unclear."""
+    """A price by its id, in its own currency or in another that it is sold in, whose tiers only a
+    second look-up shows. Raises Unreadable, Unclear."""
     price_id = checked_id(field, price_id)
-    expand = "expand%5B%5D=tiers&expand%5B%5D=currency_options"
-    if currency is not None:
-        expand += f"&expand%5B%5D=currency_options.{currency}.tiers"
-    target = f"/v1/prices/{price_id}?{expand}"
-    tree = yield from look(target, "the amount of the price is at Stripe", "price", price_id)
+    target = f"/v1/prices/{price_id}?expand%5B%5D=tiers&expand%5B%5D=currency_options"
+    why = "the amount of the price is at Stripe"
+    tree = yield from look(target, why, "price", price_id)
+    option = branch(branch(tree, "currency_options"), currency or "")
+    tiered = tree.get("billing_scheme") == "tiered" and tree.get("currency") != currency
+    if option and tiered and option.get("tiers") is None:
+        target += f"&expand%5B%5D=currency_options.{currency}.tiers"
+        tree = yield from look(target, "its tiers in that currency", "price", price_id)
     return read_price(tree, currency)
 
 

@@ -121,27 +121,40 @@ def test_what_is_through_collects_no_more(status: str) -> None:
 
 
 def test_paid_outside_of_stripe_nothing_is_charged() -> None:
-    form = {"paid_out_of_band": "true"}
-    quote = quoted("POST", f"{ONE}/pay", form, kept=USD)
-    assert (quote.amount_micros, quote.object_id, quote.rate) == (0, "in_1", USD)
-    older = invoice(500, "paid", 500, paid_out_of_band=True)
-    newer = invoice(500, "paid", 500, amount_paid_off_stripe=400)
-    assert settled("POST", f"{ONE}/pay", form, quote, older).settled_micros == 0
-    assert settled("POST", f"{ONE}/pay", form, quote, newer).settled_micros == 100 * CENT
-    stranger = quoted("POST", f"{ONE}/pay", form)
-    assert settled("POST", f"{ONE}/pay", form, stranger, older).end is End.SETTLED
-    quoted("POST", f"{ONE}/pay", {"paid_out_of_band": "false"}, invoice(5))
+    form, path = {"paid_out_of_band": "true"}, f"{ONE}/pay"
+    quote = quoted("POST", path, form, invoice(500, paid=100))
+    assert (quote.amount_micros, quote.object_id) == (100 * CENT, "in_1")
+    assert quote.before_micros == 100 * CENT
+    for told in ({}, {"amount_paid_off_stripe": 400}):
+        outcome = settled("POST", path, form, quote, invoice(500, "paid", 500, **told))
+        assert (outcome.end, outcome.settled_micros) == (End.SETTLED, 100 * CENT)
+    older = settled("POST", path, form, quote, invoice(500, "paid", 500, paid_out_of_band=True))
+    assert (older.end, older.settled_micros) == (End.SETTLED, 0)
+    still = settled("POST", path, form, quote, invoice(500, paid=100))
+    assert (still.end, still.standing_micros) == (End.STANDING, 400 * CENT)
+    over = quoted("POST", path, form, invoice(500, "paid", 500))
+    assert settled("POST", path, form, over, invoice(500, "paid", 500)).settled_micros == 0
+    assert quoted("POST", path, {"paid_out_of_band": "false"}, invoice(5)).amount_minor == 5
 
 
-@pytest.mark.parametrize(("method", "path"), [("POST", f"{ONE}/void"), ("DELETE", ONE)])
-def test_what_frees_an_invoice(method: str, path: str) -> None:
-    quote = quoted(method, path, kept=USD)
-    void = settled(method, path, None, quote, invoice(500, "void"))
+def test_a_void_invoice_is_freed() -> None:
+    path = f"{ONE}/void"
+    quote = quoted("POST", path, kept=USD)
+    void = settled("POST", path, None, quote, invoice(500, "void"))
     assert (void.end, void.object_id) == (End.RELEASED, "in_1")
-    gone = settled(method, path, None, quote, {"object": "invoice", "id": "in_1", "deleted": True})
-    assert (gone.end, gone.object_id) == (End.RELEASED, "in_1")
-    other = settled(method, path, None, quote, invoice(500, "void", id="in_2"))
+    other = settled("POST", path, None, quote, invoice(500, "void", id="in_2"))
     assert other.end is End.IN_DOUBT
+    stranger = quoted("POST", path)
+    assert settled("POST", path, None, stranger, invoice(500, "void")).end is End.SETTLED
+
+
+@pytest.mark.parametrize("due", [0, 500])
+def test_the_items_of_a_deleted_draft_stay_counted(due: int) -> None:
+    quote = quoted("DELETE", ONE, None, invoice(due, "draft"))
+    gone = {"object": "invoice", "id": "in_1", "deleted": True}
+    outcome = settled("DELETE", ONE, None, quote, gone)
+    assert (outcome.end, outcome.object_id) == (End.SETTLED, "in_1")
+    assert outcome.settled_micros == due * CENT
 
 
 def test_lines_are_taken_off_for_good_or_have_no_price() -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.unit.vendors.stripe.billing.scenes import asking, price, taken
+from tests.unit.vendors.stripe.billing.scenes import answers, asking, price, taken
 from vendors.contract import Unreadable
 from vendors.stripe.billing.prices import found_price, given_price, read_price
 from vendors.stripe.things import Unclear
@@ -107,14 +107,25 @@ def test_prices_that_cannot_be_read(tree: dict[str, Any]) -> None:
 
 
 def test_a_price_is_looked_up_in_the_currency_it_is_sold_in() -> None:
-    steps = found_price(asking({}), "price", "price_1", "eur")
     target = "/v1/prices/price_1?expand%5B%5D=tiers&expand%5B%5D=currency_options"
-    assert next(steps).target == f"{target}&expand%5B%5D=currency_options.eur.tiers"
+    assert next(found_price(asking({}), "price", "price_1", "eur")).target == target
     assert next(found_price(asking({}), "price", "price_1")).target == target
     found = taken(found_price(asking({}), "price", "price_1"), price(7))
     assert found.unit == 7
     with pytest.raises(Unreadable):
         next(found_price(asking({}), "price", "price/1"))
+
+
+def test_tiers_in_another_currency_take_a_second_look() -> None:
+    hidden = tiered("volume", currency_options={"eur": {"tiers": None}, "usd": {}})
+    steps = found_price(asking({}), "price", "price_1", "eur")
+    next(steps)
+    again = steps.send(answers((hidden,))[0])
+    assert again.target.endswith("&expand%5B%5D=currency_options.eur.tiers")
+    shown = tiered("volume", currency_options={"eur": {"tiers": TIERS}})
+    steps = found_price(asking({}), "price", "price_1", "eur")
+    assert taken(steps, hidden, shown).cost(Fraction(5)) == 1000
+    assert taken(found_price(asking({}), "price", "price_1", "eur"), shown).currency == "eur"
 
 
 def test_a_price_of_the_request() -> None:
