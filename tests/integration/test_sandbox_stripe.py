@@ -344,6 +344,8 @@ def test_a_refund_that_fails_at_once_moves_nothing(sandbox: Sandbox) -> None:
     intent = create(sandbox, payment_method="pm_card_refundFail")
     refund = post(sandbox, "/v1/refunds", {"payment_intent": intent["id"]})[2]
     assert (refund["status"], sandbox.stats()["refunded"]) == ("failed", {})
+    with pytest.raises(ValueError, match="for good"):
+        sandbox.control("POST", "refund", {"refund": refund["id"], "status": "succeeded"})
 
 
 def test_legacy_charge_with_capture_and_twins(sandbox: Sandbox) -> None:

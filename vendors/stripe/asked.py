@@ -143,14 +143,18 @@ def look_up(
     """The object of this id as Stripe shows it, or how to ask for it. more: a query, with its `?`.
     Raises Unpriced for an answer that is another object, or does not say what it must."""
     if not found:
-        headers = _V2_HEADERS if path.startswith("/v2/") else ()
-        return Lookup(f"{path}{object_id}{more}", why, headers=headers)
+        return look_at(f"{path}{object_id}{more}", why)
     try:
         thing = read(read_object(found[0].body))
     except Unclear as exc:
         raise Unpriced(f"looking up {object_id}: {exc}") from exc
     check_found(thing.id, object_id)
     return thing
+
+
+def look_at(target: str, why: str) -> Lookup:
+    """A GET of one object, with the version that `/v2` insists on."""
+    return Lookup(target, why, headers=_V2_HEADERS if target.startswith("/v2/") else ())
 
 
 def check_found(found_id: str, asked_id: str) -> None:

@@ -30,6 +30,7 @@ from vendors.stripe import (
     terminal,
     v2money,
 )
+from vendors.stripe.asked import look_at
 from vendors.stripe.things import Unclear, read_object
 from vendors.stripe.verdicts import Leftover, Rereaders, Settler, Tree, Verdict, named, outcome_of
 
@@ -53,6 +54,7 @@ REREADERS: Final[Rereaders] = {
     **intents.REREADERS,
     **charges.REREADERS,
     **refunds.REREADERS,
+    **v2money.REREADERS,
     **billing.REREADERS,
 }
 
@@ -75,7 +77,7 @@ def object_lookup(object_id: str) -> Lookup | None:
     """How an object that holds money is read again; None for an id that is none of such an
     object."""
     known = REREADERS.get(_beginning(object_id))
-    return None if known is None else Lookup(known[0] + object_id, "what it has come to")
+    return None if known is None else look_at(known[0] + object_id, "what it has come to")
 
 
 def reread(object_id: str, rate: Rate | None, counted_micros: int, answer: Answer) -> Outcome:

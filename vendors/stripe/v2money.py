@@ -2,8 +2,8 @@
 
 `/v2` writes an amount as `{"value": 1200, "currency": "usd"}`, its value an integer or its digits
 in quotes. A payout intent may want a confirmation (asked for, or demanded by rules): until then it
-stands, and confirming it asks Stripe for its amount. Stripe's fees (`estimated_fees`) are not
-counted, like all of its fees.
+stands, and is read again, since a person may cancel it; confirming it asks Stripe for its amount.
+Stripe's fees (`estimated_fees`) are not counted, like all of its fees.
 """
 
 from __future__ import annotations
@@ -27,7 +27,16 @@ from vendors.stripe.asked import (
 )
 from vendors.stripe.moved import Kind, shows
 from vendors.stripe.things import Unclear
-from vendors.stripe.verdicts import Settler, Tree, Verdict, aside, check_id, named, rate_of
+from vendors.stripe.verdicts import (
+    Rereaders,
+    Settler,
+    Tree,
+    Verdict,
+    aside,
+    check_id,
+    named,
+    rate_of,
+)
 
 _VALUE: Final = ("amount", "value")
 _CURRENCY: Final = ("amount", "currency")
@@ -75,10 +84,16 @@ def _cancel(
 
 
 def _settle_intent(reading: Reading, quote: Quote, tree: Tree) -> Verdict:
+    if quote.rate is None or aside(reading, quote):
+        check_id(quote, PAYOUT_INTENT.read(tree).id)
+        return Verdict(End.SETTLED, label=named(tree))
+    return of_payout_intent(quote, tree)
+
+
+def of_payout_intent(quote: Quote, tree: Tree) -> Verdict:
+    """What a payout intent means for all that is held for it. Raises Unclear."""
     intent = PAYOUT_INTENT.read(tree)
     check_id(quote, intent.id)
-    if quote.rate is None or aside(reading, quote):
-        return Verdict(End.SETTLED, label=named(tree))
     micros = rate_of(quote, intent.currency).to_micros(intent.amount)
     if intent.status == "canceled":
         return Verdict(End.RELEASED, 0, 0, intent.id, intent.id)
@@ -105,3 +120,4 @@ SETTLERS: Final[Mapping[str, Settler]] = {
     f"{_MONEY}PayoutIntentsIdConfirm": _settle_intent,
     f"{_MONEY}PayoutIntentsIdCancel": _settle_intent,
 }
+REREADERS: Final[Rereaders] = {"pyi_": (_INTENTS, of_payout_intent)}

@@ -179,7 +179,9 @@ def cancel(world: World, ids: tuple[str, ...], given: Obj) -> Obj:
 def end(world: World, refund_id: str, status: str) -> Obj:
     """A refund gets its final status; one that fails or is canceled is unrefunded at its charge."""
     refund = world.get("refund", refund_id)
-    if status in UNDONE and refund["status"] not in UNDONE and refund["charge"] is not None:
+    if refund["status"] in UNDONE:
+        raise StripeError(400, f"This refund is {refund['status']} for good.")
+    if status in UNDONE and refund["charge"] is not None:
         charge = world.get("charge", refund["charge"])
         returned = charge["amount_refunded"] - refund["amount"]
         world.put({**charge, "amount_refunded": returned, "refunded": False})

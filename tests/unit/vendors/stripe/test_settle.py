@@ -105,5 +105,5 @@ def test_tables_of_several_topics_do_not_hide_each_other() -> None:
     topics = (billing, charges, credit, definitions, intents, outflows, refunds, terminal, v2money)
     assert sum(len(topic.SETTLERS) for topic in topics) == len(SETTLERS)
     assert sum(len(topic.QUOTERS) for topic in topics) == len(QUOTERS)
-    readers = (billing, charges, intents, refunds)
+    readers = (billing, charges, intents, refunds, v2money)
     assert sum(len(topic.REREADERS) for topic in readers) == len(REREADERS)
