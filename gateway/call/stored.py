@@ -61,15 +61,17 @@ class StoredAnswers:
         try:
             await self._sweep(now_us)
             if len(response.body) <= BYTES_MAX:
-                note = Note(KIND, retry.key.hex(), _packed(response, account_id, now_us))
+                packed = _packed(response, _named_by_vendor(journey, response), account_id, now_us)
+                note = Note(KIND, retry.key.hex(), packed)
                 await self._ledger.note([note], account_id=account_id)
                 self._ages.append((now_us, note.name, account_id))
         except CannotRecord as exc:
             _log.warning("the answer of %s is not kept: %s", journey.call_id, exc)
 
     def again(self, journey: Journey, first: Retried) -> Response:
-        """The first call's answer, as its caller got it, under the id of this call. Raises
-        VendorTimeout where nobody knows it, IdempotencyConflict where it is not kept."""
+        """The first call's answer under the id of this call; the account in it is called what this
+        caller calls it, whose key may be another one. Raises VendorTimeout where nobody knows it,
+        IdempotencyConflict where it is not kept."""
         if first.state is HoldState.IN_DOUBT:
             raise VendorTimeout(
                 "The first call with this Idempotency-Key got no answer; it is in doubt.",
@@ -91,7 +93,10 @@ class StoredAnswers:
                 for name, value in record["headers"]
             ),
         ]
-        return Response(record["status"], headers, record["body"].encode("latin-1"))
+        body = record["body"].encode("latin-1")
+        if journey.called:
+            body = body.replace(journey.upstream.account.encode(), journey.called.encode())
+        return Response(record["status"], headers, body)
 
     async def _sweep(self, now_us: int) -> None:
         for _ in range(_SWEPT_AT_ONCE):
@@ -103,7 +108,14 @@ class StoredAnswers:
                 await self._ledger.note([Note(KIND, name, None)], account_id=account_id)
 
 
-def _packed(response: Response, account_id: int, now_us: int) -> bytes:
+def _named_by_vendor(journey: Journey, response: Response) -> bytes:
+    """The body with the account under its real name again."""
+    if not journey.called:
+        return response.body
+    return response.body.replace(journey.called.encode(), journey.upstream.account.encode())
+
+
+def _packed(response: Response, body: bytes, account_id: int, now_us: int) -> bytes:
     headers = [
         (name.decode("latin-1"), value.decode("latin-1"))
         for name, value in response.headers
@@ -115,6 +127,6 @@ def _packed(response: Response, account_id: int, now_us: int) -> bytes:
             "account_id": account_id,
             "status": response.status,
             "headers": headers,
-            "body": response.body.decode("latin-1"),
+            "body": body.decode("latin-1"),
         }
     )

@@ -9,7 +9,7 @@ from gateway.vault import bars, runs
 from gateway.vault.allowlist import Allowlist
 from tests.calls import Calls, Holder, Script
 from tests.telco import OWN, USD
-from tests.unit.gateway.call.telco_calls import SENT, message, telco_key
+from tests.unit.gateway.call.telco_calls import SENT, alias, message, telco_key
 
 
 async def test_a_retry_of_a_fixed_hold_in_doubt_is_in_doubt(calls: Calls) -> None:
@@ -39,6 +39,19 @@ async def test_a_retry_gets_the_first_answer_and_nothing_is_sent(calls: Calls) -
     assert calls.row.retry_of == first.headers["keybrake-call-id"]
     other = await message(calls, key, OWN, {"body": "ho"}, idempotency_key="k")
     assert other.code == "idempotency_conflict"
+
+
+async def test_a_retry_under_another_key_names_the_account_as_that_key_does(calls: Calls) -> None:
+    """Each key has a name of its own for it, and may use no other's."""
+    one = await telco_key(calls, idempotency_scope="campaign")
+    two = await telco_key(calls, idempotency_scope="campaign")
+    vendor = calls.upstream.vendor = Script(SENT)
+    for key in (one, two, one):
+        seen = await message(calls, key, alias(key), {"body": "hi"}, idempotency_key="k")
+        assert seen.json == {"sid": "SM1", "account_sid": alias(key)}
+    seen = await message(calls, two, OWN, {"body": "hi"}, idempotency_key="k")
+    assert seen.json["account_sid"] == OWN
+    assert len(vendor.orders) == 1
 
 
 def test_its_notes_are_of_a_kind_of_their_own() -> None:
