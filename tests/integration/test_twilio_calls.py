@@ -321,6 +321,27 @@ def test_what_was_refused_may_be_tried_again(
     assert (len(messages(twilio)), counts(gateway, key)) == (1, {"pending": SMS_MICROS})
 
 
+def test_a_run_that_is_made_again_under_a_fresh_key_sends_nothing_twice(
+    gateway: Gateway, twilio: Sandbox
+) -> None:
+    """Keys of one issuer with one label share a budget, and the names of their calls."""
+    endpoints = ["POST /2010-04-01/Accounts/*/Messages.json", "GET /2010-04-01/Accounts/**"]
+    template = {"vendors": ["twilio"], "allowed_endpoints": endpoints, "daily_usd_cap_max": "1"}
+    made = gateway.admin("POST", "/vault/issuers", {"daily_usd_cap": "1", "template": template})
+    wish = {"allowed_endpoints": endpoints, "agent_run_label": "campaign/1", "daily_usd_cap": "1"}
+    told = []
+    for _ in range(2):
+        key = gateway.make_key(bearer=made.json()["key"], vendor="twilio", **wish)
+        path = MESSAGES.replace(TWILIO_SID, key.record["account_sid"])
+        answer = text(gateway, key, path, idempotency_key="order-1")
+        assert answer.status == 201, answer
+        told.append(answer.json())
+        assert raw(gateway, "GET", answer.json()["uri"], f"Bearer {key.secret}").status == 200
+    assert told[0]["sid"] == told[1]["sid"]
+    assert len(messages(twilio)) == 1
+    assert spent(gateway, key) == SMS_MICROS
+
+
 # -- when Twilio has a bad day ---------------------------------------------------------------------
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 
@@ -18,11 +19,13 @@ from bench.sandbox.launch import Sandbox
 from tests.house import ROOT, TWILIO_SANDBOX, Answer, Closed, Gateway, VaultKey, twilio_at
 from tests.speaker import Meanwhile, until
 from tests.texting import (
+    ACCOUNT,
     AT_ONCE,
     CALL,
     CALLS,
     MESSAGES,
     NOWHERE,
+    SERVICE,
     SMS_MICROS,
     call_of,
     charged,
@@ -208,6 +211,65 @@ def test_a_call_that_nobody_took_costs_nothing(
     assert (counts(house, key), charged(twilio)) == ({}, 0)
 
 
+def scheduled() -> dict[str, str | None]:
+    at = datetime.now(UTC) + timedelta(days=2)
+    return {
+        "From": None,
+        "MessagingServiceSid": SERVICE,
+        "ScheduleType": "fixed",
+        "SendAt": f"{at:%Y-%m-%dT%H:%M:%SZ}",
+    }
+
+
+def test_a_scheduled_message_keeps_the_fee_for_scheduling(
+    house: Gateway, twilio: Sandbox, key: VaultKey
+) -> None:
+    """Twilio bills it apart, and never in the message's price."""
+    call_id = sent(house, key, **scheduled())
+    pass_time(twilio, 3 * 86_400)
+    row = looked_until(house, call_id, "settled")
+    assert micros(row["cost_usd"]) == spent(house, key) == SMS_MICROS + 15_000
+    assert 0 < charged(twilio) <= spent(house, key)
+
+
+@pytest.mark.parametrize("fault", ["drop", "drop_before_executing"])
+def test_a_cancel_whose_answer_was_lost_frees_what_twilio_says_is_canceled(
+    house: Gateway, twilio: Sandbox, key: VaultKey, fault: str
+) -> None:
+    answer = text(house, key, **scheduled())
+    path = f"{ACCOUNT}/Messages/{answer.json()['sid']}.json"
+    twilio.behave(path=path, method="POST", **{fault: True})
+    lost = house.call(key, "POST", path, form={"Status": "canceled"})
+    refused(lost, 502, "vendor_broke_off", in_doubt=True)
+    assert spent(house, key) == SMS_MICROS + 15_000
+    call_id = answer.headers["keybrake-call-id"]
+    if fault == "drop":
+        looked_until(house, call_id, "released", "settled")
+        assert (counts(house, key), messages(twilio)[0]["status"]) == ({}, "canceled")
+        return
+    house.admin("POST", f"/vault/calls/{call_id}/reconcile", {})
+    assert counts(house, key) == {"pending": SMS_MICROS + 15_000}
+    pass_time(twilio, 3 * 86_400)
+    looked_until(house, call_id, "settled")
+    assert 0 < charged(twilio) <= spent(house, key)
+
+
+def test_a_call_without_a_price_counts_its_hold_until_a_person_knows_more(
+    house: Gateway, twilio: Sandbox
+) -> None:
+    allowed = {"POST /2010-04-01/Accounts/*/Calls.json": "2.50"}
+    key = house.make_key(vendor="twilio", allow_unpriced=allowed)
+    twilio.behave(path=CALLS, method="POST", drop=True)
+    form = {"To": CALL["To"], "From": CALL["From"], "Url": "https://example.com/twiml"}
+    answer = house.call(key, "POST", CALLS, form=form)
+    refused(answer, 502, "vendor_broke_off", in_doubt=True)
+    assert counts(house, key) == {"in_doubt": 2_500_000}
+    told = {"outcome": "settled", "cost_usd": "0.70", "reason": "50 minutes, says the console"}
+    call_id = answer.headers["keybrake-call-id"]
+    assert house.admin("POST", f"/vault/calls/{call_id}/resolve", told).status == 200
+    assert counts(house, key) == {"settled": 700_000}
+
+
 def test_a_price_is_booked_on_the_day_of_its_call(twilio: Sandbox, tmp_path: Path) -> None:
     """Also when it comes a day later, and is more than was held."""
     (tmp_path / "sitecustomize.py").write_text(PLANTED)
@@ -332,7 +394,7 @@ def test_what_nobody_answered_counts_until_it_is_found_or_missed(
     assert counts(gateway, key) == {"pending": SMS_MICROS}
     assert gateway.record(key)["calls_today"] == 1
     again = text(gateway, key, idempotency_key="order-1")
-    assert again.status in (409, 504)
+    refused(again, 409, "idempotency_conflict")
     assert text(gateway, key).status == 429
     pass_time(twilio)
     looked_until(gateway, call_id, "settled")

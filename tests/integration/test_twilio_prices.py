@@ -11,6 +11,7 @@ import json
 from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any, Final
 from urllib.parse import parse_qs, urlencode
 
@@ -19,10 +20,12 @@ import pytest
 from bench import load
 from bench.sandbox.launch import Sandbox
 from tests.house import (
+    ROOT,
     TWILIO_SANDBOX,
     TWILIO_SID,
     TWILIO_TOKEN,
     Gateway,
+    GatewayEnded,
     VaultKey,
     twilio_at,
 )
@@ -599,3 +602,48 @@ def test_where_a_key_may_see_the_account_it_does_not_see_the_token(
     answer = gateway.call(key, "GET", f"{ACCOUNT}.json")
     assert (answer.status, answer.json()["sid"]) == (200, TWILIO_SID)
     assert TWILIO_TOKEN not in answer.body.decode()
+
+
+# -- an operator's own prices ----------------------------------------------------------------------
+
+
+def table(**changes: Any) -> str:
+    shipped = json.loads((ROOT / "vendors" / "twilio" / "prices.json").read_text())
+    return json.dumps({**shipped, **changes})
+
+
+def test_an_operators_table_takes_the_place_of_ours(twilio: Sandbox, tmp_path: Path) -> None:
+    prices = json.loads(table())
+    prices["countries"]["US"]["sms"] = "0.02"
+    prices["unknown"]["policy"] = "refuse"
+    (tmp_path / "prices.json").write_text(json.dumps({**prices, "date": "2026-11-01"}))
+    more = twilio_at(twilio.base_url, lines='prices_file = "prices.json"') + NEVER
+    with Gateway.start(tmp_path, NOWHERE, more=more) as gateway:
+        key = gateway.make_key(vendor="twilio")
+        assert cost(text(gateway, key)) == 25_000
+        answer = text(gateway, key, To="+8815550123")
+        refused(answer, 403, "policy_refused", rule="destination_unpriced")
+        assert "2026-11-01" in gateway.said
+
+
+@pytest.mark.parametrize(
+    ("broken", "told"),
+    [
+        ('{"date": ', "prices_file"),
+        (table(date="soon"), "date"),
+        (table(countries={"US": {"sms": "0,0083"}}), "countries.US.sms"),
+        (table(countries={"US": {"sms": "0"}}), "countries.US.sms"),
+        (table(surcharge="1"), "surcharge"),
+    ],
+    ids=["cut short", "no date", "a comma", "for nothing", "an unknown member"],
+)
+def test_a_table_that_cannot_be_read_stops_the_start(
+    tmp_path: Path, broken: str, told: str
+) -> None:
+    (tmp_path / "prices.json").write_text(broken)
+    more = twilio_at(NOWHERE, lines='prices_file = "prices.json"')
+    with pytest.raises(GatewayEnded) as caught, Gateway.start(tmp_path, NOWHERE, more=more):
+        pytest.fail("it serves")
+    assert caught.value.code != 0
+    assert told in caught.value.said
+    assert "Traceback" not in caught.value.said
