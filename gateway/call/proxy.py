@@ -101,7 +101,7 @@ class Proxy:
         if journey.retried is not None and not journey.heeds_keys:
             return self._first_answer(journey, journey.retried)
         try:
-            await pricing.price(journey, self._doors.rates(), self._doors.ledger)
+            await self._price(journey)
         except pricing.RefusedByVendor as refused:
             return self._as_the_vendor_says(journey, refused.answer)
         await self._hold(journey)
@@ -172,12 +172,26 @@ class Proxy:
             journey.retry = retry
             journey.on_close(lambda: self._retries.end(retry))
         if (object_id := journey.operation.object_id) is not None:
-            tag = pricing.object_tag(journey, object_id)
-            await doors.turns.take(tag)
-            journey.on_close(lambda: doors.turns.give(tag))
-            if journey.request.gone():
-                raise ClientGone  # before a look-up: who hung up in the line holds nobody up
+            await self._take_turn(journey, object_id)
         await self._enter(journey)
+
+    async def _take_turn(self, journey: Journey, object_id: str) -> None:
+        turns, tag = self._doors.turns, pricing.object_tag(journey, object_id)
+        await turns.take(tag)
+        journey.on_close(lambda: turns.give(tag))
+        if journey.request.gone():
+            raise ClientGone  # before a look-up: who hung up in the line holds nobody up
+
+    async def _price(self, journey: Journey) -> None:
+        """Set the quote. A call may turn out to belong to an object that its path does not name (an
+        item of an invoice): it takes that object's turn and is priced once more, since what another
+        call added meanwhile is in the books by now, and was not in what was looked up."""
+        turns_of = {journey.operation.object_id, None}
+        await pricing.price(journey, self._doors.rates(), self._doors.ledger)
+        while journey.retried is None and journey.quote.object_id not in turns_of:
+            await self._take_turn(journey, journey.quote.object_id or "")
+            turns_of.add(journey.quote.object_id)
+            await pricing.price(journey, self._doors.rates(), self._doors.ledger)
 
     async def _enter(self, journey: Journey) -> None:
         """Through the entrance of the vendor's account."""
