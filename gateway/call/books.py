@@ -225,6 +225,8 @@ class Books:
         if objects.is_old_news(outcome, known):
             self._book([Ending(each.hold_id, HoldState.SETTLED, memo=memo) for each in made])
             return
+        if not known and hold.tag == tag != "":
+            outcome = objects.no_more_than_held(outcome, made)
         spread = objects.spread(outcome, known, made, hold.account_id, hold.parent_id, memo)
         units = _fewer(outcome.units, hold)
         named = (

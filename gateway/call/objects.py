@@ -195,6 +195,16 @@ def given_back(first: Iterable[Ending | Shed], made: Sequence[Hold]) -> tuple[En
     )
 
 
+def no_more_than_held(outcome: Outcome, made: Sequence[Hold]) -> Outcome:
+    """For calls on an object that is through and of which no other hold is left: whoever saw it
+    through has booked all of it, and what these calls set aside themselves is all that may not be
+    in the books."""
+    if outcome.standing_micros:
+        return outcome
+    room = sum(hold.amount_micros for hold in made)
+    return replace(outcome, settled_micros=min(outcome.settled_micros, room))
+
+
 def is_old_news(outcome: Outcome, known: Sequence[Hold]) -> bool:
     """A stored answer tells of the moment of the first call. Where it says less than is counted for
     an object that still stands, a later answer may have said more."""

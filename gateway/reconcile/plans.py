@@ -55,7 +55,7 @@ def whole(
     made = [hold for hold in doubts if hold.account_id == carrier]
     others = [hold for hold in doubts if hold.account_id != carrier]
     if not known and all(hold.tag == tag for hold in made):
-        outcome = _no_more_than_held(outcome, made)
+        outcome = objects.no_more_than_held(outcome, made)
     told = objects.spread(outcome, known, made, carrier, parent_of(carrier), b"")
     by_id = {hold.hold_id: hold for hold in (*known, *doubts)}
     named = {hold.hold_id for hold in made}
@@ -151,15 +151,6 @@ def _carrier(known: Sequence[Hold]) -> int:
     """The budget that carries the object now."""
     own = [hold for hold in known if not hold.shed] or known
     return own[-1].account_id
-
-
-def _no_more_than_held(outcome: Outcome, made: Sequence[Hold]) -> Outcome:
-    """An object that was known, is through, and has no other hold left: a call that saw it through
-    has booked all of it. What these calls added themselves is all that may not be in the books."""
-    if outcome.standing_micros:
-        return outcome
-    room = sum(hold.amount_micros for hold in made)
-    return replace(outcome, settled_micros=min(outcome.settled_micros, room))
 
 
 def _is_news(entry: Ending, hold: Hold) -> bool:

@@ -212,8 +212,8 @@ def _parts(journals: Journals, shard: int, after_seq: int) -> Generator[list[Gro
 
 def _as_it_stands(hold: Hold) -> Change:
     if hold.shed:
-        return TAKEN_OVER, 0, hold.hold_id
-    return hold.state.value, hold.settled_micros + hold.open_micros, hold.hold_id
+        return TAKEN_OVER, 0, hold.hold_id, None
+    return hold.state.value, hold.settled_micros + hold.open_micros, hold.hold_id, None
 
 
 def _set_aside(path: Path) -> None:

@@ -32,9 +32,12 @@ _OUTCOME: Final = frozenset(
 )
 """The columns that memos may tell. The others are the journal's own to say."""
 
+_NAMED: Final = frozenset({"object_id"})
+
 Draft = dict[str, Any]
-Change = tuple[str, int | None, int]
-"""A hold's new state, what it counts for now (None: all it set aside), its id."""
+Change = tuple[str, int | None, int, str | None]
+"""A hold's new state, what it counts for now (None: all it set aside), its id, and the object that
+it turned out to be about (None: nothing new)."""
 GiveBack = tuple[str, int, int]
 """A refund's id, what it gives back now (0: undone), the id of the hold whose cap gets it."""
 
@@ -42,12 +45,13 @@ GiveBack = tuple[str, int, int]
 def change(ending: Ending | Ended | Shed | Parted) -> Change:
     """What an ending means for the row of the call that made the hold."""
     if isinstance(ending, (Shed, Parted)):
-        return TAKEN_OVER, 0, ending.hold_id
+        return TAKEN_OVER, 0, ending.hold_id, None
+    object_id = _told(ending.memo, _NAMED).get("object_id") if ending.memo else None
     if ending.state is HoldState.IN_DOUBT:
-        return ending.state.value, None, ending.hold_id
+        return ending.state.value, None, ending.hold_id, object_id
     released = ending.state is HoldState.RELEASED
     counts = 0 if released else ending.settled_micros + ending.standing_micros
-    return ending.state.value, counts, ending.hold_id
+    return ending.state.value, counts, ending.hold_id, object_id
 
 
 def concerned(entries: Iterable[Entry]) -> tuple[list[str], list[int]]:
@@ -105,7 +109,7 @@ class Rebuild:
         draft = self._by_hold.get(entry.hold_id)
         if draft is None:
             return
-        state, counts, hold_id = change(entry)
+        state, counts, hold_id, _ = change(entry)
         if hold_id == draft["own_hold_id"]:
             if counts is not None:
                 draft["own_cost_micros"] = counts

@@ -157,13 +157,14 @@ def insertion(rows: Sequence[CallRow]) -> tuple[str, list[Any]]:
 
 
 AMEND: Final = (
-    'UPDATE calls SET "state" = ?1, cost_micros = coalesce(?2, max(held_micros, cost_micros)) '
-    "WHERE hold_id = ?3 AND \"state\" IS NOT 'taken_over'",
-    "UPDATE calls SET own_cost_micros = coalesce(?2, own_cost_micros) WHERE own_hold_id = ?3",
+    'UPDATE calls SET "state" = ?1, cost_micros = coalesce(?2, max(held_micros, cost_micros)), '
+    "object_id = coalesce(?4, object_id) WHERE hold_id = ?3 AND \"state\" IS NOT 'taken_over'",
+    "UPDATE calls SET own_cost_micros = coalesce(?2, own_cost_micros), "
+    "object_id = coalesce(?4, object_id) WHERE own_hold_id = ?3",
 )
 """A hold's new state and what it counts for now, None for all it set aside: (state, cost_micros,
-hold_id). A call whose hold was taken over stays so: what the hold does from then on is no money of
-its key."""
+hold_id, object_id), the last where it became known only now. A call whose hold was taken over stays
+so: what the hold does from then on is no money of its key."""
 
 GIVE_BACK: Final = (
     "UPDATE calls SET restored = json_patch(coalesce(restored, '{}'), json_object(?1, ?2)) "

@@ -240,9 +240,10 @@ def test_a_delete_that_costs_is_held_each_time_it_is_sent(
     gateway: Gateway, vendor: Sandbox
 ) -> None:
     """Stripe's v1 looks at no Idempotency-Key there: each one that arrives is carried out."""
-    key = gateway.make_key(daily_usd_cap="5", allow_unpriced={"DELETE /v1/subscriptions/*": "2"})
-    path = "/v1/subscriptions/sub_1"
-    vendor.behave(path=path, status=200, body='{"object":"subscription"}', count=None)
+    entry = "DELETE /v1/nobody/knows/*"
+    key = gateway.make_key(daily_usd_cap="5", allow_unpriced={entry: "2"})
+    path = "/v1/nobody/knows/it"
+    vendor.behave(path=path, status=200, body='{"object":"thing"}', count=None)
     answers = [gateway.call(key, "DELETE", path, idempotency_key="again") for _ in range(3)]
     assert [answer.status for answer in answers] == [200, 200, 429]
     assert spent(gateway, key) == "4.00"

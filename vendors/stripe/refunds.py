@@ -149,9 +149,10 @@ def of_refund(quote: Quote, tree: Tree) -> Verdict:
 
 
 def _counted(quote: Quote, refund: Refund) -> Verdict:
-    rate = rate_of(quote, refund.currency)
+    """One that came to nothing is nothing in any currency."""
     if refund.status in _OVER:
         return Verdict(End.RELEASED, label=refund.id)
+    rate = rate_of(quote, refund.currency)
     if refund.status not in _COUNTS:
         raise Unclear("the refund has a status that is not known")
     micros = rate.to_micros(refund.amount)

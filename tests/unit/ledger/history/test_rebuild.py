@@ -162,7 +162,9 @@ def test_whose_rows_are_needed() -> None:
 
 
 def test_live_endings_read_the_same() -> None:
-    assert change(Ending(1, HoldState.STANDING, 1, 2)) == ("standing", 3, 1)
-    assert change(Ending(1, HoldState.RELEASED, 1, 2)) == ("released", 0, 1)
-    assert change(Ending(1, HoldState.IN_DOUBT)) == ("in_doubt", None, 1)
-    assert change(Shed(1)) == ("taken_over", 0, 1)
+    assert change(Ending(1, HoldState.STANDING, 1, 2)) == ("standing", 3, 1, None)
+    assert change(Ending(1, HoldState.RELEASED, 1, 2)) == ("released", 0, 1, None)
+    assert change(Ending(1, HoldState.IN_DOUBT)) == ("in_doubt", None, 1, None)
+    named = Ending(1, HoldState.SETTLED, 1, memo=b'{"object_id": "pi_1"}')
+    assert change(named) == ("settled", 1, 1, "pi_1")
+    assert change(Shed(1)) == ("taken_over", 0, 1, None)

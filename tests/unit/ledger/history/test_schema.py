@@ -62,7 +62,7 @@ def test_every_filter_has_an_index_that_sorts(db: sqlite3.Connection) -> None:
 def amended(db: sqlite3.Connection, *changes: tuple[str, int | None, int]) -> tuple[object, ...]:
     for change in changes:
         for statement in AMEND:
-            db.execute(statement, change)
+            db.execute(statement, (*change, None))
     columns = '"state", cost_micros, own_cost_micros'
     (found,) = db.execute(f'SELECT {columns} FROM calls WHERE "id" = ?', (row(1).id,))
     return tuple(found)
@@ -76,6 +76,14 @@ def test_a_change_finds_the_row_of_its_hold(db: sqlite3.Connection) -> None:
     assert amended(db, ("in_doubt", None, 6)) == ("in_doubt", 50, 9)
     assert amended(db, ("settled", 60, 7)) == ("settled", 60, 9)
     assert amended(db, ("settled", 1, 99)) == ("settled", 60, 9)
+
+
+def test_a_change_may_tell_what_the_call_was_about(db: sqlite3.Connection) -> None:
+    db.execute(*insertion([row(1, hold_id=7, own_hold_id=6, state="in_doubt")]))
+    for change in (("settled", 9, 7, "pi_1"), ("settled", 9, 6, None), ("settled", 9, 7, None)):
+        for statement in AMEND:
+            db.execute(statement, change)
+    assert db.execute("SELECT object_id FROM calls").fetchall() == [("pi_1",)]
 
 
 def test_what_was_taken_over_stays_so(db: sqlite3.Connection) -> None:

@@ -67,7 +67,7 @@ async def test_a_full_batch_does_not_wait(file: File, monkeypatch: pytest.Monkey
 async def test_flush_writes_what_is_there(file: File, writer: Writer) -> None:
     assert await writer.flush()
     writer.record(row(1, hold_id=1, state="standing"))
-    writer.amend(("settled", 5, 1))
+    writer.amend(("settled", 5, 1, None))
     writer.give_back(("re_1", 2, 1))
     assert await writer.flush()
     assert await kept(file, '"state", cost_micros, restored_micros') == [("settled", 5, 2)]
@@ -84,7 +84,7 @@ async def test_close_writes_the_rest(file: File) -> None:
 async def test_changes_wait_for_a_rebuild(file: File, writer: Writer) -> None:
     writer.record(row(1, hold_id=1, state="in_doubt"))
     writer.let_changes_wait(True)
-    writer.amend(("settled", 5, 1))
+    writer.amend(("settled", 5, 1, None))
     writer.give_back(("re_1", 2, 1))
     await writer.flush()
     assert await kept(file, '"state"') == ["in_doubt"]
@@ -96,7 +96,7 @@ async def test_changes_wait_for_a_rebuild(file: File, writer: Writer) -> None:
 async def test_the_end_of_waiting_needs_no_new_call(file: File, writer: Writer) -> None:
     writer.record(row(1, hold_id=1, state="in_doubt"))
     writer.let_changes_wait(True)
-    writer.amend(("settled", 5, 1))
+    writer.amend(("settled", 5, 1, None))
     await until_written(file, 1)
     writer.let_changes_wait(False)
     async with asyncio.timeout(10):
@@ -135,7 +135,7 @@ async def test_rows_wait_for_a_disk_that_comes_back(
     for n in range(ROWS_PER_MINUTE + 1):
         writer.record(row(n, **refused))
     writer.record(row(900, hold_id=900, state="standing"))
-    writer.amend(("settled", 5, 900))
+    writer.amend(("settled", 5, 900, None))
     async with asyncio.timeout(10):
         while writer.trouble is None:
             assert await kept(file) == []
@@ -168,9 +168,9 @@ async def test_what_does_not_fit_is_turned_away_in_order_of_worth(
 async def test_changes_that_do_not_fit_stop_the_marks(file: File, writer: Writer) -> None:
     await broken(file, True)
     for n in range(QUEUE_MAX):
-        writer.amend(("settled", 1, n))
+        writer.amend(("settled", 1, n, None))
     assert not writer.marks.stopped
-    writer.amend(("settled", 1, 99))
+    writer.amend(("settled", 1, 99, None))
     assert writer.dropped["changes"] == 1
     assert writer.marks.stopped
     await broken(file, False)
@@ -190,8 +190,8 @@ async def test_a_value_at_fault_takes_nothing_else_with_it(
     writer.record(row(1, hold_id=1))
     writer.record(row(2, reason="\ud800"))
     writer.record(row(3, quote_micros=2**70))
-    writer.amend(("settled", 2**70, 1))
-    writer.amend(("settled", 7, 1))
+    writer.amend(("settled", 2**70, 1, None))
+    writer.amend(("settled", 7, 1, None))
     writer.give_back(("re_1", 1, 1))
     assert await writer.flush()
     assert await kept(file, '"id", cost_micros, restored_micros') == [(row(1).id, 7, 1)]
