@@ -33,7 +33,8 @@ class Internal(Refusal):
 class KeyMissing(Refusal):
     status, code = 401, "key_missing"
     message = (
-        "Send a vault key: 'Authorization: Bearer vault_key_…', or as the user name of HTTP Basic."
+        "Send a vault key: 'Authorization: Bearer vault_key_…', or HTTP Basic with it as the "
+        "password, or as the user name alone."
     )
 
 
@@ -86,7 +87,7 @@ class RequestMalformed(Refusal):
 
 class RouteUnknown(Refusal):
     status, code = 404, "route_unknown"
-    message = "Nothing lives at this path. Vendors are reached under /stripe/…"
+    message = "Nothing lives at this path. A vendor is reached under its name, such as /stripe/…"
 
 
 class MethodNotAllowed(Refusal):
@@ -151,7 +152,7 @@ class TotalCapExceeded(SpendRefusal):
 
 class CallCountExceeded(SpendRefusal):
     code = "call_count_exceeded"
-    message = "Today's number of calls is used up."
+    message = "This call does not fit into what is left of today's number of calls."
 
 
 class IssuerCapExceeded(SpendRefusal):

@@ -2,7 +2,7 @@
 
 A vendor whose paths name no account, whose links need no change, whose prices are not in a table,
 whose bodies are small, whose objects hold no money between calls and whose listings tell nothing,
-inherits `Plain` and writes only what it does have. See `vendors/README.md` for a worked example.
+inherits `Plain` and writes only what it does have. See `docs/new-vendor.md` for a worked example.
 """
 
 from __future__ import annotations

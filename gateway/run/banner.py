@@ -7,6 +7,7 @@ import json
 from typing import Final
 
 from gateway.settings import Settings
+from gateway.vault.known import home
 
 TRIAL_KEY: Final = {
     "vendor": "stripe",
@@ -44,7 +45,10 @@ def banner(
         line = charge_line(url, vault_key)
         parts.append(f"charge 12 USD of a trial key's 500 a day (paste it):\n\n{line}")
     elif "stripe" in settings.vendors:
-        parts.append(f"make a vault key (paste it):\n\n{create_line(admin_url, admin_key)}")
+        accounts = settings.vendors["stripe"].accounts
+        account = "" if home(accounts) else min(accounts, default="")
+        line = create_line(admin_url, admin_key, account)
+        parts.append(f"make a vault key (paste it):\n\n{line}")
     parts.append(f"next: README.md · {admin_url}/openapi.json · keybrake demo · keybrake --help")
     return "\n" + "\n\n".join(parts) + "\n"
 
@@ -62,8 +66,10 @@ def charge_line(url: str, vault_key: str) -> str:
     return _curl(f"{url}/stripe/v1/payment_intents", vault_key, body)
 
 
-def create_line(url: str, admin_key: str | None) -> str:
-    return _curl(f"{url}/vault/keys", admin_key or "$KEYBRAKE_ADMIN_KEY", json.dumps(TRIAL_KEY))
+def create_line(url: str, admin_key: str | None, account: str = "") -> str:
+    """account: named where the vendor has several and none of them is meant by itself."""
+    terms = {**TRIAL_KEY, "account": account} if account else TRIAL_KEY
+    return _curl(f"{url}/vault/keys", admin_key or "$KEYBRAKE_ADMIN_KEY", json.dumps(terms))
 
 
 def _curl(url: str, key: str, body: str) -> str:

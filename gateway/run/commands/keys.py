@@ -17,6 +17,9 @@ COLUMNS = (
 
 EXAMPLES = """examples:
   keybrake keys create --cap 500 --allow 'POST /v1/payment_intents' --label billing/8f31
+  keybrake keys create --vendor twilio --cap 5 --call-cap 50 --country US --label sms/1 \\
+    --allow 'POST /2010-04-01/Accounts/*/Messages.json'
+  keybrake keys create --vendor resend --cap 1 --allow 'POST /emails' --label mail/1
   keybrake keys list
   keybrake keys revoke vk_… --abort
 """
@@ -45,7 +48,7 @@ def add(groups: Any) -> None:
 
 def _add_create(commands: Any) -> None:
     parser = commands.add_parser("create", help="make a key; its secret is shown once")
-    parser.add_argument("--vendor", default="stripe")
+    parser.add_argument("--vendor", default="stripe", help="(default: stripe)")
     parser.add_argument("--cap", metavar="USD", help="at most this much a day (0: reads only)")
     parser.add_argument(
         "--allow",
@@ -56,7 +59,7 @@ def _add_create(commands: Any) -> None:
     parser.add_argument("--expires", metavar="2h", help="s, m, h or d; never (default 24h)")
     parser.add_argument("--label", help="the run it belongs to: scenario/execution")
     parser.add_argument("--name", help="for people")
-    parser.add_argument("--account", help="of the vendor (default: default)")
+    parser.add_argument("--account", help="of the vendor (default: default, or the only one)")
     parser.add_argument("--total-cap", metavar="USD", help="at most this much in its whole life")
     parser.add_argument(
         "--call-cap",
@@ -65,7 +68,7 @@ def _add_create(commands: Any) -> None:
         help="at most so many calls a day (Twilio messages, Resend recipients)",
     )
     parser.add_argument(
-        "--country", action="append", metavar="DE", help="the only countries; repeat it"
+        "--country", action="append", metavar="DE", help="the only countries (Twilio); repeat it"
     )
     parser.add_argument("--per-call-max", metavar="USD", help="at most this much in one call")
     parser.add_argument("--timezone", help="whose midnight begins a day (default UTC)")
@@ -73,7 +76,10 @@ def _add_create(commands: Any) -> None:
         "--shadow", action="store_true", help="report what it would refuse, let it pass"
     )
     parser.add_argument(
-        "--body", metavar="FILE", help="the whole request as JSON instead; - is stdin"
+        "--body",
+        metavar="FILE",
+        help="the whole request as JSON instead, for terms without an option (docs/keys.md); "
+        "- is stdin",
     )
     api.add_options(parser)
     parser.set_defaults(handle=run_create)

@@ -37,10 +37,13 @@ def as_table(rows: Sequence[Row], columns: Sequence[str]) -> None:
 
 
 def table(rows: Sequence[Row], columns: Sequence[str]) -> Iterator[str]:
-    """A head and a line for each row; columns that no row fills are left out."""
+    """A head and a line for each row; columns that no row fills are left out. The last column is
+    shown whole: nothing stands beside it."""
     filled = [name for name in columns if any(row.get(name) not in (None, "") for row in rows)]
     cells = [[heading(name) for name in filled]]
-    cells += [[cell(row.get(name)) for name in filled] for row in rows]
+    for row in rows:
+        last = [_plain(row.get(name)) for name in filled[-1:]]
+        cells.append([cell(row.get(name)) for name in filled[:-1]] + last)
     widths = [max(len(line[at]) for line in cells) for at in range(len(filled))]
     for line in cells:
         padded = (

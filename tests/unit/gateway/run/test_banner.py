@@ -6,7 +6,7 @@ import json
 import shlex
 
 from gateway.run.banner import banner, charge_line, create_line
-from gateway.settings import Settings, VendorSettings
+from gateway.settings import AccountSettings, Secret, Settings, VendorSettings
 
 SANDBOXED = Settings(vendors={"stripe": VendorSettings("stripe", "x", sandbox=True)})
 
@@ -44,6 +44,13 @@ def test_each_stand_in_is_named_on_a_line() -> None:
 def test_without_stripe_there_is_no_line_for_it() -> None:
     twilio = Settings(vendors={"twilio": VendorSettings("twilio", "x", sandbox=True)})
     assert "curl" not in banner(twilio, "127.0.0.1:8080", "kb_admin_x", None)
+
+
+def test_with_several_accounts_the_pasted_line_names_one() -> None:
+    two = {name: AccountSettings(name, Secret("sk_test_x")) for name in ("umbrella", "acme")}
+    stripe = VendorSettings("stripe", "x", accounts=two)
+    text = banner(Settings(vendors={"stripe": stripe}), "127.0.0.1:8080", None, None)
+    assert '"account": "acme"' in text
 
 
 def test_pasted_lines_are_whole() -> None:

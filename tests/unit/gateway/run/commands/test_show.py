@@ -23,6 +23,11 @@ def test_a_table_lines_up_and_leaves_empty_columns_out(capsys: pytest.CaptureFix
     ]
 
 
+def test_the_last_column_is_shown_whole() -> None:
+    assert list(show.table(ROWS, ("label", "id", "label")))[2].endswith("  " + "y" * 99)
+    assert list(show.table([{}], ("id",))) == ["", ""]
+
+
 def test_a_cell_is_one_line_of_bounded_length() -> None:
     assert show.cell("x\x1b[2J\n") == "x\\u001b[2J\\u000a"
     assert len(show.cell("y" * 99)) == show.CELL_CHARS_MAX
