@@ -240,7 +240,12 @@ class MediaTypeRefused(Exception):
 
 
 class Unpriced(Exception):
-    """Moves money, and nobody can say how much. The text says what was missing."""
+    """Moves money, and nobody can say how much. The text says what was missing. countries: as in a
+    quote, where it is known at least where the call goes."""
+
+    def __init__(self, why: str, countries: tuple[str, ...] = ()) -> None:
+        super().__init__(why)
+        self.countries = countries
 
 
 class RuleRefused(Exception):
@@ -332,6 +337,10 @@ class Vendor(Protocol):
     def is_sdk(self, headers: Mapping[bytes, bytes]) -> bool:
         """Is the caller one of the vendor's official SDKs (which want the vendor's own error
         shape)?"""
+
+    @property
+    def sdk_takes_402_for_a_decline(self) -> bool:
+        """Does its SDK tell a 402 as a declined card? Then it always gets 429 at a cap."""
 
     def refusal(
         self, status: int, code: str, message: str, facts: Mapping[str, Any]

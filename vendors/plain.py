@@ -49,6 +49,10 @@ class Plain:
         return frozenset()
 
     @property
+    def sdk_takes_402_for_a_decline(self) -> bool:
+        return False
+
+    @property
     def prices_date(self) -> str:
         return ""
 

@@ -33,7 +33,8 @@ def dress(
 ) -> Response:
     """vendor, terms: as far as they are known. headers: the request's."""
     sdk = vendor is not None and headers is not None and vendor.is_sdk(headers)
-    status = _status(refusal, terms, sdk)
+    always_429 = sdk and vendor is not None and vendor.sdk_takes_402_for_a_decline
+    status = _status(refusal, terms, always_429)
     if vendor is not None and _in_vendor_shape(terms, sdk):
         facts = {"call_id": call_id, **refusal.facts}
         body = vendor.refusal(status, refusal.code, refusal.text, facts)
@@ -50,8 +51,8 @@ def plain(refusal: Refusal) -> Response:
     return dress(refusal, make_id("call_", time.time_ns() // 1000))
 
 
-def _status(refusal: Refusal, terms: Terms | None, sdk: bool) -> int:
-    if isinstance(refusal, SpendRefusal) and terms is not None and not sdk:
+def _status(refusal: Refusal, terms: Terms | None, always_429: bool) -> int:
+    if isinstance(refusal, SpendRefusal) and terms is not None and not always_429:
         return terms.block_status
     return refusal.status
 

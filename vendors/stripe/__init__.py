@@ -79,6 +79,7 @@ class Stripe(Plain):
     account_headers: tuple[bytes, ...] = (b"stripe-account", b"stripe-context")
     idempotency_header: bytes | None = b"idempotency-key"
     key_terms: frozenset[str] = frozenset({"currencies", "refunds_restore_cap", "vendor_accounts"})
+    sdk_takes_402_for_a_decline: bool = True
     sandbox_credential: Credential = field(default=Credential("sk_test_keybrakeSandboxOnly"))
 
     def mistakes(self, credential: Credential) -> Mapping[str, str]:

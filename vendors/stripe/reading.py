@@ -16,16 +16,14 @@ every body that is read."""
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from enum import Enum
 from functools import lru_cache
-from itertools import islice
-from typing import Any, Final
-from urllib.parse import parse_qsl
+from typing import Final
 
 from vendors import form
 from vendors.contract import MediaTypeRefused, Money, Operation, Reading, Sent, Unreadable
-from vendors.form import FORM_TYPE, PAIRS_MAX, Pair
+from vendors.form import FORM_TYPE, Pair
+from vendors.parameters import loose_pairs, query_pairs, tree_pairs
 from vendors.strict_json import read_json
 from vendors.stripe.catalogue import GUARDED
 from vendors.stripe.names import SINGLE, SINGLE_BUT_AMOUNT, gather
@@ -44,10 +42,6 @@ class Media(Enum):
 
 _MEDIA: Final = {"": Media.ABSENT, FORM_TYPE: Media.FORM, JSON_TYPE: Media.JSON}
 _CHARSET: Final = re.compile(r"""charset\s*=\s*(?:utf-?8|"utf-?8")""", re.IGNORECASE | re.ASCII)
-_QUERY: Final = re.compile(r"[!-~]*", re.ASCII)
-_NAME_CHARS_MAX: Final = 1_000
-"""Stripe's longest are under 200, and a metadata key has 40. Each member of an object repeats the
-names around it, so without an end a body of 1 MiB becomes gigabytes."""
 _AMOUNT_IS_MAP: Final = "PostBillingCreditGrants"
 _NO_BODY: Final = frozenset({"GET", "HEAD", "DELETE"})
 
@@ -93,7 +87,7 @@ def _read_v1(operation: Operation, sent: Sent) -> Reading:
     body = sent.body
     single = SINGLE_BUT_AMOUNT if operation.name == _AMOUNT_IS_MAP else SINGLE
     if not body:
-        query, pairs = _query_pairs(sent.query)
+        query, pairs = query_pairs(sent.query)
         return Reading(operation, sent.path, query, "", b"", gather(pairs, single))
     kind = media(sent.content_type)
     if kind is Media.FORM:
@@ -109,19 +103,19 @@ def _read_v1(operation: Operation, sent: Sent) -> Reading:
         raise MediaTypeRefused(
             "send application/x-www-form-urlencoded or application/json in UTF-8"
         )
-    query, query_pairs = _query_pairs(sent.query)
-    fields = gather(query_pairs + pairs, single)
+    query, asked = query_pairs(sent.query)
+    fields = gather(asked + pairs, single)
     return Reading(operation, sent.path, query, FORM_TYPE, body, fields)
 
 
 def _read_v2(operation: Operation, sent: Sent) -> Reading:
-    query, pairs = _query_pairs(sent.query)
+    query, pairs = query_pairs(sent.query)
     fields = gather(pairs)
     if not sent.body:
         return Reading(operation, sent.path, query, "", b"", fields)
     if media(sent.content_type) is not Media.JSON:
         raise MediaTypeRefused("Stripe's /v2 takes application/json in UTF-8")
-    for name, value in _tree_pairs(read_json(sent.body, fractions=True)):
+    for name, value in tree_pairs(read_json(sent.body, fractions=True)):
         if name in fields:
             raise Unreadable(form.shown(name), "comes more than once")
         fields[name] = value
@@ -136,62 +130,21 @@ def _read_free(operation: Operation, sent: Sent) -> Reading:
         pairs = _json_pairs(body) if body else []
         body, content_type = form.encode(pairs), FORM_TYPE
     elif body and media(content_type) is Media.FORM:
-        pairs = _loose_pairs(body.decode("latin-1"))
-    fields = dict(_loose_pairs(sent.query) + pairs)
+        pairs = loose_pairs(body.decode("latin-1"))
+    fields = dict(loose_pairs(sent.query) + pairs)
     if any(name.strip("[] ").lower() == "_method" for name in fields):
         raise Unreadable("_method", "methods cannot be overridden")
     return Reading(operation, sent.path, sent.query, content_type, body, fields)
-
-
-def _query_pairs(query: str) -> tuple[str, list[Pair]]:
-    """The query as it is sent on, and what it says."""
-    if not query:
-        return "", []
-    if _QUERY.fullmatch(query) is None or "#" in query:
-        raise Unreadable("query", "characters that a query cannot hold")
-    raw = query.encode("ascii")
-    pairs = form.read_pairs(raw)
-    return (form.encode(pairs).decode("ascii") if form.ambiguous(raw) else query), pairs
 
 
 def _json_pairs(body: bytes) -> list[Pair]:
     tree = read_json(body)
     if not isinstance(tree, dict):
         raise Unreadable("body", "must be a JSON object")
-    pairs = _tree_pairs(tree)
+    pairs = tree_pairs(tree)
     if any("\0" in name or "\0" in value for name, value in pairs):
         raise Unreadable("body", "holds a NUL character")
     return pairs
-
-
-def _tree_pairs(tree: Any) -> list[Pair]:
-    pairs = list(islice(_flatten(tree), PAIRS_MAX + 1))
-    if len(pairs) > PAIRS_MAX:
-        raise Unreadable("body", f"more than {PAIRS_MAX} parameters")
-    return pairs
-
-
-def _flatten(value: Any, name: str = "") -> Iterator[Pair]:
-    """Objects become brackets, lists indexes, true and false words, null the empty string. An empty
-    object or list says nothing, as in the official SDKs."""
-    if len(name) > _NAME_CHARS_MAX:
-        raise Unreadable(form.shown(name), f"a name of more than {_NAME_CHARS_MAX} characters")
-    if isinstance(value, dict):
-        for key, member in value.items():
-            yield from _flatten(member, f"{name}[{key}]" if name else key)
-    elif isinstance(value, list):
-        for i, member in enumerate(value):
-            yield from _flatten(member, f"{name}[{i}]")
-    elif value is None:
-        yield name, ""
-    else:
-        yield name, value if isinstance(value, str) else str(value).lower()
-
-
-def _loose_pairs(text: str) -> list[Pair]:
-    """Parameters of an operation that nobody prices, for the rules on named fields: the last one
-    wins."""
-    return parse_qsl(text, keep_blank_values=True) if text else []
 
 
 def _check_coding(sent: Sent) -> None:

@@ -17,20 +17,19 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final
 
 from vendors.contract import Money, Operation
+from vendors.pathtree import Found, PathTree
 
 _READS: Final = frozenset({"GET", "HEAD"})
 _UNLISTED: Final = "in no catalogue of Twilio's writing operations"
 _ENDING: Final = re.compile(r"\.(?:json|xml|csv)\Z", re.ASCII)
 _DATED: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", re.ASCII)
 _VERSION: Final = "2010-04-01"
-
-Found = tuple[Operation, str | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,15 +41,6 @@ class Row:
     kind: str
 
 
-@dataclass(slots=True)
-class _Node:
-    """One place in a tree: by next segment, by any segment, and the row that ends here."""
-
-    literal: dict[str, _Node] = field(default_factory=dict)
-    parameter: _Node | None = None
-    row: Operation | None = None
-
-
 class Catalogue:
     """Rows by method, path and product. Built once."""
 
@@ -58,7 +48,7 @@ class Catalogue:
 
     def __init__(self, data: dict[str, Any]) -> None:
         self.rows = tuple(_row(listed, data["classes"]) for listed in data["operations"])
-        self._trees: dict[tuple[str, str], _Node] = {}
+        self._trees: dict[tuple[str, str], PathTree] = {}
         for row in self.rows:
             self._plant(row.operation, row.product)
             if row.operation.method == "GET":
@@ -90,19 +80,13 @@ class Catalogue:
 
     def _walk(self, method: str, product: str, segments: list[str]) -> Found | None:
         tree = self._trees.get((method, product))
-        return None if tree is None else _walk(tree, segments, 0)
+        return None if tree is None else tree.find(segments)
 
     def _plant(self, row: Operation, product: str) -> None:
-        node = self._trees.setdefault((row.method, product), _Node())
-        reads = row.method == "GET"
-        for segment in _segments(row.pattern, product):
-            if segment.startswith("{"):
-                if node.parameter is None:
-                    node.parameter = _Node()
-                node = node.parameter
-            else:
-                node = node.literal.setdefault(segment.casefold() if reads else segment, _Node())
-        node.row = row
+        segments = _segments(row.pattern, product)
+        if row.method == "GET":
+            segments = [s if s.startswith("{") else s.casefold() for s in segments]
+        self._trees.setdefault((row.method, product), PathTree()).plant(segments, row)
 
 
 def _row(listed: list[str], classes: dict[str, list[str]]) -> Row:
@@ -115,20 +99,6 @@ def _row(listed: list[str], classes: dict[str, list[str]]) -> Row:
 def _segments(path: str, product: str) -> list[str]:
     """The main host's endings say in which format to answer, and nothing else."""
     return (path if product else _ENDING.sub("", path)).split("/")[1:]
-
-
-def _walk(node: _Node, segments: list[str], i: int) -> Found | None:
-    """The row and the last segment that stands for a parameter."""
-    if i == len(segments):
-        return None if node.row is None else (node.row, None)
-    segment = segments[i]
-    literal = node.literal.get(segment)
-    if literal is not None and (found := _walk(literal, segments, i + 1)) is not None:
-        return found
-    if node.parameter is None or not segment:
-        return None
-    found = _walk(node.parameter, segments, i + 1)
-    return None if found is None else (found[0], found[1] or segment)
 
 
 _DATA: Final[dict[str, Any]] = json.loads(

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-_CODES: Final = {401: 20003, 403: 20403, 404: 20404, 429: 20429}
+_CODES: Final = {401: 20003, 402: 20429, 403: 20403, 404: 20404, 429: 20429}
 _WRONG: Final = 20001
 _FAULT: Final = 20500
 _MORE: Final = "https://www.twilio.com/docs/errors/"

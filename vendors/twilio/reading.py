@@ -16,12 +16,9 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterator
 from enum import Enum
 from functools import lru_cache
-from itertools import islice
-from typing import Any, Final
-from urllib.parse import parse_qsl
+from typing import Final
 
 from vendors import form
 from vendors.contract import (
@@ -33,7 +30,8 @@ from vendors.contract import (
     Sent,
     Unreadable,
 )
-from vendors.form import FORM_TYPE, PAIRS_MAX, Pair
+from vendors.form import FORM_TYPE, Pair
+from vendors.parameters import check_length, loose_pairs, query_pairs, tree_pairs
 from vendors.strict_json import read_json
 from vendors.twilio.catalogue import KINDS, PARAMETERS
 
@@ -66,14 +64,10 @@ class Media(Enum):
 
 _MEDIA: Final = {FORM_TYPE: Media.FORM, JSON_TYPE: Media.JSON}
 _CHARSET: Final = re.compile(r"""charset\s*=\s*(?:utf-?8|"utf-?8")""", re.IGNORECASE | re.ASCII)
-_QUERY: Final = re.compile(r"[!-~]*", re.ASCII)
 _INDEX: Final = re.compile(r"\[[0-9]*\]", re.ASCII)
 _SECONDS: Final = re.compile(r"[1-9][0-9]{0,5}", re.ASCII)
 _NO_BODY: Final = frozenset({"GET", "HEAD", "DELETE"})
 _DIALS: Final = frozenset({"call", "call_change"})
-_NAME_CHARS_MAX: Final = 1_000
-"""Of a parameter's name, and of a JSON member's whole path: each repeats the names around it, which
-has to end somewhere."""
 
 
 def _folded(name: str) -> str:
@@ -95,12 +89,12 @@ def read(operation: Operation, sent: Sent) -> Reading:
     if operation.money is Money.FREE and not sent.strict:
         return _read_free(operation, sent)
     _check_coding(sent)
-    query, pairs = _query_pairs(sent.query)
+    query, pairs = query_pairs(sent.query)
     if not sent.body:
         return _bounded(Reading(operation, sent.path, query, "", b"", gather(pairs)), sent)
     if _media_of(operation, sent.content_type) is Media.JSON:
         fields = gather(pairs)
-        for name, value in _json_pairs(sent.body):
+        for name, value in tree_pairs(read_json(sent.body, fractions=True)):
             if name in fields:
                 raise Unreadable(form.shown(name), "comes more than once")
             fields[name] = value
@@ -157,7 +151,7 @@ def _media_of(operation: Operation, content_type: str) -> Media:
 def _check_strange(name: str, strange: set[str]) -> None:
     """A name that is none of ours may pass, unless another parser could take it for one that is, or
     for one that came before."""
-    _check_length(name)
+    check_length(name)
     folded = _folded(name)
     if folded in _KNOWN:
         raise Unreadable(form.shown(name), f"write {_KNOWN[folded]}")
@@ -192,57 +186,13 @@ def seconds(name: str, text: str) -> int:
 
 
 def _read_free(operation: Operation, sent: Sent) -> Reading:
-    pairs = _loose_pairs(sent.query)
+    pairs = loose_pairs(sent.query)
     if sent.body and media(sent.content_type) is Media.FORM:
-        pairs += _loose_pairs(sent.body.decode("latin-1"))
+        pairs += loose_pairs(sent.body.decode("latin-1"))
     fields = dict(pairs)
     if any(name.strip("[] ").lower() == "_method" for name in fields):
         raise Unreadable("_method", "methods cannot be overridden")
     return Reading(operation, sent.path, sent.query, sent.content_type, sent.body, fields)
-
-
-def _loose_pairs(text: str) -> list[Pair]:
-    """Parameters of an operation that nobody prices: the last one wins."""
-    return parse_qsl(text, keep_blank_values=True) if text else []
-
-
-def _query_pairs(query: str) -> tuple[str, list[Pair]]:
-    """The query as it is sent on, and what it says."""
-    if not query:
-        return "", []
-    if _QUERY.fullmatch(query) is None or "#" in query:
-        raise Unreadable("query", "characters that a query cannot hold")
-    raw = query.encode("ascii")
-    pairs = form.read_pairs(raw)
-    return (form.encode(pairs).decode("ascii") if form.ambiguous(raw) else query), pairs
-
-
-def _json_pairs(body: bytes) -> list[Pair]:
-    pairs = list(islice(_flatten(read_json(body, fractions=True), ""), PAIRS_MAX + 1))
-    if len(pairs) > PAIRS_MAX:
-        raise Unreadable("body", f"more than {PAIRS_MAX} parameters")
-    return pairs
-
-
-def _flatten(value: Any, name: str) -> Iterator[Pair]:
-    """Members and items become `phone_numbers[0][fields][1]`, true and false words, null the empty
-    string."""
-    _check_length(name)
-    if isinstance(value, dict):
-        for key, member in value.items():
-            yield from _flatten(member, f"{name}[{key}]" if name else key)
-    elif isinstance(value, list):
-        for i, member in enumerate(value):
-            yield from _flatten(member, f"{name}[{i}]")
-    elif value is None:
-        yield name, ""
-    else:
-        yield name, value if isinstance(value, str) else str(value).lower()
-
-
-def _check_length(name: str) -> None:
-    if len(name) > _NAME_CHARS_MAX:
-        raise Unreadable(form.shown(name), f"a name of more than {_NAME_CHARS_MAX} characters")
 
 
 def _check_coding(sent: Sent) -> None:

@@ -24,6 +24,7 @@ def test_nothing_is_named_linked_kept_or_found_again() -> None:
     plain = Plain()
     assert plain.own_path("/things", "", "acct", (), ()) == ("/things", "")
     assert plain.alias("vk_1") == plain.prices_date == ""
+    assert not plain.sdk_takes_402_for_a_decline
     assert plain.relink(b"x", Links("a", "b", "c")) == b"x"
     assert plain.link_bytes_max == 0
     assert (plain.products, plain.account_headers, plain.key_terms) == ({}, (), frozenset())

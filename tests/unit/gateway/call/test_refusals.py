@@ -70,6 +70,9 @@ def test_block_status_is_for_caps_and_never_for_a_stripe_sdk() -> None:
     assert dressed(DailyCapExceeded(), {}, key).status == 402
     assert dressed(DailyCapExceeded(), SDK, key).status == 429
     assert dressed(KeyUnknown(), {}, key).status == 401
+    twilio = {b"user-agent": b"twilio-python/9.13.0"}
+    told = dress(DailyCapExceeded(), "call_1", VENDORS["twilio"], key, twilio)
+    assert (told.status, orjson.loads(told.body)["status"]) == (402, 402)
 
 
 def test_only_rate_limited_says_when_to_come_back() -> None:

@@ -11,6 +11,7 @@ from vendors.twilio.errors import refusal
     ("status", "code", "number"),
     [
         (401, "key_missing", 20003),
+        (402, "daily_cap_exceeded", 20429),
         (403, "endpoint_not_allowed", 20403),
         (404, "route_unknown", 20404),
         (429, "daily_cap_exceeded", 20429),
