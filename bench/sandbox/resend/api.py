@@ -69,7 +69,7 @@ class ResendApi:
         """A running operation, or the answer that needs none."""
         if not request.header(b"user-agent"):
             return Answer(EDGE.status, EDGE.body, list(EDGE.headers))
-        headers: HeaderList = [JSON]
+        headers: HeaderList = [JSON, (b"Date", self.clock.date())]
         try:
             world, key = self._caller(request)
             world.catch_up()

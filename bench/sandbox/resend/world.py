@@ -14,6 +14,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from email.utils import formatdate
 from typing import Final
 
 from bench.sandbox.resend.errors import ResendError, not_found
@@ -47,6 +48,10 @@ class Clock:
 
     def stamp(self) -> str:
         return stamp(self.now())
+
+    def date(self) -> bytes:
+        """As an answer's head says it: who reads a listing learns from it what time it is here."""
+        return formatdate(self.now(), usegmt=True).encode("ascii")
 
 
 def stamp(at: float) -> str:
