@@ -5,11 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import orjson
 import pytest
 
+from gateway.upstream.order import OutcomeUnknown
+from gateway.vault.allowlist import Allowlist
 from gateway.vault.terms import Mode
 from ledger import HoldState
-from tests.calls import USD, Calls, Script, calls_in, intent
+from tests.calls import USD, Calls, Script, SentBody, calls_in, intent
 from tests.ledgers import Faults, full
 from tests.model_stripe import Fault, ModelStripe
 
@@ -256,6 +259,22 @@ async def test_an_answer_that_says_nothing_leaves_the_first_call_in_doubt(
     for _ in range(2):
         await calls.call(key, "POST", INTENTS, NEW, idempotency_key="k")
     assert calls.standing(key).in_doubt_micros == 12 * USD
+
+
+async def test_a_retry_tells_how_many_the_first_call_turned_out_to_be(calls: Calls) -> None:
+    """Units of a batch in doubt stayed as they were held, also when its retry said that a mail of
+    it was refused."""
+    key = await calls.key(vendor="resend", allowed=Allowlist.parse(["POST /**"]), daily_call_cap=3)
+    mails = [{"from": "a@x.example", "to": to, "subject": "s"} for to in ("b@x.example", "c@d.e")]
+    mails[1] |= {"cc": "e@x.example"}
+    told = {"data": [{"id": "e1"}], "errors": [{"index": 1, "message": "no text"}]}
+    calls.upstream.vendor = Script(OutcomeUnknown("lost"), (200, told))
+    more: dict[str, Any] = {"content_type": "application/json", "idempotency_key": "k"}
+    for units in (3, 1):
+        body = SentBody(orjson.dumps(mails))
+        await calls.call(key, "POST", "/emails/batch", body=body, **more)
+        assert calls.standing(key).units == units
+    assert calls.standing(key).settled_micros == 900
 
 
 async def test_after_a_refusal_a_retry_holds_afresh(calls: Calls) -> None:
