@@ -2,10 +2,12 @@
 
 A vendor that shows no idempotency keys shows what was sent, not which call sent it. So alike calls
 in doubt (same account, same operation, same trace) are looked at together: what other calls
-account for is taken out, what is left is given to the doubts, oldest first. A doubt that goes
-without is not released yet: a listing may lag. Only when a second conclusive listing, a gap later,
-still leaves it without, it never ran. The first listing's moment lives in memory only; a restart
-begins anew.
+account for is taken out, what is left is given to the doubts, the dearest first and of equally dear
+ones the oldest: alike calls may differ in what they cost (a mail's copies are no part of its
+trace), and what goes free must never be worth more than what did not run. A doubt that goes without
+is not released yet: a listing may lag. Only when a second conclusive listing, a gap later, still
+leaves it without, it never ran. The first listing's moment lives in memory only; a restart begins
+anew.
 
 Pure.
 """
@@ -22,13 +24,14 @@ from vendors.contract import End, Outcome
 class Listed:
     """One doubt and what a listing shows of calls like it. matches: oldest first. conclusive: had
     it run, it would be among them. first_us: the first conclusive listing that left it without a
-    match, None: none did yet."""
+    match, None: none did yet. amount_micros: what counts for it."""
 
     call_id: str
     at_us: int
     matches: tuple[Outcome, ...]
     conclusive: bool
     first_us: int | None = None
+    amount_micros: int = 0
 
 
 def name_of(match: Outcome) -> str:
@@ -52,15 +55,39 @@ def allot(
                 given[doubt.call_id] = match
                 taken.add(name_of(match))
                 break
-    taken |= own.keys()
-    for doubt in oldest_first:
-        if doubt.call_id in given:
-            continue
-        left = next((match for match in doubt.matches if _readable(match, taken)), None)
-        if left is not None:
-            given[doubt.call_id] = left
-            taken.add(name_of(left))
-    return given
+    seats = _Seats(taken | own.keys())
+    for doubt in sorted(oldest_first, key=lambda doubt: -doubt.amount_micros):
+        if doubt.call_id not in given:
+            seats.find(doubt, set())
+    return given | seats.given
+
+
+class _Seats:
+    """Doubts with a match each. Who has one keeps one, if maybe another: so as many as can be have
+    one, and first of all those who came first. taken: names that nobody gets."""
+
+    __slots__ = ("_taken", "_who", "given")
+
+    def __init__(self, taken: Collection[str]) -> None:
+        self._taken = taken
+        self._who: dict[str, Listed] = {}
+        self.given: dict[str, Outcome] = {}
+
+    def find(self, doubt: Listed, tried: set[str]) -> bool:
+        """A match that is free, else one whose doubt can have another. tried: names of matches;
+        each is tried once, which bounds how deep this goes."""
+        left = [one for one in doubt.matches if _readable(one, self._taken)]
+        for match in sorted(left, key=lambda one: name_of(one) in self._who):
+            name = name_of(match)
+            if name in tried:
+                continue
+            tried.add(name)
+            sitting = self._who.get(name)
+            if sitting is None or self.find(sitting, tried):
+                self._who[name] = doubt
+                self.given[doubt.call_id] = match
+                return True
+        return False
 
 
 def never_ran(doubt: Listed, now_us: int, gap_us: int) -> bool:

@@ -104,6 +104,8 @@ class DoubtLook:
         trace = remark_of(call.hold).trace
         if alike_under_way(desk.doors.registry, desk.vendor.name, desk.account, trace):
             return Looked("a call like it is under way", again=True)
+        if self._dearer_waits(group, remark_of(call.hold)):
+            return Looked("a dearer call like it cannot be looked at yet", again=True)
         listings = {name: _listed(*one) for name, one in group.items()}
         given = alike.allot(tuple(listings.values()), explained, own)
         for name, match in given.items():
@@ -130,6 +132,23 @@ class DoubtLook:
             if (its.trace, its.acts_for) == (remark.trace, remark.acts_for):
                 found.append(other)
         return found
+
+    def _dearer_waits(self, group: Group, remark: Remark) -> bool:
+        """Is there a doubt like these that counts for more and is not among them? What the vendor
+        shows may be that one's."""
+        if not any(shown.matches for _, _, shown in group.values()):
+            return False
+        desk = self._desk
+        least = min(call.doubt.amount_micros for _, call, _ in group.values())
+        for hold in desk.doors.ledger.open_holds(HoldState.IN_DOUBT):
+            if hold.amount_micros <= least or hold.tag or hold.memo_ref in group:
+                continue
+            its, owner = remark_of(hold), desk.owners.of(hold.account_id)
+            if (its.trace, its.acts_for) == (remark.trace, remark.acts_for) and (
+                (owner.vendor, owner.account) == (desk.vendor.name, desk.account)
+            ):
+                return True
+        return False
 
     async def _explained(self, group: Group) -> tuple[set[str], dict[str, str]]:
         """Names of matches that other calls account for, and those that are known to be a doubt's
@@ -263,4 +282,11 @@ class DoubtLook:
 
 def _listed(case: Case, call: Doubted, findings: Findings) -> Listed:
     conclusive = findings.conclusive and not call.elsewhere
-    return Listed(call.doubt.call_id, call.hold.at_us, findings.matches, conclusive, case.listed_us)
+    return Listed(
+        call.doubt.call_id,
+        call.hold.at_us,
+        findings.matches,
+        conclusive,
+        case.listed_us,
+        call.doubt.amount_micros,
+    )

@@ -31,6 +31,22 @@ def test_each_gets_only_what_its_own_listing_shows() -> None:
     assert names(allot(doubts, (), {})) == {"a": "SM1", "c": "SM2"}
 
 
+def test_the_dearest_get_one_first() -> None:
+    """One of two alike mails went out, to one person or to 150: who goes free is the cheap one."""
+    cheap = Listed("a", 1, (message("SM1"),), True, amount_micros=900)
+    dear = Listed("b", 2, (message("SM1"),), True, amount_micros=135_000)
+    assert names(allot([cheap, dear], (), {})) == {"b": "SM1"}
+
+
+def test_the_dearest_does_not_take_what_only_another_can_have() -> None:
+    """Both ran: that one of them could be either's sets nobody free."""
+    late = Listed("b", 2, (message("SM1"), message("SM2")), True, amount_micros=135_000)
+    early = Listed("a", 1, (message("SM1"),), True, amount_micros=900)
+    assert names(allot([early, late], (), {})) == {"a": "SM1", "b": "SM2"}
+    between = Listed("c", 3, (message("SM2"), message("SM3")), True, amount_micros=5_000)
+    assert names(allot([early, late, between], (), {})) == {"a": "SM1", "b": "SM2", "c": "SM3"}
+
+
 def test_what_is_known_to_be_a_doubts_own_goes_to_it() -> None:
     doubts = [listed("a", 1, "SM1", "SM2"), listed("b", 2, "SM1", "SM2")]
     assert names(allot(doubts, (), {"SM1": "b"})) == {"a": "SM2", "b": "SM1"}

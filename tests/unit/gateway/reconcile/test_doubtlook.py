@@ -239,6 +239,49 @@ async def test_alike_doubts_share_what_nobody_explains_oldest_first(scene: Scene
     assert states(one, two, three) == ["pending", "pending", "released"]
 
 
+async def test_what_shows_may_be_a_dearer_call_s_that_is_too_young_to_be_looked_at(
+    scene: Scene,
+) -> None:
+    """The cheap one would have taken it, and the dear one gone free."""
+    cheap = await scene.open(IN_DOUBT, 8 * USD)
+    scene.wait(30)
+    dear = await scene.open(IN_DOUBT, 150 * USD)
+    scene.told.listing(message("SM1"))
+    scene.wait(31)
+    await scene.looks()
+    assert states(cheap, dear) == ["in_doubt", "in_doubt"]
+    scene.wait(60)
+    await scene.looks()
+    assert states(cheap, dear) == ["in_doubt", "pending"]
+    scene.wait(GAP_S + 60)
+    await scene.looks()
+    assert states(cheap, dear) == ["released", "pending"]
+
+
+async def test_what_is_shown_of_nobody_keeps_nobody_waiting(scene: Scene) -> None:
+    cheap = await scene.open(IN_DOUBT, 8 * USD)
+    scene.told.listing()
+    scene.wait(61)
+    await scene.looks()
+    scene.wait(GAP_S + 60)
+    dear = await scene.open(IN_DOUBT, 150 * USD)
+    await scene.looks()
+    assert states(cheap, dear) == ["released", "in_doubt"]
+
+
+async def test_only_dearer_calls_that_are_alike_are_waited_for(scene: Scene) -> None:
+    cheap = await scene.open(IN_DOUBT, 8 * USD)
+    scene.wait(61)
+    young = [
+        await scene.open(IN_DOUBT, 8 * USD),
+        await scene.open(IN_DOUBT, 150 * USD, trace="another"),
+        await scene.open(IN_DOUBT, 150 * USD, acts_for="another"),
+    ]
+    scene.told.listing(message("SM1"))
+    await scene.looks()
+    assert states(cheap, *young) == ["pending", "in_doubt", "in_doubt", "in_doubt"]
+
+
 async def test_what_other_calls_explain_is_taken_out(scene: Scene) -> None:
     known = await scene.open(PENDING, tag="SM1", object_id="SM1")
     over = await scene.open(PENDING, tag="SM2", object_id="SM2")
