@@ -2,7 +2,8 @@
 behind it.
 
 What the gateway counts is read from its books, what really went out is asked of the sandbox. The
-sandbox has two teams: the accounts `default` and `acme` of the settings.
+sandbox has a team for each account of the settings: `default`, `acme`, and `narrow`, whose key may
+send and do nothing else.
 """
 
 from __future__ import annotations
@@ -15,11 +16,14 @@ from bench.sandbox.launch import Sandbox
 from tests.house import RESEND_SECRET, Answer, Gateway, VaultKey, request_bytes, resend_at
 
 ACME_SECRET: Final = "re_houseOfAcme_9876543210"
-ACME: Final = """
+SENDING_ONLY: Final = "re_houseOfSenders_5555555555"
+OTHERS: Final = """
 [vendors.resend.accounts.acme]
 secret = "env:ACME_RESEND_KEY"
+[vendors.resend.accounts.narrow]
+secret = "env:NARROW_RESEND_KEY"
 """
-ENV: Final = {"ACME_RESEND_KEY": ACME_SECRET}
+ENV: Final = {"ACME_RESEND_KEY": ACME_SECRET, "NARROW_RESEND_KEY": SENDING_ONLY}
 QUICK: Final = "calls_per_second_max = 0\nfirst_byte_timeout_s = 1.5\ntotal_timeout_s = 3"
 """No waiting for Resend's rate, and little for an answer that does not come."""
 NOWHERE: Final = "http://127.0.0.1:9"
@@ -31,8 +35,8 @@ AGENT: Final = "mails-of-the-tests/1"
 
 
 def settings(base_url: str) -> str:
-    """Sections for both accounts."""
-    return resend_at(base_url, lines=QUICK, account_lines=ACME)
+    """Sections for all accounts."""
+    return resend_at(base_url, lines=QUICK, account_lines=OTHERS)
 
 
 def mail(**changed: Any) -> dict[str, Any]:
