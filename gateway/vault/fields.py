@@ -61,7 +61,8 @@ def refuse(mistakes: Sequence[dict[str, str]]) -> None:
     """Raises InvalidRequest if there are any."""
     if mistakes:
         told = "; ".join(f"{m['field']} {m['problem']}" for m in mistakes)
-        raise InvalidRequest(f"The request has mistakes: {told}.", errors=list(mistakes))
+        told += "" if told.endswith("?") else "."
+        raise InvalidRequest(f"The request has mistakes: {told}", errors=list(mistakes))
 
 
 def read_fields(body: Mapping[str, Any], table: Iterable[Field]) -> dict[str, Any]:
