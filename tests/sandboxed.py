@@ -115,11 +115,12 @@ class Thing:
 
 @dataclass(slots=True)
 class Books:
-    """over_micros: what has ended. things: objects that hold money, by id. units: what counts
-    against a cap on calls."""
+    """over_micros: what has ended. things: objects that hold money, by id; ended: those that did,
+    and what they came to. units: what counts against a cap on calls."""
 
     over_micros: int = 0
     things: dict[str, Thing] = field(default_factory=dict)
+    ended: Counter[str] = field(default_factory=Counter)
     units: int = 0
 
     @property
@@ -164,6 +165,8 @@ class Books:
             self.things[outcome.object_id] = Thing(base, settled, standing, rate)
         else:
             self.over_micros += settled + standing
+            if outcome.object_id:
+                self.ended[outcome.object_id] += settled + standing
 
 
 class Sandboxed:
@@ -251,7 +254,10 @@ class Sandboxed:
             rate, counted = thing.rate, thing.counted
             outcome = self.vendor.reread(object_id, rate, counted, answer)
             if outcome.end is not End.IN_DOUBT:
+                before = self.books.counted
                 self.books.reread(object_id, outcome)
+                if self.books.counted > before:
+                    raise Disagrees(f"{object_id} counted {thing}, and came to {outcome}")
         self.check_covered("a look at what stands")
 
     # -- the money -------------------------------------------------------------------------------
@@ -285,11 +291,17 @@ class Sandboxed:
     def _counting(self, since: int) -> Iterator[Moved]:
         return (moved for moved in self.log[since:] if not _named(moved.kind, self._returns))
 
-    def _micros_since(self, since: int) -> int:
+    def _others(self, quote: Quote | None) -> frozenset[str]:
+        """Ids of what is counted apart from a call: a phone call that it ends is billed as such."""
+        own = None if quote is None else quote.object_id
+        return frozenset(name.partition("+")[0] for name in self.books.things if name != own)
+
+    def _micros_since(self, since: int, others: frozenset[str] = frozenset()) -> int:
         """By currency, rounded up once."""
         sums: Counter[str] = Counter()
         for moved in self._counting(since):
-            sums[moved.subject["currency"]] += moved.amount
+            if moved.subject["id"] not in others:
+                sums[moved.subject["currency"]] += moved.amount
         return sum(rate_of(currency).to_micros(amount) for currency, amount in sums.items())
 
     def _shown(self, since: int) -> str:
@@ -321,12 +333,13 @@ class Sandboxed:
         self, reading: Reading, quote: Quote | None, product: str, headers: Mapping[bytes, bytes]
     ) -> Call:
         since, what = len(self.log), f"{reading.operation.method} {reading.path}"
+        others = self._others(quote)
         path = f"/{product}{reading.path}" if product else reading.path
         answer = self._send(
             reading.operation.method, path, reading.query, reading.content_type, reading.body,
             headers,
         )  # fmt: skip
-        moved = self._micros_since(since)
+        moved = self._micros_since(since, others)
         what += f" {dict(reading.fields)} -> {answer.status} {answer.body[:1_000]!r}"
         if quote is None:
             if moved:

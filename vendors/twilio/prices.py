@@ -162,9 +162,15 @@ class Prices:
         """A month's rent. Raises RuleRefused."""
         return self._dearest(places, pick, self.unknown.number)
 
-    def carrier(self, places: Countries, *, media: bool) -> int:
-        """The carriers' fee, per segment or per message with media; 0 where none is known."""
+    def carrier(self, places: Countries, *, media: bool) -> int | None:
+        """The carriers' fee, per segment or per message with media; None for places of which the
+        table knows nothing."""
         rows = [self.countries[place] for place in places if place in self.countries]
+        return max((row.mms_carrier if media else row.sms_carrier for row in rows), default=None)
+
+    def dearest_carrier(self, *, media: bool) -> int:
+        """The same, of all countries."""
+        rows = self.countries.values()
         return max((row.mms_carrier if media else row.sms_carrier for row in rows), default=0)
 
     def _dearest(self, places: Countries, pick: Pick, unknown: int) -> int:

@@ -34,6 +34,10 @@ _SID: Final = re.compile(r"((?:SM|MM|CA)[0-9a-f]{32})(?:\+([0-9]{1,12}))?", re.A
 
 _BILLED: Final = frozenset({"sent", "delivered", "undelivered", "read", "partially_delivered"})
 _WAITING: Final = frozenset({"queued", "accepted", "scheduled", "sending"})
+_MMS: Final = "MM"
+"""How the id of one begins, also where it is text alone (`SendAsMms`)."""
+RCS: Final = "rcs"
+"""May go out as an SMS, and then pays the carriers as one."""
 _CALL_WAITING: Final = frozenset({"queued", "initiated", "ringing", "in-progress"})
 _CALL_UNANSWERED: Final = frozenset({"busy", "failed", "no-answer", "canceled"})
 _NO_FEE: Final = frozenset(
@@ -98,7 +102,10 @@ def message_cost(tree: Tree, hidden_micros: int, prices: Prices) -> int | None:
         return price or 0
     if price is None:
         return None
-    return price + hidden_micros + _left_out(tree, channel, places, price, prices)
+    left_out = _left_out(tree, channel, places, price, prices)
+    if was_scheduled(tree) and not hidden_micros:  # one fee for both, and hidden it counts already
+        left_out += prices.messages.engagement
+    return price + hidden_micros + left_out
 
 
 def call_cost(tree: Tree, hidden_micros: int) -> int | None:
@@ -140,15 +147,23 @@ def figure(value: object) -> int | None:
 
 def _left_out(tree: Tree, channel: str, places: Countries, price: int, prices: Prices) -> int:
     extra = pumping(places, prices)
-    if was_scheduled(tree):
-        extra += prices.messages.engagement
-    media = _count(tree.get("num_media")) > 0
-    if channel == SMS:
-        fee = prices.carrier(places, media=media)
-        return extra + (fee if media else fee * _segments(tree))
+    if channel in (SMS, RCS):
+        extra += _carriers(tree, places, price, prices)
     row = prices.channels.get(channel)
     passed_on = row.passed_on if row is not None and price <= row.fee else 0
     return extra + passed_on
+
+
+def _carriers(tree: Tree, places: Countries, price: int, prices: Prices) -> int:
+    """Their fee. A number that may be anywhere (a toll-free one) may pay the dearest of them, but
+    no more than was held for it."""
+    media = _count(tree.get("num_media")) > 0 or str(tree.get("sid")).startswith(_MMS)
+    number = 1 if media else _segments(tree)
+    fee = prices.carrier(places, media=media)
+    if fee is not None:
+        return fee * number
+    held = (prices.unknown.mms if media else prices.unknown.sms) * number
+    return max(0, min(prices.dearest_carrier(media=media) * number, held - price))
 
 
 def was_scheduled(tree: Tree) -> bool:

@@ -156,9 +156,10 @@ def _wanted(asked: Asked, kind: str | None) -> str:
     if not given:
         if len(area) != 3 or not (area.isascii() and area.isdigit()):
             raise invalid("AreaCode", area)
-        if area == NO_NUMBERS:
+        found = f"+1{area}55501{len(asked.world.table('number')) % 100:02}"
+        if area == NO_NUMBERS or kind not in (None, _kind(found)):
             raise wrong(21452, f"No phone numbers found in area code {area}")
-        return f"+1{area}55501{len(asked.world.table('number')) % 100:02}"
+        return found
     number = people.e164(given)
     if number is None or number == INVALID:
         raise wrong(21421, f"PhoneNumber is invalid: {given}")

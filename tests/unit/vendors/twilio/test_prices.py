@@ -86,7 +86,8 @@ def test_an_operators_table() -> None:
     assert prices.sms(("FR",)) == 790_000
     assert prices.carrier(("US",), media=False) == 5_000
     assert prices.carrier(("US", "GB"), media=True) == 0
-    assert prices.carrier(("??",), media=False) == 0
+    assert prices.carrier(("??",), media=False) is None
+    assert prices.dearest_carrier(media=False) == 5_000
 
 
 def test_a_channel_costs_both_parts() -> None:

@@ -59,7 +59,11 @@ def test_what_waits_has_no_price_yet(status: str) -> None:
         ({"num_media": "1", "price": "-0.022"}, 22_000 + 13_000),
         ({"to": "+14165550100"}, BASE + 8_700),
         ({"to": "+4915155550100", "price": "-0.112"}, 112_000),
-        ({"to": "12345"}, BASE),
+        ({"to": "+18005550100"}, BASE + 8_700),
+        ({"to": "12345", "num_media": "1", "price": "-0.785"}, 790_000),
+        ({"to": "12345", "price": "-1"}, 1_000_000),
+        ({"to": "rcs:+14155552671"}, BASE + CARRIER),
+        ({"sid": "MM" + "1c" * 16, "price": "-0.022"}, 22_000 + 13_000),
         ({"price": "-2.5"}, 2_500_000 + CARRIER),
         ({"price": None}, None),
         ({"price_unit": "usd"}, BASE + CARRIER),
@@ -88,8 +92,11 @@ def test_what_a_message_came_to(members: dict[str, Any], micros: int | None) -> 
 
 def test_what_no_answer_shows_is_added() -> None:
     assert message_cost(shown(), 15_000, SHIPPED) == BASE + CARRIER + 15_000
+    late = "Mon, 23 Nov 2026 10:04:00 +0000"
+    assert message_cost(shown(date_sent=late), 15_000, SHIPPED) == BASE + CARRIER + 15_000
     vendor = with_table("date", "2026-03-04")
-    assert message_cost(shown(to="+33655550100"), 0, vendor.prices) == BASE + 25_000
+    assert message_cost(shown(to="+4915155550100"), 0, SHIPPED) == BASE
+    assert message_cost(shown(to="+33655550100"), 0, vendor.prices) == BASE + 25_000 + CARRIER
 
 
 @pytest.mark.parametrize(
