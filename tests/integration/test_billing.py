@@ -133,7 +133,7 @@ def test_a_trial_asks_for_its_first_paid_period(
     poor, key = gateway.make_key(daily_usd_cap="19"), gateway.make_key(daily_usd_cap="20")
     assert refused(gateway, poor, "/v1/subscriptions", **form).error == "daily_cap_exceeded"
     act(gateway, key, "/v1/subscriptions", **form, **{"expand[0]": "latest_invoice"})
-    assert covered(gateway, key, vendor) == ("0.00", "0.00")
+    assert covered(gateway, key, vendor) == ("20.00", "0.00")
 
 
 def test_items_and_schedules_of_subscriptions(

@@ -129,6 +129,8 @@ def of_session(quote: Quote, tree: Tree) -> Verdict:
     if quote.rate is None:
         return Verdict(End.SETTLED, label=session_id)
     micros = rate_of(quote, text(tree, "currency").lower()).to_micros(_total(tree))
+    if _on_trial(tree):
+        return Verdict(End.SETTLED, quote.amount_micros, 0, session_id, session_id)
     if status == "open":
         micros = max(micros, quote.amount_micros)
     elif status != "complete":
@@ -136,6 +138,12 @@ def of_session(quote: Quote, tree: Tree) -> Verdict:
     elif _paid(tree):
         return Verdict(End.SETTLED, micros, 0, session_id, session_id)
     return Verdict(End.STANDING if micros else End.SETTLED, 0, micros, session_id, session_id)
+
+
+def _on_trial(tree: Tree) -> bool:
+    """A subscription that begins with nothing to pay: its first paid period follows by itself."""
+    begins = (tree.get("mode"), tree.get("status")) == ("subscription", "complete")
+    return begins and tree.get("payment_status") == "no_payment_required"
 
 
 def _paid(tree: Tree) -> bool:

@@ -35,7 +35,7 @@ from vendors.stripe.asked import (
     total_quote,
 )
 from vendors.stripe.billing.exact import figure, listed, round_up, signed
-from vendors.stripe.billing.previews import mapped, preview_quote
+from vendors.stripe.billing.previews import mapped, preview_quote, without_credit
 from vendors.stripe.billing.steps import (
     Asking,
     Steps,
@@ -129,7 +129,7 @@ class Invoice:
 
 def read_invoice(tree: Tree) -> Invoice:
     """What was paid outside of Stripe is neither due nor paid. A negative sum is due to nobody.
-    Raises Unclear."""
+    Credit that a draft counts on may be gone when it is finalized. Raises Unclear."""
     check_kind(tree, "invoice")
     status = text(tree, "status")
     if status not in _STANDING and status not in _OVER:
@@ -137,6 +137,8 @@ def read_invoice(tree: Tree) -> Invoice:
     paid = figure(tree, "amount_paid")
     outside = _outside(tree, paid)
     due = max(0, signed(tree, "amount_due") - outside)
+    if status == "draft":
+        due = max(due, without_credit(tree))
     currency = text(tree, "currency").lower()
     return Invoice(text(tree, "id"), status, currency, due, max(0, paid - outside))
 

@@ -5,7 +5,8 @@ The parameters of a subscription have other names there; `mapped` carries them o
 that is neither carried over nor known to leave the first invoice alone makes the call unpriced, by
 its name. What only lowers or delays an invoice (a trial) is left out where the preview has no such
 parameter: the quote is then what it would be without, an upper bound. The preview's `amount_due` is
-what would be charged, a customer's credit taken off.
+what would be charged, a customer's credit taken off; but credit pays once, and two calls at the
+same moment both count on it: so it takes nothing off here.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from vendors.contract import Lookup, Quote, Unpriced
 from vendors.form import FORM_TYPE, Pair
 from vendors.stripe.asked import Fields
 from vendors.stripe.billing.exact import branch, listed, read_exact, signed
-from vendors.stripe.billing.steps import Asking, Steps, plain_quote, under
+from vendors.stripe.billing.steps import Asking, Steps, free_text, plain_quote, under
 from vendors.stripe.things import Unclear, text
 from vendors.stripe.verdicts import Tree
 
@@ -32,8 +33,9 @@ _KINDS: Final = ("invoice", "subscription")
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """due: what the previewed invoice would charge. prorated: what the positive prorations on it
-    come to, None if it does not show all of its lines. Minor units of `currency`."""
+    """due: what the previewed invoice would charge without credit. prorated: what the positive
+    prorations on it come to, None if it does not show all of its lines. Minor units of
+    `currency`."""
 
     currency: str
     due: int
@@ -47,7 +49,7 @@ def previewed(pairs: Iterable[Pair]) -> Steps[Preview]:
     tree = read_exact(answer.body)
     if tree.get("object") != "invoice":
         raise Unclear("the preview is not an invoice")
-    due = max(0, signed(tree, "amount_due"))
+    due = max(0, signed(tree, "amount_due"), without_credit(tree))
     return Preview(text(tree, "currency").lower(), due, _prorated(tree))
 
 
@@ -64,12 +66,17 @@ def mapped(fields: Fields, carried: Mapping[str, str], left_out: Collection[str]
     pairs = []
     for name, value in fields.items():
         root = name.partition("[")[0]
-        if "[metadata]" in name or under(name, left_out):
+        if free_text(name) or under(name, left_out):
             continue
         if root not in carried:
             raise Unpriced(f"{name} cannot be previewed")
         pairs.append((carried[root] + name[len(root) :], value))
     return pairs
+
+
+def without_credit(tree: Tree) -> int:
+    """What an invoice comes to before the customer's balance. Raises Unclear."""
+    return 0 if tree.get("total") is None else signed(tree, "total")
 
 
 def _prorated(tree: Tree) -> int | None:

@@ -31,6 +31,7 @@ _LEFT_OUT: Final = frozenset(
         *("default_settings[on_behalf_of]", "default_settings[transfer_data]"),
         *("phases[][invoice_settings][custom_fields]", "phases[][invoice_settings][description]"),
         *("phases[][invoice_settings][footer]", "phases[][add_invoice_items][][period]"),
+        *("phases[][trial]", "phases[][trial_continuation]", "phases[][trial_end]"),
     }
 )
 _OVER: Final = frozenset({"canceled", "completed", "not_started", "released"})

@@ -32,6 +32,9 @@ Steps = Generator[Lookup, Answer, _T]
 """Yields look-ups, is sent their answers, returns a value."""
 
 _INDEX: Final = re.compile(r"\[(?:0|[1-9][0-9]{0,4})\]", re.ASCII)
+_FREE_TEXT: Final = re.compile(
+    r"(?:metadata|[a-z_]+_data\[metadata\]|[a-z_]+\[.*\]\[metadata\])\[[^\[\]]*\]", re.DOTALL
+)
 _ELEMENT: Final = re.compile(r"([a-z_]+)\[(0|[1-9][0-9]{0,4})\]", re.ASCII)
 """An index with a leading zero is none, so that no element hides behind another; `admit` refuses
 it."""
@@ -118,8 +121,15 @@ def admit(fields: Fields, priced: Collection[str], harmless: Collection[str]) ->
     templates too, all that is below them included; metadata is, everywhere. Raises Unpriced, naming
     one that is neither."""
     for name in fields:
-        if template(name) not in priced and "[metadata]" not in name and not under(name, harmless):
+        if template(name) not in priced and not free_text(name) and not under(name, harmless):
             raise Unpriced(f"nobody can say what {name} does to the amount")
+
+
+def free_text(name: str) -> bool:
+    """Is it the caller's own text: `metadata[a]`, also inside an element or a part that is no list
+    (`items[0][metadata][a]`, `subscription_data[metadata][a]`)? In the place of a list's index the
+    word is no such thing: nobody knows what `items[metadata][price]` adds to the list."""
+    return _FREE_TEXT.fullmatch(name) is not None
 
 
 def under(name: str, parts: Collection[str]) -> bool:

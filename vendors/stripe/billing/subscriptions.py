@@ -71,7 +71,8 @@ _LEFT_OUT: Final = frozenset(
 )
 """How and when it is paid, and what only lowers it."""
 _LEFT_OUT_NEW: Final = _LEFT_OUT | {
-    *("billing_thresholds", "items[][billing_thresholds]", "trial_end", "trial_period_days"),
+    *("billing_thresholds", "items[][billing_thresholds]", "items[][current_trial]"),
+    *("trial_end", "trial_period_days"),
 }
 _QUIET: Final = frozenset(
     {
@@ -220,10 +221,13 @@ def _with_item(ask: Asking, subscription_id: str, pairs: Sequence[Pair]) -> Step
 
 
 def of_subscription(quote: Quote, tree: Tree) -> Verdict:
-    """What the subscription's latest invoice means for the hold of the call. Raises Unclear."""
+    """What the subscription's latest invoice means for the hold of the call. During a trial no
+    invoice shows the first paid period, which counts at the quote. Raises Unclear."""
     label = _checked(tree, "subscription")
     if quote.rate is None:
         return Verdict(End.SETTLED, label=label)
+    if tree.get("status") == "trialing":
+        return Verdict(End.SETTLED, quote.amount_micros, label=label)
     latest = reference(tree, "latest_invoice")
     if isinstance(quote, Change) and latest == quote.latest:
         return Verdict(End.SETTLED, quote.later_micros, label=label)

@@ -113,6 +113,10 @@ def test_expiring_frees() -> None:
     [
         (session(400), End.STANDING, 0, 600 * CENT),
         (session(None, "complete", "no_payment_required"), End.SETTLED, 0, 0),
+        (
+            session(0, "complete", "no_payment_required", mode="subscription"),
+            *(End.SETTLED, 600 * CENT, 0),
+        ),
         (session(400, "complete", "paid"), End.SETTLED, 400 * CENT, 0),
         (session(400, "complete", "unpaid"), End.STANDING, 0, 400 * CENT),
         (session(0, "complete", "unpaid"), End.SETTLED, 0, 0),

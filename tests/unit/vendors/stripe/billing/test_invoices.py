@@ -41,6 +41,13 @@ def test_a_draft_without_lines_is_due_nothing() -> None:
     assert odd.end is End.IN_DOUBT
 
 
+def test_credit_that_a_draft_counts_on_takes_nothing_off() -> None:
+    """Two drafts count on the same credit, and the second to be finalized finds it gone."""
+    drafted = invoice(0, "draft", total=500)
+    assert quoted("POST", f"{ONE}/finalize", None, drafted).amount_minor == 500
+    assert quoted("POST", f"{ONE}/pay", None, invoice(0, "open", total=500)).amount_minor == 0
+
+
 @pytest.mark.parametrize("behavior", [{}, {"pending_invoice_items_behavior": "include"}])
 def test_what_waits_is_drawn_in(behavior: Form) -> None:
     """Left out, the parameter means `include` to older API versions."""

@@ -34,6 +34,8 @@ BY_ITEM = {"parent": {"invoice_item_details": {"proration": True}}}
     [
         (preview(500), 500, 0),
         (preview(-500), 0, 0),
+        (preview(0, total=500), 500, 0),
+        (preview(800, total=500), 800, 0),
         (preview(500, lines={"data": [], "has_more": True}), 500, None),
         (
             preview(

@@ -39,6 +39,12 @@ def test_a_new_one_is_previewed() -> None:
     assert settled("POST", ALL, form, quote, preview(5)).end is End.IN_DOUBT
 
 
+def test_a_trial_lowers_nothing() -> None:
+    """The first paid period follows it without another call."""
+    trial = {"phases[0][trial]": "true", "phases[0][trial_end]": "1900000000"}
+    assert next_lookup("POST", ALL, {**NEW, **trial}) == next_lookup("POST", ALL, NEW)
+
+
 def test_settings_without_a_preview_are_named() -> None:
     taxed = {**NEW, "default_settings[automatic_tax][enabled]": "true"}
     assert "default_settings[automatic_tax][enabled]" in unpriced("POST", ALL, taxed)

@@ -17,6 +17,7 @@ from vendors.rates import Rate
 from vendors.stripe.billing.steps import (
     admit,
     elements,
+    free_text,
     freeing,
     path_part,
     template,
@@ -91,3 +92,19 @@ def test_what_frees_an_object_keeps_the_rate_of_its_hold() -> None:
 
 def test_parts_of_the_path() -> None:
     assert path_part(asking({}, "/v1/customers/cus_1/subscriptions"), 2) == "cus_1"
+
+
+@pytest.mark.parametrize(
+    ("name", "free"),
+    [
+        ("metadata[a]", True),
+        ("items[0][metadata][a]", True),
+        ("subscription_data[metadata][a]", True),
+        ("invoice_creation[invoice_data][metadata][a]", True),
+        ("items[metadata][price]", False),
+        ("line_items[metadata][price_data][unit_amount]", False),
+        ("line_items[0][metadata][price_data][unit_amount]", False),
+    ],
+)
+def test_free_text_is_no_element_of_a_list(name: str, free: bool) -> None:
+    assert free_text(name) is free

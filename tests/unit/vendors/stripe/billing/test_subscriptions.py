@@ -168,6 +168,15 @@ def test_a_retry_knows_no_earlier_invoice() -> None:
     assert (outcome.end, outcome.object_id) == (End.STANDING, "in_0")
 
 
+def test_what_follows_a_trial_counts_when_it_begins() -> None:
+    """Shown or not, the invoice of a trial is due nothing."""
+    quote = quoted("POST", ALL, NEW, preview(2000))
+    for latest in (None, "in_1", invoice(0, "paid", 0)):
+        begun = {**subscription(latest), "status": "trialing"}
+        outcome = settled("POST", ALL, NEW, quote, begun)
+        assert (outcome.end, outcome.settled_micros) == (End.SETTLED, 2000 * CENT)
+
+
 def test_ending_a_trial_bills() -> None:
     pairs = sent(next_lookup("POST", ONE, {"trial_end": "now"}, subscription()))
     assert pairs["subscription_details[trial_end]"] == "now"
