@@ -170,9 +170,9 @@ def _fixed_hold(journey: Journey, why: str = "") -> int:
     return micros
 
 
-def _fixed_quote(journey: Journey, micros: int) -> Quote:
+def _fixed_quote(journey: Journey, micros: int, countries: tuple[str, ...] = ()) -> Quote:
     journey.fixed = True
-    return Quote(micros, "the fixed hold of the key's allow_unpriced")
+    return Quote(micros, "the fixed hold of the key's allow_unpriced", countries=countries)
 
 
 async def _quote(journey: Journey, rates: Rates) -> Quote:
@@ -182,7 +182,7 @@ async def _quote(journey: Journey, rates: Rates) -> Quote:
         try:
             quote = journey.vendor.quote(journey.reading, rates, found, kept)
         except Unpriced as exc:
-            return _fixed_quote(journey, _fixed_hold(journey, str(exc)))
+            return _fixed_quote(journey, _fixed_hold(journey, str(exc)), exc.countries)
         except (Unreadable, MediaTypeRefused, RuleRefused) as exc:
             raise as_refusal(exc) from None
         if isinstance(quote, Quote):

@@ -164,7 +164,7 @@ class Proxy:
         """Behind the first call with the same Idempotency-Key, behind an earlier call on the same
         object, and through the vendor's entrance: all before any money is held. A key on another
         method than POST binds nothing: vendors carry such a call out each time it comes."""
-        doors, terms = self._doors, journey.key.terms
+        terms = journey.key.terms
         if journey.idempotency_key is not None and journey.request.method == "POST":
             acts_for = repr(sorted(journey.account_headers.items()))
             retry = retries.bind(terms, journey.idempotency_key, journey.reading, acts_for)

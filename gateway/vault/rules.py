@@ -48,8 +48,9 @@ def first_failure(results: Sequence[RuleResult]) -> PolicyRefused | None:
 def _results(terms: Terms, reading: Reading, quote: Quote | None) -> Iterator[RuleResult]:
     if quote is not None and terms.per_call_micros_max is not None:
         yield _per_call(terms.per_call_micros_max, quote)
-    if quote is not None and quote.rate is not None and terms.currencies is not None:
-        yield _currency(terms.currencies, quote)
+    if quote is not None and terms.currencies is not None:
+        for currency in _named(quote, reading):
+            yield _currency(terms.currencies, currency)
     if quote is not None and quote.countries and terms.countries is not None:
         yield _country(terms.countries, quote.countries)
     for rule in terms.params:
@@ -65,11 +66,20 @@ def _per_call(most_micros: int, quote: Quote) -> RuleResult:
     )
 
 
-def _currency(allowed: frozenset[str], quote: Quote) -> RuleResult:
+def _named(quote: Quote, reading: Reading) -> list[str]:
+    """The currency that the price was found in. A fixed hold was found in none: then those that the
+    request names."""
+    if quote.rate is not None:
+        return [quote.currency]
+    fields = reading.fields.items()
+    return [text for name, text in fields if name == "currency" or name.endswith("[currency]")]
+
+
+def _currency(allowed: frozenset[str], currency: str) -> RuleResult:
     return RuleResult(
         "currency",
-        quote.currency.lower() in allowed,
-        f"The call is in {quote.currency}; the key allows {', '.join(sorted(allowed))}.",
+        currency.lower() in allowed,
+        f"The call is in {currency[:10]}; the key allows {', '.join(sorted(allowed))}.",
     )
 
 

@@ -40,7 +40,10 @@ class Leg(NamedTuple):
 def quote_call(reading: Reading, prices: Prices) -> Quote:
     """Raises Unreadable, Unpriced, RuleRefused."""
     places = read_phone("To", reading.fields)
-    leg = read_leg(reading, prices)
+    try:
+        leg = read_leg(reading, prices)
+    except Unpriced as exc:
+        raise Unpriced(str(exc), places) from None
     rate = prices.voice(places)
     how = f"{leg.minutes} minutes to {'/'.join(places)} at {show_usd(rate)}"
     if leg.hidden:

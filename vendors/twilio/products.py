@@ -99,9 +99,6 @@ def quote_lookup(reading: Reading, prices: Prices) -> Quote:
 def quote_number(reading: Reading, prices: Prices) -> Quote:
     """The first month. Raises Unreadable, Unpriced, RuleRefused."""
     fields = reading.fields
-    for name in fields:
-        if name in _LATER:
-            raise Unpriced(f"{name} lets whoever writes or calls spend later, without the gateway")
     asked: list[tuple[Countries, Pick]] = []
     if (number := fields.get("PhoneNumber")) is not None:
         if not is_e164(number):
@@ -113,6 +110,11 @@ def quote_number(reading: Reading, prices: Prices) -> Quote:
         asked.append(_kind(reading.operation, f"+1{area}"))
     if not asked:
         raise Unreadable("PhoneNumber", "missing, and so is AreaCode")
+    if (later := next((name for name in fields if name in _LATER), None)) is not None:
+        countries = tuple(country for places, _ in asked for country in places)
+        raise Unpriced(
+            f"{later} lets whoever writes or calls spend later, without the gateway", countries
+        )
     rent, places = max((prices.number(places, pick), places) for places, pick in asked)
     return Quote(rent, f"a month of a number in {'/'.join(places)}", countries=places)
 

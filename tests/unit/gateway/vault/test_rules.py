@@ -73,6 +73,10 @@ def test_what_costs_nothing_is_within_any_maximum() -> None:
 def test_a_currency_is_one_of_the_keys(currency: str, fits: bool) -> None:
     rules = terms(currencies=frozenset({"usd", "eur"}))
     assert passed(rules, reading(), Quote(1, "", currency, rate=USD)) == {"currency": fits}
+    fixed = Quote(1, "a fixed hold, which was found in no currency")
+    assert passed(rules, reading(**{"a[currency]": currency}), fixed) == {"currency": fits}
+    assert passed(rules, reading(currency=currency), fixed) == {"currency": fits}
+    assert passed(rules, reading(), fixed) == {}
 
 
 @pytest.mark.parametrize(

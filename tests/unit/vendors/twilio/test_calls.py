@@ -55,8 +55,10 @@ def test_how_it_was_found() -> None:
     ],
 )
 def test_what_can_dial_further_legs(parameters: dict[str, Any], named: str) -> None:
-    with pytest.raises(Unpriced, match=named):
+    """Where the first one goes is known, so that a fixed hold opens no other country."""
+    with pytest.raises(Unpriced, match=named) as caught:
         call(**parameters)
+    assert caught.value.countries == ("US",)
 
 
 @pytest.mark.parametrize(

@@ -196,8 +196,9 @@ def test_numbers_that_cannot_be_read(parameters: dict[str, str], field: str) -> 
 
 @pytest.mark.parametrize("name", ["VoiceUrl", "SmsUrl", "TrunkSid", "SmsApplicationSid"])
 def test_a_number_that_spends_by_itself(name: str) -> None:
-    with pytest.raises(Unpriced, match=name):
+    with pytest.raises(Unpriced, match=name) as caught:
         quote(f"{NUMBERS}.json", {"PhoneNumber": US, name: "x"})
+    assert caught.value.countries == ("US",)
 
 
 @pytest.mark.parametrize(
