@@ -9,7 +9,8 @@ either way (`to[0]`).
 A recipient is one string with one address, with or without a name in front. A string that some
 parser could take for two addresses is refused: a comma or a semicolon outside a quoted name, a line
 break, a second `@`. So is a member that only looks like one of those we know (`To`, `BCC`, ` cc`,
-`replyTo`): who knows what the other side takes it for.
+`replyTo`): who knows what the other side takes it for. And a recipient among the mail's own
+`headers`, whom some mail server may write to.
 """
 
 from __future__ import annotations
@@ -71,6 +72,7 @@ class Gathered:
 
     def add(self, root: str, name: str, text: str) -> None:
         """A parameter with its value as text; null is ''. Raises Unreadable."""
+        self._check_header(root, name)
         if root in self._addressed:
             self._recipient(root, name, text)
         elif not wanted(root, name) or len(text) > TEXT_CHARS_MAX:
@@ -86,6 +88,7 @@ class Gathered:
 
     def leave_out(self, root: str, name: str) -> None:
         """A text that is too long to be kept, or an attachment. Raises Unreadable."""
+        self._check_header(root, name)
         if root in self._addressed:
             raise Unreadable(shown(name), f"longer than {ADDRESS_CHARS_MAX} characters")
         if self._strict and wanted(root, name):
@@ -112,6 +115,13 @@ class Gathered:
         self.recipients += 1
         if self._most is not None and self.recipients > self._most:
             raise Unreadable("to", f"more than {self._most} recipients in to, cc and bcc")
+
+    def _check_header(self, root: str, name: str) -> None:
+        """By any part of its name. Raises Unreadable."""
+        if root == "headers" and self._addressed:
+            parts = (_folded(part).removeprefix("resent") for part in name.split("[")[1:])
+            if not RECIPIENTS.isdisjoint(parts):
+                raise Unreadable(shown(name), "recipients stand in to, cc and bcc")
 
     def _one_more(self) -> None:
         self._count += 1

@@ -46,6 +46,19 @@ def test_an_object_is_no_list_of_recipients() -> None:
     Gathered(strict=False, mail=False).check_no_object("to")
 
 
+@pytest.mark.parametrize("name", ["Bcc", "cc", "TO", "Resent-To", "b-c c", "Ｂcc", "Bcc][x"])
+def test_the_mails_own_headers_name_no_recipient(name: str) -> None:
+    """Some mail server may write to whoever stands there, and nobody would have counted them."""
+    for text in ("x@example.com", "x" * (TEXT_CHARS_MAX + 1)):
+        with pytest.raises(Unreadable, match="recipients stand in to, cc and bcc"):
+            Gathered(strict=False).add("headers", f"headers[{name}]", text)
+    with pytest.raises(Unreadable):
+        Gathered(strict=False).leave_out("headers", f"headers[{name}]")
+    mail = Gathered(strict=False)
+    mail.add("headers", "headers[X-To-Do]", "x")
+    assert mail.recipients == 0
+
+
 def test_there_may_be_a_most() -> None:
     mail = Gathered(strict=False, most=1)
     mail.add("to", "to[0]", "a@x.example")

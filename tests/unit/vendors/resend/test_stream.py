@@ -42,6 +42,10 @@ def refused(body: bytes, size: int = 65_536, *, strict: bool = False) -> str:
     return str(caught.value)
 
 
+def test_a_recipient_among_the_headers_is_refused() -> None:
+    assert "headers[Bcc]" in refused(mail(headers={"X-A": "1", "Bcc": "x@example.com"}), 7)
+
+
 def test_the_bound_is_what_the_fullest_mail_costs() -> None:
     bound = reader().bound
     assert (bound.amount_micros, bound.units, bound.amount_minor) == (135_000, 150, 150)
