@@ -34,6 +34,7 @@ _QUERY: Final = re.compile(r"[!-~]*", re.ASCII)
 _LISTED: Final = re.compile(rf"(?:{'|'.join(sorted(LISTS))})\[[0-9]+\]", re.ASCII)
 _PLAIN_ONLY: Final = frozenset({"send", "segment_id", "audience_id", "scheduled_at"})
 """They decide what a call costs: a list or an object there says nothing that could be read."""
+_PATH_IDS: Final = frozenset({"id", "broadcast_id"})
 _ANYTHING: Final[frozenset[str]] = frozenset()
 
 
@@ -116,6 +117,7 @@ def _single(operation: Operation, tree: Any, *, strict: bool) -> dict[str, str]:
         mail.check_addressed()
     elif operation.money is Money.PRICED:
         _check_plain(tree)
+        _check_same(operation, tree)
     return mail.fields
 
 
@@ -123,6 +125,13 @@ def _check_plain(tree: dict[str, Any]) -> None:
     for name in _PLAIN_ONLY & tree.keys():
         if isinstance(tree[name], dict | list):
             raise Unreadable(name, "must be a single value")
+
+
+def _check_same(operation: Operation, tree: dict[str, Any]) -> None:
+    """resend-python says the path's id in the body again. Raises Unreadable for another one."""
+    for name in _PATH_IDS & tree.keys() & NAMES[operation.name]:
+        if tree[name] != operation.object_id:
+            raise Unreadable(name, "must be the id in the path, or left out")
 
 
 def _batch(operation: Operation, tree: Any, *, strict: bool) -> dict[str, str]:
