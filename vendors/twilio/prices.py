@@ -163,15 +163,17 @@ class Prices:
         return self._dearest(places, pick, self.unknown.number)
 
     def carrier(self, places: Countries, *, media: bool) -> int | None:
-        """The carriers' fee, per segment or per message with media; None for places of which the
-        table knows nothing."""
+        """The carriers' fee, per segment or per message with media. None where nobody knows it: in
+        places without a row, and for media where carriers charge for texts and the table does not
+        say what for media."""
         rows = [self.countries[place] for place in places if place in self.countries]
-        return max((row.mms_carrier if media else row.sms_carrier for row in rows), default=None)
+        if media and any(row.mms is None and row.sms_carrier for row in rows):
+            return None
+        return max((_carriers(row, media=media) for row in rows), default=None)
 
     def dearest_carrier(self, *, media: bool) -> int:
         """The same, of all countries."""
-        rows = self.countries.values()
-        return max((row.mms_carrier if media else row.sms_carrier for row in rows), default=0)
+        return max((_carriers(row, media=media) for row in self.countries.values()), default=0)
 
     def _dearest(self, places: Countries, pick: Pick, unknown: int) -> int:
         """Of the places that one code leads to, those without a row are billed as one that has."""
@@ -187,6 +189,10 @@ class Prices:
             names = " or ".join(places)
             raise RuleRefused("destination_unpriced", f"the table has no price for {names}")
         return unknown
+
+
+def _carriers(row: Country, *, media: bool) -> int:
+    return row.mms_carrier if media else row.sms_carrier
 
 
 def _sms(row: Country) -> int | None:

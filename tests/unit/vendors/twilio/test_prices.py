@@ -85,7 +85,8 @@ def test_an_operators_table() -> None:
     assert prices.sms(("GB", "JE", "IM")) == 60_000
     assert prices.sms(("FR",)) == 790_000
     assert prices.carrier(("US",), media=False) == 5_000
-    assert prices.carrier(("US", "GB"), media=True) == 0
+    assert prices.carrier(("US", "GB"), media=True) is None  # it charges for texts
+    assert prices.dearest_carrier(media=True) == 0
     assert prices.carrier(("??",), media=False) is None
     assert prices.dearest_carrier(media=False) == 5_000
 

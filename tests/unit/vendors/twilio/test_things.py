@@ -63,6 +63,8 @@ def test_what_waits_has_no_price_yet(status: str) -> None:
         ({"to": "12345", "num_media": "1", "price": "-0.785"}, 790_000),
         ({"to": "12345", "price": "-1"}, 1_000_000),
         ({"to": "rcs:+14155552671"}, BASE + CARRIER),
+        ({"to": "+14165550100", "num_media": "1", "price": "-0.022"}, 22_000 + 13_000),
+        ({"to": "+4915155550100", "num_media": "1", "price": "-0.112"}, 112_000),
         ({"sid": "MM" + "1c" * 16, "price": "-0.022"}, 22_000 + 13_000),
         ({"price": "-2.5"}, 2_500_000 + CARRIER),
         ({"price": None}, None),
