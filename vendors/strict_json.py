@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
+from collections.abc import Iterable
 from typing import Any, Final, NoReturn
 
 from vendors.contract import MediaTypeRefused, Unreadable
@@ -42,6 +43,8 @@ def read_json(body: bytes, *, fractions: bool = False) -> Any:
         return (_LOOSE if fractions else _WHOLE).decode(text)
     except ValueError as exc:
         raise Unreadable("body", "not valid JSON") from exc
+    except _HasFraction as exc:
+        raise _named(text, str(exc)) from None
 
 
 def _check_nesting(text: str) -> None:
@@ -63,10 +66,40 @@ def _object(members: list[tuple[str, Any]]) -> dict[str, Any]:
     return made
 
 
+class _HasFraction(Exception):
+    """A number that is no integer: its text."""
+
+
+class _Fraction(str):
+    """Such a number, where the whole tree is looked over for it."""
+
+    __slots__ = ()
+
+
 def _refuse_fraction(text: str) -> NoReturn:
-    raise Unreadable(
-        "body", f"the number {text[:40]} has a fraction or an exponent; write an integer"
-    )
+    raise _HasFraction(text)
+
+
+def _named(text: str, number: str) -> Unreadable:
+    """The refusal, by the name of the field where it can be told."""
+    why = f"the number {number[:40]} has a fraction or an exponent; write an integer"
+    try:
+        return Unreadable(shown(_place(_MARKING.decode(text), "")) or "body", why)
+    except ValueError:
+        return Unreadable("body", why)
+
+
+def _place(value: Any, name: str) -> str:
+    """Where the first fraction stands, named as forms name it; '' if nowhere."""
+    if isinstance(value, _Fraction):
+        return name
+    members: Iterable[tuple[Any, Any]] = ()
+    if isinstance(value, dict):
+        members = value.items()
+    elif isinstance(value, list):
+        members = enumerate(value)
+    inside = (_place(member, f"{name}[{key}]" if name else str(key)) for key, member in members)
+    return next(filter(None, inside), "")
 
 
 def _refuse_constant(text: str) -> NoReturn:
@@ -81,5 +114,8 @@ _WHOLE: Final = json.JSONDecoder(
 )
 _LOOSE: Final = json.JSONDecoder(
     object_pairs_hook=_object, parse_int=str, parse_float=str, parse_constant=_refuse_constant
+)
+_MARKING: Final = json.JSONDecoder(
+    object_pairs_hook=_object, parse_int=str, parse_float=_Fraction, parse_constant=_refuse_constant
 )
 """Made once: to make one costs as much as reading a small body."""

@@ -24,14 +24,18 @@ from gateway.errors import (
     RouteUnknown,
     VendorMismatch,
 )
+from gateway.http.body import NoBody
+from gateway.http.headgate import EMPTY_OBJECT
 from gateway.http.message import Request
 from gateway.settings import Settings
+from gateway.upstream.pool import Upstream, Upstreams
 from gateway.vault.paths import canonical
 from gateway.vault.registry import Key, Registry
 from gateway.vault.secrets import find_in_text
 from gateway.vault.terms import Mode, Terms
 from vendors.contract import Money, RuleRefused, Vendor
 
+BODILESS = frozenset({"GET", "HEAD", "DELETE"})
 _OUR_KEY = b"vault_key_"
 _SCHEMES_ALONE = frozenset({b"", b"bearer", b"basic"})
 """What a client sends whose variable for the key was empty."""
@@ -136,6 +140,16 @@ def judge_body(body: bytes) -> None:
         raise misplaced_key("the body")
 
 
+async def drop_empty_body(request: Request) -> None:
+    """Of a method that has no body: `{}`, which some SDKs send with it, is dropped. Raises
+    RequestMalformed for any other, RequestTimeout, ClientGone."""
+    if request.body.length == 0 or request.method not in BODILESS:
+        return
+    if await request.body.read_all(len(EMPTY_OBJECT)) != EMPTY_OBJECT:
+        raise RequestMalformed(f"{request.method} has no body.")
+    request.body = NoBody()
+
+
 def judge_vendor(route: Route, key: Key) -> None:
     """Does this path lead to the key's vendor? Raises VendorMismatch."""
     name = key.terms.vendor
@@ -143,6 +157,18 @@ def judge_vendor(route: Route, key: Key) -> None:
         raise VendorMismatch(key_vendor=name, vendors=sorted(route.owners))
     if route.vendor is not None and route.vendor != name:
         raise VendorMismatch(key_vendor=name, vendor=route.vendor)
+
+
+def way_of(terms: Terms, upstreams: Upstreams) -> Upstream:
+    """The way to the key's own account. Raises VendorMismatch for one that was taken out of the
+    settings."""
+    try:
+        return upstreams.account(terms.vendor, terms.account)
+    except KeyError:
+        raise VendorMismatch(
+            f"The account {terms.account} of {terms.vendor} is not set up here.",
+            key_vendor=terms.vendor,
+        ) from None
 
 
 def judge_sandbox(key: Key, settings: Settings) -> None:

@@ -10,7 +10,7 @@ object learns nothing of it. What a step needs that failed is not judged.
 from __future__ import annotations
 
 import logging
-from typing import Final, cast
+from typing import cast
 
 from gateway.call import admission, objects, pricing, retries
 from gateway.call.case import Case
@@ -25,6 +25,7 @@ from gateway.errors import (
     RequestMalformed,
     VendorMismatch,
 )
+from gateway.http.headgate import EMPTY_OBJECT
 from gateway.upstream.pool import Upstream
 from gateway.vault.keys import Key
 from gateway.vault.paths import canonical
@@ -35,7 +36,6 @@ from vendors.contract import Money, Quote, Reading, RuleRefused, Unreadable
 from vendors.money import show_usd
 
 _log = logging.getLogger("keybrake")
-_BODILESS: Final = frozenset({"GET", "HEAD", "DELETE"})
 
 
 class Explainer:
@@ -173,12 +173,13 @@ class _Steps(Case):
         """As the journey reads it: whole where it is priced, as it passes where it is too long for
         that, and not at all where nobody has to."""
         journey = self.journey
-        if self.body and journey.request.method in _BODILESS:
+        bodiless = journey.request.method in admission.BODILESS
+        if bodiless and self.body not in (b"", EMPTY_OBJECT):
             raise RequestMalformed(f"{journey.request.method} has no body.")
         content_type = journey.request.headers.get(b"content-type", b"").decode("latin-1")
         whole_max = self.doors.settings.server.priced_body_bytes_max
         body = b""
-        if self.body and journey.must_read(content_type):
+        if self.body and not bodiless and journey.must_read(content_type):
             admission.judge_body(self.body)
             if pricing.begin_stream(journey, journey.sent(content_type, b""), whole_max):
                 return self._pass()

@@ -133,7 +133,7 @@ class Proxy:
         if (refusal := doors.registry.no_longer(key, journey.label, now_us)) is not None:
             raise refusal
         admission.judge_sandbox(key, doors.settings)
-        journey.upstream = doors.upstreams.account(key.terms.vendor, key.terms.account)
+        journey.upstream = admission.way_of(key.terms, doors.upstreams)
         admission.admit(journey, now_us)
         journey.record.operation = journey.operation.name
         key.last_used_us = now_us
@@ -141,6 +141,7 @@ class Proxy:
     async def _read(self, journey: Journey) -> None:
         """The one reading of query and body: what is priced is what is sent."""
         request = journey.request
+        await admission.drop_empty_body(request)
         if journey.operation.money is Money.UNPRICED:
             pricing.refuse_unpriced(journey)
         content_type = request.headers.get(b"content-type", b"").decode("latin-1")

@@ -61,6 +61,9 @@ _HOST: Final = re.compile(rb"([A-Za-z0-9._-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\])(?::
 _BARE_LINE_END: Final = re.compile(rb"(?<!\r)\n|\r(?!\n|\Z)")
 _METHODS_UNKNOWN: Final = frozenset((b"CONNECT", b"TRACE", b"PRI"))
 _METHODS_BODILESS: Final = frozenset(("GET", "HEAD", "DELETE"))
+EMPTY_OBJECT: Final = b"{}"
+"""The one body that such a method may have: resend-python sends it with every GET. Whoever reads it
+sees that it is this, and drops it."""
 _CONNECTION_WORDS: Final = frozenset((b"close", b"keep-alive"))
 
 
@@ -175,7 +178,7 @@ def _understand(method: str, target: str, headers: dict[bytes, bytes], *, is_htt
     if b"upgrade" in headers or b"http2-settings" in headers:
         raise RequestMalformed("No other protocol is spoken here.", status=501)
     length = _read_length(headers, is_http_11=is_http_11)
-    if length != 0 and method in _METHODS_BODILESS:
+    if method in _METHODS_BODILESS and length not in (0, len(EMPTY_OBJECT)):
         raise RequestMalformed(f"{method} has no body.")
     expects = _expects(headers) and is_http_11 and length != 0
     keep_alive = _keeps_alive(headers) and is_http_11

@@ -19,7 +19,8 @@ _MORE: Final = "https://www.twilio.com/docs/errors/"
 
 
 def refusal(status: int, code: str, message: str, facts: Mapping[str, Any]) -> dict[str, Any]:
-    """facts: JSON values. None of them hides our code or Twilio's members."""
+    """facts: JSON values. None of them hides our code or Twilio's members. `details` is what
+    twilio-python shows of an error beside its number."""
     number = _CODES.get(status, _FAULT if status >= 500 else _WRONG)
     return {
         **facts,
@@ -28,4 +29,5 @@ def refusal(status: int, code: str, message: str, facts: Mapping[str, Any]) -> d
         "message": message,
         "more_info": f"{_MORE}{number}",
         "status": status,
+        "details": {"error": code, **facts},
     }

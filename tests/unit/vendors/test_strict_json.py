@@ -63,3 +63,18 @@ def test_many_small_objects() -> None:
 def test_a_megabyte_of_quotes_costs_one_look() -> None:
     with pytest.raises(Unreadable):
         read_json(b'"' + b'\\"' * 500_000)
+
+
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [
+        (b'{"amount": 12.00}', "amount"),
+        (b'{"a": 1, "items": [{"price": 1}, {"price": 1e3}]}', "items[1][price]"),
+        (b'{"a": 1.5, "b": }', "body"),
+        (b"1.5", "body"),
+    ],
+)
+def test_a_number_that_is_no_integer_is_refused_by_its_name(body: bytes, field: str) -> None:
+    with pytest.raises(Unreadable, match="fraction") as refused:
+        read_json(body)
+    assert refused.value.field_name == field

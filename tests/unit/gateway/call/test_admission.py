@@ -3,14 +3,26 @@
 from __future__ import annotations
 
 import base64
+from dataclasses import replace
+from typing import cast
 
 import pytest
 
 from gateway.call.admission import bearers
+from gateway.call.proxy import Proxy
+from gateway.upstream.pool import Upstreams
 from gateway.vault.allowlist import Allowlist
 from gateway.vault.secrets import Kind, mint
 from gateway.vault.terms import Mode
-from tests.calls import Calls, Holder, Seen
+from tests.calls import (
+    Calls,
+    Holder,
+    PretendUpstream,
+    PretendUpstreams,
+    Script,
+    Seen,
+    SentBody,
+)
 
 KEY = mint(Kind.VAULT).encode()
 
@@ -173,3 +185,32 @@ async def test_a_key_made_on_the_sandbox_never_works_on_real_credentials(calls: 
     key = await calls.key(sandbox=True)
     seen = await refused(calls, "/stripe/v1/customers/cus_1", key.secret)
     assert (seen.status, seen.code, seen.json["rule"]) == (403, "policy_refused", "sandbox")
+
+
+@pytest.mark.parametrize(
+    ("method", "body", "status"),
+    [("GET", b"{}", 200), ("GET", b"[]", 400), ("DELETE", b"{}", 200), ("DELETE", b"a=", 400)],
+)
+async def test_the_empty_object_that_sdks_send_with_a_read_is_dropped(
+    calls: Calls, method: str, body: bytes, status: int
+) -> None:
+    key = await calls.key()
+    vendor = calls.upstream.vendor = Script((200, {}))
+    seen = await calls.call(key, method, "/v1/customers/cus_1", body=SentBody(body))
+    assert seen.status == status
+    assert [order.body for order in vendor.orders] == ([b""] if status == 200 else [])
+
+
+async def test_an_account_that_was_taken_out_of_the_settings_is_told(calls: Calls) -> None:
+    key = await calls.key(account="gone")
+    calls.upstream.vendor = Script((200, {}))
+
+    class Without(PretendUpstreams):
+        def account(self, vendor: str, account: str) -> PretendUpstream:
+            raise KeyError(account)
+
+    without = cast("Upstreams", Without(calls.upstream))
+    calls.proxy = Proxy(replace(calls.doors, upstreams=without))
+    seen = await calls.call(key, "GET", "/v1/customers/cus_1")
+    assert (seen.status, seen.code) == (403, "vendor_mismatch")
+    assert "gone of stripe is not set up here" in seen.json["message"]

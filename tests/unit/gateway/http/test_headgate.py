@@ -314,3 +314,24 @@ def test_what_can_never_become_a_head_is_refused_at_once(partial: bytes) -> None
 def test_an_endless_head_is_refused_before_its_end() -> None:
     with pytest.raises(HeadTooLarge):
         glance(b"G" * 16_385, LIMITS)
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD", "DELETE"])
+@pytest.mark.parametrize(
+    ("framing", "taken"),
+    [
+        ("Content-Length: 2", True),
+        ("Content-Length: 1", False),
+        ("Content-Length: 3", False),
+        ("Transfer-Encoding: chunked", False),
+    ],
+)
+def test_a_method_without_a_body_may_have_room_for_an_empty_object_only(
+    method: str, framing: str, taken: bool
+) -> None:
+    raw = f"{method} / HTTP/1.1\r\nHost: gw\r\n{framing}\r\n\r\n".encode()
+    if taken:
+        assert read_head(raw, ServerSettings()).length == 2
+    else:
+        with pytest.raises(RequestMalformed, match="has no body"):
+            read_head(raw, ServerSettings())

@@ -27,6 +27,7 @@ def test_both_shapes_in_one_body(status: int, code: str, number: int) -> None:
         "message": "no",
         "more_info": f"https://www.twilio.com/docs/errors/{number}",
         "status": status,
+        "details": {"error": code, "call_id": "c1"},
         "call_id": "c1",
     }
 
