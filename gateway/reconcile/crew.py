@@ -96,9 +96,21 @@ class Reconcilers:
     def start(self) -> None:
         """Once calls are served."""
         if self._mates:
+            self._tell_of_orphans()
             self._tasks.append(spawn(self._scan_on(), name="reconcile-scan"))
         for (vendor, account), mate in self._mates.items():
             self._tasks.append(spawn(mate.run(), name=f"reconcile-{vendor}-{account}"))
+
+    def _tell_of_orphans(self) -> None:
+        """Of an account that was taken out of the settings, what is open counts on unseen."""
+        holds = self._doors.ledger.open_holds(*_OPEN)
+        orphans = sum(self._mate_of(hold.account_id) is None for hold in holds)
+        if orphans:
+            _log.warning(
+                "%d holds are open of accounts that are not in the settings: nobody looks after "
+                "them, and they count until resolved by hand",
+                orphans,
+            )
 
     async def stop(self) -> None:
         """For good: no look of its own is under way when this returns, and none begins. What was
@@ -159,7 +171,10 @@ class Reconcilers:
             raise NotOpen("nothing of it is open")
         mate = self._mate_of(holds[-1].account_id)
         if mate is None:
-            raise NotOpen("nobody looks after its account (see reconciler.enabled)")
+            raise NotOpen(
+                "nobody looks after its account: it is not in the settings, "
+                "or reconciler.enabled is off"
+            )
         for hold in holds:
             mate.cases.feed(hold)
         case = mate.cases.get(key_of(holds[-1]))

@@ -33,7 +33,9 @@ async def test_a_scan_takes_so_many_holds_at_a_time(scene: Scene) -> None:
     assert len(scene.mate.cases) == 6
 
 
-async def test_a_hold_of_another_account_is_not_ours(scene: Scene) -> None:
+async def test_a_hold_of_another_account_is_not_ours(
+    scene: Scene, caplog: pytest.LogCaptureFixture
+) -> None:
     other = await scene.calls.key(account="acme")
     hold = await scene.open(STANDING, tag="pi_1", key=other)
     assert await scene.looks() == 0
@@ -41,6 +43,9 @@ async def test_a_hold_of_another_account_is_not_ours(scene: Scene) -> None:
     assert scene.crew.watched(hold) == NOT_WATCHED
     with pytest.raises(NotOpen, match="nobody looks after its account"):
         await scene.crew.look_now(hold.memo_ref)
+    scene.crew.start()
+    await scene.crew.stop()
+    assert "1 holds are open of accounts that are not in the settings" in caplog.text
 
 
 async def test_a_hold_is_watched_once_it_was_seen(scene: Scene) -> None:
