@@ -8,12 +8,16 @@ came in."""
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
+from typing import Final
 
 from gateway.call.journey import Journey
 from gateway.http.message import Headers, Response
 from gateway.settings import Settings
 from gateway.upstream.pool import Reply
 from vendors.contract import Links, Vendor
+
+
+_MARKS: Final = (b",", b"\n", b"{", b"}", b">")
 
 
 def links_of(journey: Journey, settings: Settings) -> Links:
@@ -65,10 +69,12 @@ class Relinked:
 
     def _safe_cut(self, text: bytes) -> int:
         """Where no link can stand across: behind a mark that none of them holds and that stands
-        before each."""
-        begin = max(0, len(text) - 2 * self._vendor.link_bytes_max)
-        ends = (text.rfind(mark, begin) for mark in (b",", b"\n", b"{", b"}", b">"))
-        return max(max(ends) + 1, begin)
+        before each. Of one that has a long query behind it, that mark may be all there is."""
+        longest = self._vendor.link_bytes_max
+        end = max(0, len(text) - longest)
+        begin = max(0, end - longest)
+        marks = [text.rfind(mark, begin) for mark in _MARKS]
+        return max(marks) + 1 or end
 
     async def aclose(self) -> None:
         self._over = True

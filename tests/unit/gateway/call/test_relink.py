@@ -64,6 +64,20 @@ async def test_a_long_answer_is_relinked_however_it_is_cut(size: int) -> None:
     assert b"telco.example" not in out
 
 
+async def test_a_link_with_a_long_query_is_not_cut_in_its_middle() -> None:
+    """Nothing behind it marks a place to cut at; the one before it does."""
+    text = b'{"a": 1, "next": "https://telco.example/a?b=' + b"c" * 300 + b'"}'
+    links = Links(OWN, "ACmine", "http://gw/telco")
+
+    async def pieces(size: int) -> Any:
+        yield text[:size]
+        yield text[size:]
+
+    for size in range(1, len(text)):
+        out = b"".join([piece async for piece in relink.Relinked(pieces(size), TELCO, links)])
+        assert out == TELCO.relink(text, links), size
+
+
 async def test_a_relinked_answer_that_nobody_reads_is_let_go() -> None:
     ended = []
 
