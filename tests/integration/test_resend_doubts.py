@@ -82,7 +82,7 @@ def own(resend: Sandbox, tmp_path: Path) -> Iterator[Gateway]:
         yield running
 
 
-def again(gateway: Gateway) -> None:
+def reborn(gateway: Gateway) -> None:
     gateway.kill()
     gateway.restart()
 
@@ -117,7 +117,7 @@ def test_the_vendor_sees_a_key_of_ours(house: Gateway, resend: Sandbox) -> None:
 def test_a_replay_survives_a_kill(own: Gateway, resend: Sandbox) -> None:
     key = mail_key(own)
     first = send(own, key, PAIR, idempotency_key="order 7")
-    again(own)
+    reborn(own)
     once_more = send(own, key, PAIR, idempotency_key="order 7")
     assert (once_more.status, once_more.body) == (200, first.body)
     assert send(own, key, MAIL, idempotency_key="order 7").error == "idempotency_conflict"
@@ -183,7 +183,7 @@ def test_a_broadcast_is_answered_again_from_what_was_kept(own: Gateway, resend: 
         once_more = send(own, key, {}, path=path, idempotency_key="news 1")
         assert (once_more.status, once_more.body) == (200, first.body)
         assert once_more.headers["idempotent-replayed"] == "true"
-        again(own)
+        reborn(own)
     assert [seen["path"] for seen in arrived(resend)].count(path) == 1
     assert (went_out(resend), stands(own, key)) == (3, {"settled": "0.0027", "calls": 3})
 
@@ -369,6 +369,35 @@ def test_a_mail_that_somebody_else_called_back_is_released(
     looked_until(watched, call, "released")
     assert stands(watched, key) == {}
     assert send(watched, key, PAIR).status == 200
+
+
+@pytest.mark.parametrize("fault", ["drop", "drop_before_executing"])
+def test_a_cancel_whose_answer_was_lost_comes_to_what_the_mail_says(
+    watched: Gateway, resend: Sandbox, fault: str
+) -> None:
+    key = mail_key(watched)
+    call, mail_id = scheduled(watched, key)
+    path = f"/emails/{mail_id}/cancel"
+    resend.behave(path=path, **{fault: True})
+    assert send(watched, key, {}, path=path).error == "vendor_broke_off"
+    if fault == "drop_before_executing":
+        assert "still scheduled" in look(watched, call)["found"]
+        assert stands(watched, key) == {"standing": "0.0018", "calls": 2}
+        assert send(watched, key, {}, path=path).status == 200
+    looked_until(watched, call, "released", "settled")
+    assert watched.ask(f"/vault/calls/{call}")["cost_usd"] == "0.00"
+    resend.control("POST", "advance", {"seconds": HOUR_S})
+    assert (went_out(resend), stands(watched, key)) == (0, {})
+
+
+def test_a_cancel_is_answered_again_from_what_was_kept(house: Gateway, resend: Sandbox) -> None:
+    key = mail_key(house)
+    _, mail_id = scheduled(house, key)
+    path = f"/emails/{mail_id}/cancel"
+    first, again = [send(house, key, {}, path=path, idempotency_key="c") for _ in range(2)]
+    assert (first.status, again.status, again.body) == (200, 200, first.body)
+    assert [seen["path"] for seen in arrived(resend)].count(path) == 1
+    assert stands(house, key) == {}
 
 
 def test_a_revoke_can_call_back_what_is_scheduled(house: Gateway, resend: Sandbox) -> None:
