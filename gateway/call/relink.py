@@ -16,7 +16,6 @@ from gateway.settings import Settings
 from gateway.upstream.pool import Reply
 from vendors.contract import Links, Vendor
 
-
 _MARKS: Final = (b",", b"\n", b"{", b"}", b">")
 
 

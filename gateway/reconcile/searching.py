@@ -8,7 +8,8 @@ operation it was, and which status came back, is in the audit log.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from email.utils import parsedate_to_datetime
 from typing import Final
 
 from gateway.call.pricing import FIXED
@@ -18,6 +19,8 @@ from ledger import Hold
 from vendors.contract import Answer, Doubt, Findings, Lookup
 
 LOOKUPS_MAX: Final = 10
+SKEW_MAX_US: Final = 30_000_000
+"""Half of what vendor modules look back before the moment of a call."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,11 +42,13 @@ class Doubted:
 @dataclass(slots=True)
 class Round:
     """The look-ups of one look: alike doubts ask the same, and the vendor is asked once. headers:
-    those of the account that all of them are made for. target: what was asked last."""
+    those of the account that all of them are made for. target: what was asked last. skewed: the
+    vendor's clock is not ours, so that a listing since a moment of ours may begin too late."""
 
     answers: dict[Lookup, Answer] = field(default_factory=dict)
     headers: Mapping[bytes, bytes] = field(default_factory=dict)
     target: str = ""
+    skewed: bool = False
 
 
 async def doubted(desk: Desk, holds: Sequence[Hold]) -> Doubted | None:
@@ -80,13 +85,27 @@ async def search(desk: Desk, doubt: Doubt, asked: Round) -> Findings | str:
         if step is None:
             return "the vendor offers no way to look it up"
         if isinstance(step, Findings):
-            return step
+            return replace(step, conclusive=False) if asked.skewed else step
         if len(found) == LOOKUPS_MAX:
             return "it takes more look-ups than are made"
         answer = asked.answers.get(step)
         if answer is None:
             answer = asked.answers[step] = await desk.asker.ask(step, asked.headers)
+            asked.skewed = asked.skewed or _is_skewed(answer, desk.now_us())
         asked.target = step.target
         if answer.status != 200:
             return f"HTTP {answer.status} to a read of {step.target}"
         found.append(answer)
+
+
+def _is_skewed(answer: Answer, now_us: int) -> bool:
+    """By its Date, where it has one. A clock that was put right while we run is not followed here,
+    and moments of calls are told by ours."""
+    date = answer.headers.get(b"date")
+    if date is None:
+        return False
+    try:
+        vendor_us = int(parsedate_to_datetime(date.decode("latin-1")).timestamp()) * 1_000_000
+    except (ValueError, OverflowError):
+        return True
+    return abs(vendor_us - now_us) > SKEW_MAX_US

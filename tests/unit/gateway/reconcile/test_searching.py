@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from email.utils import formatdate
 from pathlib import Path
 
 import pytest
@@ -53,3 +54,27 @@ async def test_a_search_has_an_end(tmp_path: Path, steps: int, ends: bool) -> No
             assert isinstance(found, Findings)
         else:
             assert found == "it takes more look-ups than are made"
+
+
+@pytest.mark.parametrize(
+    ("date", "conclusive"),
+    [
+        (0, True),
+        (-29, True),
+        (29, True),
+        (-31, False),
+        (31, False),
+        ("yesterday", False),
+    ],
+)
+async def test_by_another_clock_nothing_is_shown_to_be_missing(
+    scene: Scene, date: int | str, conclusive: bool
+) -> None:
+    """A listing since a minute before the call begins after it, where our clock is ahead."""
+    if isinstance(date, int):
+        date = formatdate(scene.calls.clock.now_us() // 1_000_000 + date, usegmt=True)
+    scene.told.headers = [(b"date", date.encode())]
+    scene.told.listing()
+    found = await search(scene.mate._desk, Doubt("call_1", "PostX", 1), Round())
+    assert isinstance(found, Findings)
+    assert found.conclusive is conclusive
