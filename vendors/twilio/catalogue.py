@@ -7,8 +7,9 @@ literal segment goes before a parameter, and when its branch ends nowhere the pa
 
 The 2010 API answers in the format that the path ends in, so `.json`, `.xml`, `.csv` and nothing are
 one operation. Reads are matched more loosely than writes, since an unlisted read is free: any
-ending, any case of letters, HEAD like GET, any version of the 2010 API on any host, and what costs
-on a product's host costs on the main one too.
+ending, any case of letters, HEAD like GET, any version of the 2010 API on any host and behind any
+prefix (`/api/2010-04-01/…`, where products are paths of one host), and what costs on a product's
+host costs on the main one too.
 
 An unlisted read is free, any other unlisted call is unpriced.
 """
@@ -74,8 +75,11 @@ class Catalogue:
         segments[-1] = segments[-1].partition(".")[0]
         if not segments[-1] and len(segments) > 1:
             segments.pop()
-        if _DATED.fullmatch(segments[0]) is not None:
-            segments[0], product = _VERSION, ""
+        dated = (i for i, segment in enumerate(segments) if _DATED.fullmatch(segment) is not None)
+        for i in dated:
+            found = self._walk("GET", "", [_VERSION, *segments[i + 1 :]])
+            if found is not None:
+                return found
         return self._walk("GET", product, segments)
 
     def _walk(self, method: str, product: str, segments: list[str]) -> Found | None:

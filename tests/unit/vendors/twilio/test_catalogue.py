@@ -125,6 +125,7 @@ def test_writes(method: str, product: str, path: str, name: str, money: Money) -
         ("", f"{ROOT}.html", "FetchAccount", MINTS),
         ("", f"{ROOT}/.json", "FetchAccount", MINTS),
         ("", f"/2008-08-01/ACCOUNTS/{ACCOUNT}", "FetchAccount", MINTS),
+        ("", "/api/2010-04-01/Accounts.json", "ListAccount", MINTS),
         ("verify", f"{ROOT}.json", "FetchAccount", MINTS),
         ("serverless", "/v1/Services/ZS1/Environments/ZE1/Variables", None, MINTS),
         ("verify", "/v2/Services/VA1/AccessTokens/YK1", "verify.v2.FetchAccessToken", MINTS),
