@@ -90,7 +90,7 @@ def most(ask: Asking, currency: str | None, tax: Fraction = NONE) -> Steps[Most]
         price = yield from _price(ask, base, currency)
         currency = price.currency
         rates = yield from asked_tax(ask, base)
-        total += _line(ask, base, price) * (1 + (tax if rates is None else rates))
+        total += max(NONE, _line(ask, base, price)) * (1 + (tax if rates is None else rates))
     shipping = yield from _dearest(ask, currency or "")
     return Most(currency or "", round_up(total + shipping))
 

@@ -37,6 +37,9 @@ def test_lines() -> None:
     assert minor({**BY_ID, "line_items[0][quantity]": "3"}, price(100)) == 300
     assert minor(BY_ID, price(100)) == 100
     assert minor({**OWN, "line_items[1][price]": "price_1"}, price(100)) == 600
+    below_zero = {"currency": "usd", "unit_amount": "-400", "product": "prod_1"}
+    less = {f"line_items[1][price_data][{name}]": text for name, text in below_zero.items()}
+    assert minor({**OWN, **less}) == 500
 
 
 @pytest.mark.parametrize(
