@@ -1,7 +1,7 @@
 """No quote is below what the vendor then charges, and no settlement is: Stripe's module against its
 stand-in, over random lives of payments. `tests.sandboxed` checks each call; here are the objects
-and what may happen to them. The files beside this one do the same for other money, and other vendors.
-"""
+and what may happen to them. The files beside this one do the same for other money, and other
+vendors."""
 
 from __future__ import annotations
 

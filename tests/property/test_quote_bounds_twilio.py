@@ -1,5 +1,5 @@
 """Quotes and settlements at Twilio, against its stand-in: see test_quote_bounds.py. Prices come
-late here: what is pending is never worth less than its bill, and is exact where nothing is hidden."""
+late here: what is pending is never worth less than its bill, and exact where nothing is hidden."""
 
 from __future__ import annotations
 
