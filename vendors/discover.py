@@ -33,6 +33,7 @@ _KINDS: Final[Mapping[str, tuple[str, Callable[[Any], bool]]]] = {
     "account_headers": ("a tuple of bytes", lambda value: isinstance(value, tuple)),
     "idempotency_header": ("bytes or None", lambda value: isinstance(value, bytes | None)),
     "key_terms": ("a set of texts", lambda value: _all(value, str)),
+    "sdk_takes_402_for_a_decline": ("True or False", lambda value: isinstance(value, bool)),
     "sandbox_credential": ("a Credential", lambda value: isinstance(value, Credential)),
     "prices_date": ("a text", lambda value: isinstance(value, str)),
     "link_bytes_max": ("a whole number", lambda value: type(value) is int),
