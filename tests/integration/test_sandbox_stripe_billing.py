@@ -307,7 +307,7 @@ def test_finalizing_can_collect_by_itself(client: Any, sandbox: Sandbox) -> None
     later = client.v1.invoices.create({"customer": customer, "auto_advance": True})
     client.v1.invoices.add_lines(later.id, {"lines": lines})
     assert sandbox.control("POST", "advance", {"invoice": later.id})["status"] == "paid"
-    assert sandbox.charged() == 1800
+    assert sandbox.charged() == 2700
 
 
 def test_an_invoice_that_is_sent_is_paid_by_its_payer(client: Any, sandbox: Sandbox) -> None:

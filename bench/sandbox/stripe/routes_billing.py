@@ -13,6 +13,7 @@ from bench.sandbox.stripe import (
     invoice_terms,
     invoiceitems,
     invoices,
+    items_on_drafts,
     lists,
     params,
     previews,
@@ -80,13 +81,14 @@ def _catalog() -> dict[str, tuple[Any, ...]]:
 
 def _invoices() -> dict[str, tuple[Any, ...]]:
     return {
-        "POST invoiceitems": (invoiceitems.create, invoiceitems.CREATE),
+        "POST invoiceitems": (items_on_drafts.create, invoiceitems.CREATE),
         "GET invoiceitems": (
-            lists.lister("invoiceitem", "customer", "invoice"), lists.spec("customer", "invoice"),
+            items_on_drafts.listing,
+            {**lists.spec("customer", "invoice"), "pending": params.boolean},
         ),
         "GET invoiceitems/*": (lists.getter("invoiceitem"), lists.PLAIN),
-        "POST invoiceitems/*": (invoiceitems.update, invoiceitems.UPDATE),
-        "DELETE invoiceitems/*": (invoiceitems.delete, lists.PLAIN),
+        "POST invoiceitems/*": (items_on_drafts.update, invoiceitems.UPDATE),
+        "DELETE invoiceitems/*": (items_on_drafts.delete, lists.PLAIN),
         "POST invoices": (invoices.create, invoice_terms.CREATE),
         "GET invoices": (
             invoices.listing,
