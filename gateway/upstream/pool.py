@@ -10,6 +10,7 @@ way between them."""
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -40,6 +41,7 @@ __all__ = [
 
 SWEEP_S: Final = 0.25
 """A deadline is noticed one to two of these late."""
+_TARGET: Final = re.compile(r"/[!-~]*")
 _LOOKUP: Final = ((b"accept", b"application/json"), (b"user-agent", b"keybrake"))
 _NONE: Final[Mapping[bytes, bytes]] = {}
 
@@ -214,14 +216,18 @@ class Upstream:
         account's id. headers: those that choose the account it is about; nothing else of any
         caller's. Raises NotSent, OutcomeUnknown. A body beyond 1 MiB is left unread: `body` is None
         then."""
-        target = lookup.target.replace("{account}", self.account).encode("ascii")
+        target = lookup.target.replace("{account}", self.account)
+        if _TARGET.fullmatch(target) is None:  # part of it may be from an answer of the vendor's
+            raise NotSent("the look-up has no target that can be written")
         lines = [(b"authorization", self.authorization), *_LOOKUP, *headers.items()]
         lines.extend(lookup.headers)
         method = b"GET"
         if lookup.body is not None:
             method = b"POST"
             lines.append((b"content-type", lookup.content_type.encode("ascii")))
-        order = Order(method, target, lines, lookup.body or b"", lookup.product, MIB)
+        order = Order(
+            method, target.encode("ascii"), lines, lookup.body or b"", lookup.product, MIB
+        )
         reply = await self.send(order, Watch())
         await reply.close()
         return reply

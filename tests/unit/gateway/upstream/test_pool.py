@@ -494,3 +494,12 @@ async def test_an_account_counts_for_itself() -> None:
         await upstream.look(Lookup("/v1/balance", ""))
         numbers = upstream.metrics()
     assert numbers == {"opened": 1, "reused": 0, "closed_stale": 0, "in_flight": 0, "idle": 1}
+
+
+@pytest.mark.parametrize("target", ["/v1/x\r\nA: b", "/v1/\u00e9", "/v1/a b", "v1/x", ""])
+async def test_a_look_up_that_an_answer_bent_is_never_sent(target: str) -> None:
+    heard: list[Heard] = []
+    async with vendor_double(hearing(heard)) as double, upstream_to(double.url) as upstream:
+        with pytest.raises(NotSent, match="no target"):
+            await upstream.look(Lookup(target, ""))
+    assert heard == []
