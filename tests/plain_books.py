@@ -1,4 +1,5 @@
-"""The ledger's sums without its durability: what quotes hold and outcomes book, for one key.
+"""The ledger's sums without its durability: what quotes hold and outcomes book, for one key; and
+what moved at the vendor meanwhile, in the same micros.
 
 An object (a payment intent, a message without a price) counts once until it is through, everything
 else by the call; `gateway.call.objects` has the same rules for several keys.
@@ -6,11 +7,43 @@ else by the call; `gateway.call.objects` has the same rules for several keys.
 
 from __future__ import annotations
 
+import datetime
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any, Final
 
 from vendors.contract import End, Outcome, Quote
-from vendors.rates import Rate
+from vendors.rates import USD, Rate, Rates
+from vendors.stripe.currencies import EXPONENTS
+
+_EPOCH: Final = datetime.date(1970, 1, 1).toordinal()
+_TABLE: Final = Rates.load(None, "2", 30)
+RATES: Final = _TABLE.on(_TABLE.date.toordinal() - _EPOCH)
+"""The table that ships, as fresh as on its first day."""
+MICROS: Final = Rate("usd_micros", 6, 1, 1)
+
+
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """One movement of money at the vendor. subject: the object as it was then."""
+
+    kind: str
+    subject: Mapping[str, Any]
+    amount: int
+
+    @property
+    def micros(self) -> int:
+        return rate_of(self.subject["currency"]).to_micros(self.amount)
+
+
+def rate_of(currency: str) -> Rate:
+    """As every quote converts it."""
+    if currency == "usd_micros":
+        return MICROS
+    if currency == "usd":
+        return USD
+    return RATES.rate(currency, EXPONENTS[currency])
 
 
 @dataclass(slots=True)
@@ -40,6 +73,10 @@ class Books:
     @property
     def counted(self) -> int:
         return self.over_micros + sum(thing.counted for thing in self.things.values())
+
+    @property
+    def standing(self) -> int:
+        return sum(thing.standing_micros for thing in self.things.values())
 
     def hold(self, quote: Quote) -> int:
         """What the quote asks for on top of what its object counts for already."""

@@ -20,7 +20,6 @@ every call is checked here, call by call (`Disagrees` says what does not):
 from __future__ import annotations
 
 import argparse
-import datetime
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -30,7 +29,7 @@ from urllib.parse import urlencode
 import orjson
 
 from bench.sandbox import standin, wire
-from tests.plain_books import Books
+from tests.plain_books import RATES, Books, Moved, rate_of
 from vendors import VENDORS
 from vendors.contract import (
     Answer,
@@ -48,35 +47,15 @@ from vendors.contract import (
     Unreadable,
     Vendor,
 )
-from vendors.rates import USD, Rate, Rates
-from vendors.stripe.currencies import EXPONENTS
 
 FORM: Final = "application/x-www-form-urlencoded"
 LOOKUPS_MAX: Final = 10
-_EPOCH: Final = datetime.date(1970, 1, 1).toordinal()
-_TABLE: Final = Rates.load(None, "2", 30)
-RATES: Final = _TABLE.on(_TABLE.date.toordinal() - _EPOCH)
-"""The table that ships, as fresh as on its first day."""
-MICROS: Final = Rate("usd_micros", 6, 1, 1)
 UNDECIDED: Final = frozenset({409, 424})
 """Refusals that never release."""
 
 
 class Disagrees(AssertionError):
     """The module and the stand-in do not agree about money."""
-
-
-@dataclass(frozen=True, slots=True)
-class Moved:
-    """One movement of money at the vendor. subject: the object as it was then."""
-
-    kind: str
-    subject: Mapping[str, Any]
-    amount: int
-
-    @property
-    def micros(self) -> int:
-        return rate_of(self.subject["currency"]).to_micros(self.amount)
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +82,9 @@ class Call:
 class Sandboxed:
     """spares: operations whose answers do not say how much moved, so that they count at their quote
     (name -> why). returns: kinds of movements that bring money back to where it came from: the
-    books count in one direction. Any name in them may be a beginning that ends with `*`."""
+    books count in one direction. Any name in them may be a beginning that ends with `*`. loosely:
+    objects pay for each other (an item is on an invoice, an invoice is a subscription's), so what
+    may move is what is held and whatever stands."""
 
     def __init__(
         self,
@@ -114,6 +95,7 @@ class Sandboxed:
         headers: Mapping[bytes, bytes] | None = None,
         spares: Sequence[str] = (),
         returns: Sequence[str] = (),
+        loosely: bool = False,
         **options: Any,
     ) -> None:
         self.vendor: Vendor = VENDORS[name]
@@ -124,6 +106,7 @@ class Sandboxed:
         self.calls: list[Call] = []
         self._spares = frozenset(spares)
         self._returns = frozenset(returns)
+        self._loosely = loosely
         self._headers = dict(headers or {})
         given = argparse.Namespace(secret=[secret], forget_after=20_000, **options)
         self.standin = standin.maker(name).build(given, self._moved)
@@ -276,7 +259,7 @@ class Sandboxed:
             if moved:
                 raise Disagrees(f"free, and it moved {self._shown(since)}: {what}")
             return self._done(Call(None, reading, None, answer))
-        if moved > self.books.room(quote):
+        if moved > self._room(quote):
             raise Disagrees(f"{quote} was held, {self._shown(since)} moved: {what}")
         outcome = self.vendor.settle(reading, quote, answer)
         if outcome.end is End.IN_DOUBT and answer.status not in UNDECIDED:
@@ -284,6 +267,11 @@ class Sandboxed:
         self._book(reading, quote, outcome, moved)
         self.check_covered(what)
         return self._done(Call(None, reading, quote, answer, outcome, moved))
+
+    def _room(self, quote: Quote) -> int:
+        if self._loosely:
+            return self.books.hold(quote) + self.books.standing
+        return self.books.room(quote)
 
     def _book(self, reading: Reading, quote: Quote, outcome: Outcome, moved: int) -> None:
         if outcome.end is End.IN_DOUBT:
@@ -336,15 +324,6 @@ class LookupRefused(Exception):
     def __init__(self, lookup: Lookup, answer: Answer) -> None:
         super().__init__(f"{answer.status} to {lookup.target}: {answer.body[:500]!r}")
         self.answer = answer
-
-
-def rate_of(currency: str) -> Rate:
-    """As every quote converts it."""
-    if currency == "usd_micros":
-        return MICROS
-    if currency == "usd":
-        return USD
-    return RATES.rate(currency, EXPONENTS[currency])
 
 
 def _named(name: str, names: frozenset[str]) -> bool:
