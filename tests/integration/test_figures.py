@@ -132,13 +132,16 @@ def test_a_hold_settles_at_the_rate_it_was_made_at(abroad: Gateway, vendor: Sand
     assert stands(abroad, key) == ("20.40", "40.80")
 
 
-def test_an_intent_that_changes_its_currency(abroad: Gateway, vendor: Sandbox) -> None:
+def test_an_intent_keeps_the_currency_it_is_counted_in(abroad: Gateway, vendor: Sandbox) -> None:
+    """A hold keeps its rate; who wants another currency cancels the intent and creates one."""
     key = abroad.make_key()
     path = create(abroad, key, 1000, currency="eur")
-    act(abroad, key, path, currency="usd")
-    assert stands(abroad, key) == ("0.00", "10.00")
-    act(abroad, key, path, currency="jpy", amount=5000)
-    assert stands(abroad, key) == ("0.00", "51.00")
+    before = stands(abroad, key)
+    answer = refused(abroad, key, path, currency="usd")
+    assert (answer.error, answer.json()["rule"]) == ("policy_refused", "currency")
+    assert stands(abroad, key) == before
+    act(abroad, key, f"{path}/cancel")
+    path = create(abroad, key, 5000, currency="jpy")
     act(abroad, key, f"{path}/confirm", payment_method="pm_card_visa")
     assert (stands(abroad, key), vendor.charged("jpy")) == (("51.00", "0.00"), 5000)
 
