@@ -143,8 +143,6 @@ def judge_body(body: bytes) -> None:
 async def drop_empty_body(request: Request) -> None:
     """Of a method that has no body: `{}`, which some SDKs send with it, is dropped. Raises
     RequestMalformed for any other, RequestTimeout, ClientGone."""
-    if request.body.length == 0 or request.method not in BODILESS:
-        return
     if await request.body.read_all(len(EMPTY_OBJECT)) != EMPTY_OBJECT:
         raise RequestMalformed(f"{request.method} has no body.")
     request.body = NoBody()

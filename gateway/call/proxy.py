@@ -141,7 +141,8 @@ class Proxy:
     async def _read(self, journey: Journey) -> None:
         """The one reading of query and body: what is priced is what is sent."""
         request = journey.request
-        await admission.drop_empty_body(request)
+        if request.body.length != 0 and request.method in admission.BODILESS:
+            await admission.drop_empty_body(request)
         if journey.operation.money is Money.UNPRICED:
             pricing.refuse_unpriced(journey)
         content_type = request.headers.get(b"content-type", b"").decode("latin-1")
