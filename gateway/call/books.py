@@ -15,6 +15,7 @@ from gateway.call import objects
 from gateway.call.journey import Journey
 from gateway.call.pricing import FIXED, known_holds, object_tag
 from gateway.call.remarks import Remark, acting_for
+from gateway.call.restores import give_back
 from gateway.clock import Clock, rfc3339
 from gateway.errors import (
     CallCountExceeded,
@@ -255,20 +256,14 @@ class Books:
         return ticket
 
     def _restore(self, journey: Journey, outcome: Outcome, refund: Hold) -> None:
-        """A refund of the key's own charge, made on the day of that charge, gives its cap back
-        once, where the key says so. refund: the hold that it was made under."""
-        back = outcome.gives_back
-        if back is None or not refund.restorable:
-            return
-        for object_id in back.objects:
-            for hold in self._ledger.tagged(object_tag(journey, object_id)):
-                if hold.account_id == refund.account_id and hold.day == refund.day:
-                    room = hold.settled_micros - hold.restored_micros
-                    if hold.state is HoldState.SETTLED and room > 0:
-                        gives = min(room, back.amount_micros)
-                        self._ledger.restore(hold.hold_id, gives, back.refund_id)
-                        self._history.give_back(hold.hold_id, back.refund_id, gives)
-                        return
+        """refund: the hold that a refund was made under."""
+        give_back(
+            self._ledger,
+            self._history,
+            outcome.gives_back,
+            refund,
+            lambda object_id: object_tag(journey, object_id),
+        )
 
 
 def _fewer(units: int | None, hold: Hold) -> int | None:

@@ -1,9 +1,9 @@
 """What a call can cost at most: the vendor module's quote, its lookups, and the key's rules on
 money.
 
-A quote may ask for lookups first: GETs made with the real key, after admission, with no header of
-the caller's. An operation that nobody can price passes only under a fixed hold that the key gives
-it."""
+A quote may ask for lookups first: reads, or previews that change nothing, made with the real key
+after admission, with no header of the caller's but those that choose the account. What nobody can
+price passes only under a fixed hold that the key gives it."""
 
 from __future__ import annotations
 

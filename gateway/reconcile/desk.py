@@ -16,6 +16,7 @@ import orjson
 
 from gateway.call import objects
 from gateway.call.doors import Doors
+from gateway.call.restores import give_back
 from gateway.metrics import Counters
 from gateway.reconcile.asking import Asker
 from gateway.reconcile.owners import Owners
@@ -131,19 +132,8 @@ class Desk:
             _log.warning("drift: %s cost %s more than was held", _named(plan, evidence), amount)
 
     def give_back(self, back: GivesBack | None, refund: Hold) -> None:
-        """A refund that was in doubt and succeeded gives its cap back, as `gateway/call/books.py`
-        does it when the answer comes at once. refund: the hold that it was made under."""
-        if back is None or not refund.restorable:
-            return
-        for object_id in back.objects:
-            for hold in self.doors.ledger.tagged(self.tag(object_id)):
-                room = hold.settled_micros - hold.restored_micros
-                same = hold.account_id == refund.account_id and hold.day == refund.day
-                if same and hold.state is HoldState.SETTLED and room > 0:
-                    gives = min(room, back.amount_micros)
-                    self.doors.ledger.restore(hold.hold_id, gives, back.refund_id)
-                    self.doors.history.give_back(hold.hold_id, back.refund_id, gives)
-                    return
+        """A refund that was in doubt and succeeded. refund: the hold that it was made under."""
+        give_back(self.doors.ledger, self.doors.history, back, refund, self.tag)
 
 
 def said(outcome: Outcome, how: str) -> str:
