@@ -1,20 +1,9 @@
-"""The contract's own small behaviours, and that the known vendors keep it."""
+"""The known vendors keep the contract."""
 
 from __future__ import annotations
 
 from vendors import VENDORS
-from vendors.contract import RuleRefused, Unreadable, Vendor
-
-
-def test_refusals_carry_what_the_gateway_shows() -> None:
-    unreadable = Unreadable("amount", "missing")
-    assert (unreadable.field_name, unreadable.why, str(unreadable)) == (
-        "amount",
-        "missing",
-        "amount: missing",
-    )
-    rule = RuleRefused("rates_age", "too old")
-    assert (rule.rule, rule.why, str(rule)) == ("rates_age", "too old", "too old")
+from vendors.contract import Vendor
 
 
 def test_every_vendor_goes_by_its_own_name() -> None:
