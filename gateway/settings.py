@@ -77,6 +77,16 @@ class ServerSettings:
     """Unknown keys from one address before 429. A valid key is never refused for its address."""
     host_routes: Mapping[str, str] = field(default_factory=dict)
     """Exact host name -> vendor (or `vendor/product`), for SDKs that cannot hold a base path."""
+    tls_cert_file: str = ""
+    """A chain of certificates (PEM) for both listeners; empty: they speak plain HTTP. Read again when
+    the file changes and at SIGHUP."""
+    tls_key_file: str = ""
+    """The key (PEM) of tls_cert_file; empty: it is in the same file."""
+    trusted_proxies: tuple[str, ...] = ()
+    """Addresses or networks of load balancers, the only ones whose X-Forwarded-For,
+    X-Forwarded-Proto and PROXY header are believed."""
+    proxy_protocol: bool = False
+    """Connections from trusted_proxies begin with a PROXY header, version 1 or 2."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +107,8 @@ class LedgerSettings:
     """The audit log; rebuilt from the journals if lost."""
     retry_memory_h: int = 20
     """How long an Idempotency-Key keeps its hold. Stripe forgets after 24 h."""
+    backups: str = "var/backups"
+    """The folder that copies of the books are made in (`keybrake backup`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,10 +188,25 @@ class ReconcilerSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class DashboardSettings:
+    """The pages for people at /dashboard."""
+
+    enabled: bool = True
+    session_idle_m: int = 60
+    """Minutes without a request after which a person signs in again."""
+    session_max_h: int = 12
+    """And hours after which in any case."""
+    live_connections_max: int = 64
+    """Open pages that are told of news at once; beyond it a page has to be reloaded."""
+
+
+@dataclass(frozen=True, slots=True)
 class LogSettings:
     level: str = "info"
     format: str = "auto"
     """json, text, or auto: text on a terminal."""
+    calls: bool = True
+    """A line for each vendor call, as it ends."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,6 +216,7 @@ class Settings:
     money: MoneySettings = field(default_factory=MoneySettings)
     vendors: Mapping[str, VendorSettings] = field(default_factory=dict)
     reconciler: ReconcilerSettings = field(default_factory=ReconcilerSettings)
+    dashboard: DashboardSettings = field(default_factory=DashboardSettings)
     log: LogSettings = field(default_factory=LogSettings)
     admin_key: Secret | None = None
     """From KEYBRAKE_ADMIN_KEY or KEYBRAKE_ADMIN_KEY_FILE; None: one is made at first start."""

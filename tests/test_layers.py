@@ -23,7 +23,17 @@ OURS: Final = frozenset({"vendors", "ledger", "gateway", "bench"})
 MAY_IMPORT: Final = {
     "vendors": {"vendors", "orjson"},
     "ledger": {"ledger", "orjson", "aiosqlite"},
-    "gateway": {"gateway", "ledger", "vendors", "orjson", "h11", "httpcore", "uvloop"},
+    "gateway": {
+        "gateway",
+        "ledger",
+        "vendors",
+        "orjson",
+        "h11",
+        "httpcore",
+        "uvloop",
+        "jinja2",
+        "markupsafe",
+    },
     "bench": {"bench", "aiohttp", "h11", "orjson", "uvloop"},
 }
 """Beside the standard library."""
@@ -45,6 +55,8 @@ LIBRARIES: Final = {
     "sqlite3": ("ledger/",),
     "aiosqlite": ("ledger/history/",),
     "aiohttp": ("bench/",),
+    "jinja2": ("gateway/dashboard/",),
+    "markupsafe": ("gateway/dashboard/",),
 }
 """Library -> the files, or folders, that may know it. doctor.py asks SQLite for its version
 only."""
@@ -59,7 +71,8 @@ WINGS: Final = {
     "call": BASE | {"http", "vault", "upstream", "call"},
     "reconcile": BASE | {"http", "vault", "upstream", "call", "reconcile"},
     "admin": BASE | {"http", "vault", "upstream", "call", "reconcile", "admin"},
-    "run": BASE | {"http", "vault", "upstream", "call", "reconcile", "admin", "run"},
+    "dashboard": BASE | {"http", "vault", "reconcile", "admin", "dashboard"},
+    "run": BASE | {"http", "vault", "upstream", "call", "reconcile", "admin", "dashboard", "run"},
 }
 """Wing -> what of `gateway` it may import."""
 

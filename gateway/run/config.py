@@ -24,6 +24,7 @@ from gateway.run.layers import ConfigMistakes, Given, Name, from_environment, fr
 from gateway.run.log import register_secret
 from gateway.run.modules import discovered, product_hosts, with_prices
 from gateway.settings import (
+    DashboardSettings,
     LedgerSettings,
     LogSettings,
     MoneySettings,
@@ -75,6 +76,7 @@ def load(
     ledger = draft.section(("ledger",), LedgerSettings)
     money = draft.section(("money",), MoneySettings)
     reconciler = draft.section(("reconciler",), ReconcilerSettings)
+    dashboard = draft.section(("dashboard",), DashboardSettings)
     log = draft.section(("log",), LogSettings)
     vendors = _vendors(draft, environ, known)
     _check_together(draft, server, ledger, known)
@@ -86,6 +88,7 @@ def load(
         money=MoneySettings(**money),
         vendors=vendors,
         reconciler=ReconcilerSettings(**reconciler),
+        dashboard=DashboardSettings(**dashboard),
         log=LogSettings(**log),
         admin_key=admin_key,
         origins=draft.origins | draft.remarks,

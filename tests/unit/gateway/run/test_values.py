@@ -9,6 +9,7 @@ import pytest
 
 from gateway.run import values
 from gateway.settings import (
+    DashboardSettings,
     LedgerSettings,
     LogSettings,
     MoneySettings,
@@ -22,6 +23,7 @@ SECTIONS: dict[str, Any] = {
     "ledger": LedgerSettings,
     "money": MoneySettings,
     "reconciler": ReconcilerSettings,
+    "dashboard": DashboardSettings,
     "log": LogSettings,
     "vendors.*": VendorSettings,
 }
