@@ -78,8 +78,8 @@ class ServerSettings:
     host_routes: Mapping[str, str] = field(default_factory=dict)
     """Exact host name -> vendor (or `vendor/product`), for SDKs that cannot hold a base path."""
     tls_cert_file: str = ""
-    """A chain of certificates (PEM) for both listeners; empty: they speak plain HTTP. Read again when
-    the file changes and at SIGHUP."""
+    """A chain of certificates (PEM) for both listeners; empty: they speak plain HTTP. Read again
+    when the file changes and at SIGHUP."""
     tls_key_file: str = ""
     """The key (PEM) of tls_cert_file; empty: it is in the same file."""
     trusted_proxies: tuple[str, ...] = ()
