@@ -27,7 +27,7 @@ help: ## this list
 # ── using it ────────────────────────────────────────────────────────────────────────────────────
 
 .PHONY: run serve demo
-run: $(VENV)/.run ## set up, then serve on an embedded ledger (with sandboxes where you have no credentials)
+run: $(VENV)/.run $(VENV)/.assets ## set up, then serve on an embedded ledger (with sandboxes where you have no credentials)
 	@exec $(BIN)/keybrake serve
 
 serve: run ## the same
@@ -38,7 +38,7 @@ demo: $(VENV)/.run ## a key with a 500 USD cap, charged until it brakes, in 20 s
 # ── working on it ───────────────────────────────────────────────────────────────────────────────
 
 .PHONY: test check lint types format unit property integration crash cover bench
-test: lint types $(VENV)/.node ## everything: lint, types, all suites, 100 % of ledger and vendors covered
+test: lint types $(VENV)/.node $(VENV)/.assets ## everything: lint, types, all suites, 100 % of ledger and vendors covered
 	$(BIN)/python -m pytest -q --cov=ledger --cov=vendors --cov-branch --cov-report=term-missing:skip-covered \
 	  --cov-fail-under=100 tests
 
@@ -62,7 +62,7 @@ unit: $(VENV)/.dev ## unit tests and the tests that read our own source
 property: $(VENV)/.dev ## hypothesis
 	$(BIN)/python -m pytest -q tests/property
 
-integration: $(VENV)/.node ## a real gateway and the sandbox, from outside; official SDKs
+integration: $(VENV)/.node $(VENV)/.assets ## a real gateway and the sandbox, from outside; official SDKs
 	$(BIN)/python -m pytest -q tests/integration
 
 crash: $(VENV)/.dev ## kill -9 under load, then read the books
@@ -92,7 +92,7 @@ pins: $(VENV)/.dev ## after a change to a requirements*.in: write exact versions
 
 clean: ## remove the environment, caches and reports; never var/, which holds the ledger
 	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage .coverage.* \
-	  tests/node/node_modules
+	  tests/node/node_modules gateway/dashboard/npm/node_modules gateway/dashboard/assets
 	find $(OWN) -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # The first Python that is new enough and can make an environment; the machine's own comes first. On
@@ -131,9 +131,26 @@ $(VENV)/.dev: requirements-dev.txt $(VENV)/.run
 	@$(PINNED) requirements-dev.txt
 	@touch $@
 
-# The Node SDKs for the tests: with the machine's Node.js if that is 20 or newer, else with one from a wheel.
-$(VENV)/.node: tests/node/package-lock.json requirements-node.txt $(VENV)/.dev
+# npm: the machine's own where its Node.js is 20 or newer, else one from a wheel.
+$(VENV)/.npm: requirements-node.txt | $(BIN)/python
 	@{ command -v npm && node -e 'process.exit(parseInt(process.versions.node) < 20 ? 1 : 0)'; } >/dev/null 2>&1 || { \
 	  echo "no Node.js 20 here: installing one into $(VENV) …" >&2; $(PINNED) requirements-node.txt; }
+	@touch $@
+
+# What the dashboard's pages load: three packages, pinned by integrity, of which the few files that a
+# browser asks for are copied beside the code, with their licences. None of it is committed.
+PAGES := gateway/dashboard
+$(VENV)/.assets: $(PAGES)/npm/package-lock.json $(VENV)/.npm
+	@echo "installing what the dashboard shows …" >&2
+	@npm ci --loglevel=error --prefix $(PAGES)/npm </dev/null >/dev/null
+	@rm -rf $(PAGES)/assets && mkdir $(PAGES)/assets
+	@cd $(PAGES)/npm/node_modules && cp htmx.org/dist/htmx.min.js uplot/dist/uPlot.iife.min.js \
+	  uplot/dist/uPlot.min.css @picocss/pico/css/pico.min.css ../../assets/
+	@cd $(PAGES)/npm/node_modules && cp htmx.org/LICENSE ../../assets/htmx.LICENSE.txt && \
+	  cp uplot/LICENSE ../../assets/uPlot.LICENSE.txt && cp @picocss/pico/LICENSE.md ../../assets/pico.LICENSE.txt
+	@touch $@
+
+# The Node SDKs for the tests.
+$(VENV)/.node: tests/node/package-lock.json $(VENV)/.npm $(VENV)/.dev
 	@npm ci --loglevel=error --prefix tests/node </dev/null
 	@touch $@
