@@ -31,6 +31,8 @@ class Ledger(Books, Protocol):
     @property
     def trouble(self) -> str | None: ...
 
+    def metrics(self) -> Mapping[str, float]: ...
+
 
 class History(Protocol):
     """The audit log, as `ledger.history.History` offers it."""
@@ -73,6 +75,8 @@ class History(Protocol):
     async def run(self, label: str) -> dict[str, Any] | None: ...
 
     def follow(self, endings: Iterable[Ending | Shed]) -> None: ...
+
+    def metrics(self) -> Mapping[str, float]: ...
 
     async def flush(self) -> bool:
         """Write what has gathered, so that what was answered a moment ago is found."""

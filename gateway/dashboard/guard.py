@@ -1,0 +1,85 @@
+"""What keeps a page to its person: headers, the cookie, and the look at where a form came from.
+
+Nothing inline is ever run: the policy lets scripts, styles and pictures come from here alone, so a
+text that slipped through escaping would still be only a text. A form has to carry its session's
+token, and a browser's own word on where it came from (Sec-Fetch-Site, Origin) must not speak
+against it; the cookie does not leave this site at all (SameSite=Strict).
+"""
+
+from __future__ import annotations
+
+import hmac
+from http.cookies import CookieError, SimpleCookie
+from typing import Final
+from urllib.parse import urlsplit
+
+from gateway.dashboard.sessions import Session
+from gateway.http.message import Headers, Request
+
+COOKIE: Final = "keybrake_session"
+ROOT: Final = "/dashboard"
+
+POLICY: Final = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
+    "connect-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
+)
+"""data: is for the small pictures that Pico's style sheet draws into form fields."""
+HEADERS: Final[Headers] = [
+    (b"content-security-policy", POLICY.encode()),
+    (b"x-content-type-options", b"nosniff"),
+    (b"x-frame-options", b"DENY"),
+    (b"referrer-policy", b"same-origin"),
+    (b"cross-origin-opener-policy", b"same-origin"),
+    (b"cross-origin-resource-policy", b"same-origin"),
+    (b"permissions-policy", b"camera=(), geolocation=(), microphone=(), payment=()"),
+]
+PRIVATE: Final[Headers] = [*HEADERS, (b"cache-control", b"no-store")]
+
+
+def cookie_of(request: Request) -> str:
+    """Our cookie's value; '' where there is none, or the header is no header."""
+    header = request.headers.get(b"cookie")
+    if header is None:
+        return ""
+    try:
+        found = SimpleCookie(header.decode("ascii")).get(COOKIE)
+    except (CookieError, UnicodeDecodeError):
+        return ""
+    return "" if found is None else found.value
+
+
+def set_cookie(value: str, age_s: int, *, secure: bool) -> tuple[bytes, bytes]:
+    """value '' with age 0 takes it away."""
+    guarded = "; Secure" if secure else ""
+    text = f"{COOKIE}={value}; Path={ROOT}; Max-Age={age_s}; HttpOnly; SameSite=Strict{guarded}"
+    return b"set-cookie", text.encode()
+
+
+def came_from_elsewhere(request: Request) -> bool:
+    """Does the browser say that another site sent this?"""
+    site = request.headers.get(b"sec-fetch-site")
+    if site is not None and site not in (b"same-origin", b"none"):
+        return True
+    origin = request.headers.get(b"origin")
+    if origin is None or site is not None:
+        return False
+    named = urlsplit(origin.decode("latin-1"))
+    return (named.hostname or "") != request.host
+
+
+def is_genuine(session: Session, token: str) -> bool:
+    """Does the form carry its session's own token?"""
+    return hmac.compare_digest(session.csrf.encode(), token.encode())
+
+
+def page_within(target: str) -> str:
+    """A place to go on to, if it is a page of ours; else the first one. Never another site."""
+    parts = urlsplit(target)
+    plain = target.isascii() and target.isprintable() and "\\" not in target
+    ours = parts.path == ROOT or parts.path.startswith(ROOT + "/")
+    if not plain or parts.scheme or parts.netloc or not ours or parts.path.startswith(SIGN_IN):
+        return ROOT
+    return f"{parts.path}?{parts.query}" if parts.query else parts.path
+
+
+SIGN_IN: Final = f"{ROOT}/sign-in"

@@ -1,0 +1,91 @@
+// What pages gain where scripts run: news, copying, the theme, menus. Every page works without.
+"use strict";
+
+const byData = (name) => document.querySelectorAll(`[data-${name}]`);
+
+// ── news: an open page asks for its own parts again when something changed ────────────────────────
+
+let source = null;
+
+function listen() {
+  const address = document.body.dataset.live;
+  if (!address || document.hidden || source) return;
+  source = new EventSource(address);
+  source.addEventListener("news", () => htmx.trigger(document.body, "news"));
+  source.addEventListener("signed-out", () => location.reload());
+}
+
+function hush() {
+  if (source) source.close();
+  source = null;
+}
+
+document.addEventListener("visibilitychange", () => {
+  if (document.hidden) return hush();
+  listen();
+  if (window.htmx && document.body.dataset.live) htmx.trigger(document.body, "news");
+});
+window.addEventListener("pagehide", hush);
+window.addEventListener("pageshow", (event) => event.persisted && listen());
+
+// A part with somebody's cursor or open menu in it is not redrawn under their hands.
+document.addEventListener("htmx:beforeRequest", (event) => {
+  const part = event.target;
+  const verb = event.detail.requestConfig && event.detail.requestConfig.triggeringEvent;
+  if (!verb || verb.type !== "news") return;
+  const active = document.activeElement;
+  const busy = active && part.contains(active) && active.matches("input, select, textarea");
+  if (busy || part.querySelector("details[open], dialog[open]")) event.preventDefault();
+});
+
+// ── copying ───────────────────────────────────────────────────────────────────────────────────────
+
+async function copy(button) {
+  const target = button.dataset.copyFrom && document.querySelector(button.dataset.copyFrom);
+  const text = target ? target.textContent : button.dataset.copy;
+  const label = button.textContent;
+  try {
+    await navigator.clipboard.writeText(text);
+    button.textContent = "Copied";
+  } catch {
+    button.textContent = "Select and copy by hand";
+  }
+  setTimeout(() => { button.textContent = label; }, 2000);
+}
+
+document.addEventListener("click", (event) => {
+  const button = event.target.closest("[data-copy], [data-copy-from]");
+  if (button) copy(button);
+});
+
+// ── theme ─────────────────────────────────────────────────────────────────────────────────────────
+
+function isDark() {
+  const set = document.documentElement.dataset.theme;
+  return set ? set === "dark" : matchMedia("(prefers-color-scheme: dark)").matches;
+}
+
+function turnTheme() {
+  const theme = isDark() ? "light" : "dark";
+  document.documentElement.dataset.theme = theme;
+  localStorage.setItem("keybrake-theme", theme);
+  document.dispatchEvent(new CustomEvent("theme"));
+}
+
+// ── what a page needs when it is drawn, whole or in part ──────────────────────────────────────────
+
+function wake(root) {
+  for (const hidden of root.querySelectorAll("[data-copy], [data-copy-from], [data-theme-switch], [data-needs-script]"))
+    hidden.hidden = false;
+}
+
+document.addEventListener("htmx:afterSwap", (event) => wake(event.target.ownerDocument));
+document.addEventListener("DOMContentLoaded", () => {
+  wake(document);
+  for (const button of byData("theme-switch")) button.addEventListener("click", turnTheme);
+  const menu = document.querySelector("details.menu");
+  if (menu && matchMedia("(max-width: 860px)").matches) menu.open = false;
+  const mistakes = document.getElementById("mistakes");
+  if (mistakes) mistakes.focus();
+  listen();
+});
