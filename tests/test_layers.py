@@ -67,11 +67,12 @@ BASE: Final = frozenset({"errors", "clock", "ids", "settings", "tasks", "metrics
 WINGS: Final = {
     "http": BASE | {"http"},
     "vault": BASE | {"vault"},
+    "blueprints": BASE | {"blueprints"},
     "upstream": BASE | {"http", "upstream"},
     "call": BASE | {"http", "vault", "upstream", "call"},
     "reconcile": BASE | {"http", "vault", "upstream", "call", "reconcile"},
     "admin": BASE | {"http", "vault", "upstream", "call", "reconcile", "admin"},
-    "dashboard": BASE | {"http", "vault", "reconcile", "admin", "dashboard"},
+    "dashboard": BASE | {"http", "vault", "blueprints", "reconcile", "admin", "dashboard"},
     "run": BASE | {"http", "vault", "upstream", "call", "reconcile", "admin", "dashboard", "run"},
 }
 """Wing -> what of `gateway` it may import."""
