@@ -20,13 +20,15 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
+from importlib.resources import files
+from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Any, Final
 
 from vendors.money import ceil_div
 
 _DAY_US: Final = 86_400_000_000
-_SHIPPED: Final = Path(__file__).with_name("rates.json")
+_SHIPPED: Final = files(__package__).joinpath("rates.json")
 _RATE: Final = re.compile(r"([a-z]{3}) ([0-9]) ([1-9][0-9]{0,26})/([1-9][0-9]{0,26})", re.ASCII)
 _UNITS: Final = re.compile(r"[0-9]{1,12}(?:\.[0-9]{1,12})?", re.ASCII)
 _MARGIN: Final = re.compile(r"[0-9]{1,2}(?:\.[0-9]{1,3})?", re.ASCII)
@@ -112,15 +114,17 @@ class Rates:
     @classmethod
     def load(cls, path: str | Path | None, margin_percent: str, age_max_days: int) -> Rates:
         """path: a table in our format; None or '': the one that ships. Raises RatesMistake."""
-        path = Path(path) if path else _SHIPPED
+        table_at: Path | Traversable = Path(path) if path else _SHIPPED
         margin = _read_margin(margin_percent)
         try:
-            table = json.loads(path.read_text("utf-8"))
+            table = json.loads(table_at.read_text("utf-8"))
             date = datetime.date.fromisoformat(table["date"])
             units = dict(table["units_per_usd"])
         except (OSError, ValueError, TypeError, KeyError) as exc:
-            raise RatesMistake(f"{path}: not a table of rates ({exc})") from exc
-        return cls({c: _per_unit(path, c, u, margin) for c, u in units.items()}, date, age_max_days)
+            raise RatesMistake(f"{table_at}: not a table of rates ({exc})") from exc
+        return cls(
+            {c: _per_unit(table_at, c, u, margin) for c, u in units.items()}, date, age_max_days
+        )
 
     def at(self, now_us: int) -> Rates:
         """The table as it stands at this moment (budget time, microseconds since 1970-01-01
@@ -173,7 +177,7 @@ def _read_margin(text: str) -> Fraction:
     return 1 + Fraction(text) / 100
 
 
-def _per_unit(path: Path, currency: str, units: Any, margin: Fraction) -> Fraction:
+def _per_unit(path: Path | Traversable, currency: str, units: Any, margin: Fraction) -> Fraction:
     if not (isinstance(units, str) and _UNITS.fullmatch(units) and Fraction(units) > 0):
         raise RatesMistake(f"{path}: the rate of {currency!r} is not a decimal number in quotes")
     if len(currency) != 3 or not (currency.isascii() and currency.isalpha() and currency.islower()):

@@ -12,7 +12,9 @@ import gzip
 import hashlib
 import logging
 from dataclasses import dataclass
-from pathlib import Path
+from importlib.resources import files
+from importlib.resources.abc import Traversable
+from pathlib import PurePath
 from typing import Final
 
 from gateway.dashboard.guard import HEADERS, ROOT
@@ -21,8 +23,8 @@ from gateway.http.message import Headers, Request, Response
 
 _log = logging.getLogger("keybrake")
 
-HERE: Final = Path(__file__).parent
-FOLDERS: Final = (HERE / "static", HERE / "assets")
+HERE: Final = files(__package__)
+FOLDERS: Final = (HERE.joinpath("static"), HERE.joinpath("assets"))
 LIBRARIES: Final = ("htmx.min.js", "pico.min.css", "uPlot.iife.min.js", "uPlot.min.css")
 KINDS: Final = {
     ".css": b"text/css; charset=utf-8",
@@ -76,7 +78,7 @@ class Assets:
     def _all(self) -> dict[str, Asset]:
         if self._files is None:
             paths = [path for folder in FOLDERS if folder.is_dir() for path in folder.iterdir()]
-            self._files = {path.name: _read(path) for path in paths if path.suffix in KINDS}
+            self._files = {path.name: _read(path) for path in paths if _suffix(path) in KINDS}
             if missing := [name for name in LIBRARIES if name not in self._files]:
                 _log.warning(
                     "the dashboard lacks %s: `make run` brings them; pages work without, plainly",
@@ -85,7 +87,11 @@ class Assets:
         return self._files
 
 
-def _read(path: Path) -> Asset:
+def _read(path: Traversable) -> Asset:
     content = path.read_bytes()
     version = hashlib.sha256(content).hexdigest()[:12]
-    return Asset(KINDS[path.suffix], content, gzip.compress(content, 9, mtime=0), version)
+    return Asset(KINDS[_suffix(path)], content, gzip.compress(content, 9, mtime=0), version)
+
+
+def _suffix(path: Traversable) -> str:
+    return PurePath(path.name).suffix

@@ -4,15 +4,12 @@ are compiled when the first page is asked for: a gateway nobody looks at pays no
 from __future__ import annotations
 
 from functools import cached_property
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from gateway.dashboard import words
 
 if TYPE_CHECKING:
     import jinja2
-
-TEMPLATES: Final = Path(__file__).with_name("templates")
 
 
 class Renderer:
@@ -21,7 +18,7 @@ class Renderer:
         import jinja2  # here: a start need not wait for it
 
         made = jinja2.Environment(
-            loader=jinja2.FileSystemLoader(TEMPLATES),
+            loader=jinja2.PackageLoader(__package__),
             autoescape=True,
             undefined=jinja2.StrictUndefined,
             trim_blocks=True,

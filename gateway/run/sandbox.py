@@ -15,8 +15,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
-from importlib.util import find_spec
-from pathlib import Path
+from importlib.machinery import PathFinder
 from typing import Final
 
 import orjson
@@ -55,11 +54,36 @@ def sandboxes(settings: Settings, known: Mapping[str, Vendor]) -> Iterator[Setti
         yield replace(settings, vendors=vendors)
 
 
+def led_back(
+    began: Settings, now: Settings, wanted: Settings, known: Mapping[str, Vendor]
+) -> tuple[Settings, list[str]]:
+    """Settings that were read again: a vendor without credentials is led to the stand-in that runs
+    since the start, if that knows the credentials. Where none does, the vendor stays as it is now,
+    and is named: a process is not started among calls. began: as `sandboxes` gave them."""
+    vendors, missing = dict(wanted.vendors), []
+    for name, vendor in wanted.vendors.items():
+        if not vendor.sandbox:
+            continue
+        ours = began.vendors.get(name)
+        if ours is not None and ours.sandbox and set(_secrets(vendor)) <= set(_secrets(ours)):
+            vendors[name] = pointed_at(vendor, known[name], ours.base_url)
+            continue
+        missing.append(f"vendors.{name}.sandbox")
+        del vendors[name]
+        if name in now.vendors:
+            vendors[name] = now.vendors[name]
+    return replace(wanted, vendors=vendors), missing
+
+
 def has_stand_in(vendor: str) -> bool:
     """Is there one of this vendor? Looks where it would lie, and imports nothing of it."""
-    spec = find_spec("bench")
-    places = (spec.submodule_search_locations if spec is not None else None) or ()
-    return any(Path(place, "sandbox", vendor, "__init__.py").is_file() for place in places)
+    places: Sequence[str] | None = None
+    for name in ("bench", "bench.sandbox", f"bench.sandbox.{vendor}"):
+        spec = PathFinder.find_spec(name, places)
+        if spec is None or spec.submodule_search_locations is None:
+            return False
+        places = spec.submodule_search_locations
+    return True
 
 
 def secret_text(credential: Credential) -> str:

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from pathlib import Path
+from importlib.resources import files
 from typing import Any, Final
 
 from vendors.contract import Money, Operation
@@ -77,7 +77,7 @@ def _fits(template: Template, segments: list[str]) -> bool:
     )
 
 
-_DATA: Final = json.loads(Path(__file__).with_name("operations.json").read_text("utf-8"))
+_DATA: Final = json.loads(files(__package__).joinpath("operations.json").read_text("utf-8"))
 CATALOGUE: Final = Catalogue(_DATA)
 NAMES: Final[Mapping[str, frozenset[str]]] = {
     name: frozenset(members.split()) for name, members in _DATA["names"].items()

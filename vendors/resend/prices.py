@@ -11,7 +11,7 @@ from __future__ import annotations
 import datetime
 import re
 from dataclasses import dataclass
-from pathlib import Path
+from importlib.resources import files
 from typing import Any, Final
 
 from vendors.contract import MediaTypeRefused, PriceTableMistake, Unreadable
@@ -80,4 +80,4 @@ def _date(value: Any) -> str:
     raise PriceTableMistake("date: must be a day written as 2026-10-31")
 
 
-SHIPPED: Final = read_prices(Path(__file__).with_name("prices.json").read_text("utf-8"))
+SHIPPED: Final = read_prices(files(__package__).joinpath("prices.json").read_text("utf-8"))

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
-from pathlib import Path
+from importlib.resources import files
 from typing import Any, Final
 
 from vendors.contract import Money, Operation
@@ -64,7 +64,7 @@ def _operation(row: list[str], classes: dict[str, list[str]]) -> Operation:
     return Operation(name, method, pattern, Money(money), "; ".join((note, *why)))
 
 
-_DATA: Final = json.loads(Path(__file__).with_name("operations.json").read_text("utf-8"))
+_DATA: Final = json.loads(files(__package__).joinpath("operations.json").read_text("utf-8"))
 CATALOGUE: Final = Catalogue(_DATA)
 GUARDED: Final = {name: frozenset(fields) for name, fields in _DATA["guard"].items()}
 """Free operations -> parameters of theirs that move money (root names)."""

@@ -20,7 +20,7 @@ import json
 import re
 from dataclasses import dataclass
 from functools import lru_cache
-from pathlib import Path
+from importlib.resources import files
 from typing import Any, Final
 
 from vendors.contract import Money, Operation
@@ -106,7 +106,7 @@ def _segments(path: str, product: str) -> list[str]:
 
 
 _DATA: Final[dict[str, Any]] = json.loads(
-    Path(__file__).with_name("operations.json").read_text("utf-8")
+    files(__package__).joinpath("operations.json").read_text("utf-8")
 )
 CATALOGUE: Final = Catalogue(_DATA)
 KINDS: Final = {row.operation.name: row.kind for row in CATALOGUE.rows}

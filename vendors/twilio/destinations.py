@@ -10,11 +10,11 @@ from __future__ import annotations
 
 import json
 import re
-from pathlib import Path
+from importlib.resources import files
 from typing import Any, Final
 
 _DATA: Final[dict[str, Any]] = json.loads(
-    Path(__file__).with_name("regions.json").read_text("utf-8")
+    files(__package__).joinpath("regions.json").read_text("utf-8")
 )
 
 Countries = tuple[str, ...]

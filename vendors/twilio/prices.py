@@ -25,7 +25,7 @@ import datetime
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
-from pathlib import Path
+from importlib.resources import files
 from typing import Any, Final
 
 from vendors.contract import MediaTypeRefused, PriceTableMistake, RuleRefused, Unreadable
@@ -355,4 +355,4 @@ def _figure(value: Any, where: str, *, zero: bool = False) -> int:
     return micros
 
 
-SHIPPED: Final = read_prices(Path(__file__).with_name("prices.json").read_text("utf-8"))
+SHIPPED: Final = read_prices(files(__package__).joinpath("prices.json").read_text("utf-8"))

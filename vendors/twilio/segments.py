@@ -17,12 +17,14 @@ from __future__ import annotations
 
 import json
 import re
-from pathlib import Path
+from importlib.resources import files
 from typing import Any, Final
 
 from vendors.money import ceil_div
 
-_DATA: Final[dict[str, Any]] = json.loads(Path(__file__).with_name("gsm7.json").read_text("utf-8"))
+_DATA: Final[dict[str, Any]] = json.loads(
+    files(__package__).joinpath("gsm7.json").read_text("utf-8")
+)
 _EXTENSION: Final[str] = _DATA["extension"]
 _BASIC: Final = re.compile(f"[{re.escape(_DATA['basic'])}]*")
 _GSM7: Final = re.compile(f"[{re.escape(_DATA['basic'] + _EXTENSION)}]*")

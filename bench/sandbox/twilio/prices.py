@@ -8,12 +8,12 @@ of it. `drift_percent` raises everything at once: a vendor that bills above its 
 from __future__ import annotations
 
 import re
-from pathlib import Path
+from importlib.resources import files
 from typing import Final
 
 import orjson
 
-_TABLE: Final = orjson.loads((Path(__file__).parent / "prices.json").read_bytes())
+_TABLE: Final = orjson.loads(files(__package__).joinpath("prices.json").read_bytes())
 SMS: Final[dict[str, tuple[str, int]]] = {k: (v[0], v[1]) for k, v in _TABLE["sms"].items()}
 UNKNOWN_MICROS: Final[int] = _TABLE["unknown_micros"]
 PREFIX_MAX: Final = max(map(len, SMS))
