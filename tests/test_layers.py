@@ -53,6 +53,11 @@ LIBRARIES: Final = {
     ),
     "uvloop": ("gateway/run/app.py", "bench/"),
     "sqlite3": ("ledger/",),
+    "ssl": (
+        "gateway/http/tls.py",
+        "gateway/upstream/origins.py",
+        "gateway/upstream/stream.py",
+    ),
     "aiosqlite": ("ledger/history/",),
     "aiohttp": ("bench/",),
     "jinja2": ("gateway/dashboard/",),

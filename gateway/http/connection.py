@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Callable
 from typing import Final, cast
 
 from gateway.errors import Internal, Refusal, RequestMalformed, RequestTimeout
@@ -34,6 +35,7 @@ from gateway.http.phases import (
 )
 from gateway.http.secondreader import body_gate
 from gateway.http.service import Service
+from gateway.http.trusted import Trusted
 
 _log = logging.getLogger("keybrake.http")
 
@@ -47,6 +49,8 @@ class Connection(asyncio.Protocol):
         "_body",
         "_eof",
         "_gate",
+        "_gone_calls",
+        "_is_https",
         "_keep",
         "_linger_left",
         "_lost",
@@ -55,6 +59,7 @@ class Connection(asyncio.Protocol):
         "_service",
         "_task",
         "_transport",
+        "_trusted",
         "loop",
         "out",
         "peer",
@@ -64,12 +69,24 @@ class Connection(asyncio.Protocol):
     _transport: asyncio.Transport
     out: Outflow
 
-    def __init__(self, service: Service, peer: str) -> None:
+    def __init__(
+        self,
+        service: Service,
+        peer: str,
+        *,
+        is_https: bool = False,
+        trusted: Trusted | None = None,
+    ) -> None:
+        """is_https: is the transport TLS? trusted: if the peer is a balancer whose word on where
+        requests come from is believed."""
         self.loop = service.loop
         self.peer = peer
         self.phase = Phase.IDLE
         self.read_by_s = self.loop.time() + service.settings.idle_timeout_s
         self._service = service
+        self._is_https = is_https
+        self._trusted = trusted
+        self._gone_calls: list[Callable[[], None]] | None = None
         self._pending = b""  # behind the message under way, or the begin of a head
         self._gate: BodyGate | None = None  # while bytes of a body are still to come
         self._body: ClientBody | None = None
@@ -100,11 +117,13 @@ class Connection(asyncio.Protocol):
             self._throw_away(len(data))
 
     def eof_received(self) -> bool:
-        """The client sends no more. True keeps our side open: an answer may be on its way."""
+        """The client sends no more. True keeps our side open: an answer may be on its way. TLS
+        cannot: there the transport closes whatever we say."""
         self._eof = True
         if self._body is not None:
             self._body.fail(ClientGone())
-        return self.phase is Phase.CALL
+        self._tell_gone()
+        return self.phase is Phase.CALL and not self._is_https
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._lost = True
@@ -112,6 +131,7 @@ class Connection(asyncio.Protocol):
         self.out.wake()
         if self._body is not None:
             self._body.fail(ClientGone())
+        self._tell_gone()
         if self._task is None:
             self._service.left(self)
 
@@ -203,6 +223,9 @@ class Connection(asyncio.Protocol):
         else:
             body = self._await_body(raw, head, rest)
         path, _, query = head.target.partition("?")
+        peer, is_https = self.peer, self._is_https
+        if self._trusted is not None:
+            peer, is_https = self._trusted.believed(peer, head.headers, is_https=is_https)
         return Request(
             head.method,
             head.target,
@@ -211,10 +234,12 @@ class Connection(asyncio.Protocol):
             head.headers,
             head.host,
             body,
-            self.peer,
+            peer,
             self.loop.time(),
             self._gone,
             head.is_http_11,
+            is_https,
+            self._on_gone,
         )
 
     def _await_body(self, raw: bytes, head: Head, rest: bytes) -> ClientBody:
@@ -254,6 +279,19 @@ class Connection(asyncio.Protocol):
 
     def _gone(self) -> bool:
         return self._eof or self._lost or self._transport.is_closing()
+
+    def _on_gone(self, callback: Callable[[], None]) -> None:
+        if self._gone():
+            callback()
+        elif self._gone_calls is None:
+            self._gone_calls = [callback]
+        else:
+            self._gone_calls.append(callback)
+
+    def _tell_gone(self) -> None:
+        callbacks, self._gone_calls = self._gone_calls, None
+        for callback in callbacks or ():
+            callback()
 
     # -- from requests to answers --------------------------------------------------------------
 
@@ -306,6 +344,7 @@ class Connection(asyncio.Protocol):
 
     def _turn(self) -> Request | None:
         """After an answer: the request that waits behind it, if there is one."""
+        self._gone_calls = None
         if self._transport.is_closing():
             return None
         if self._service.draining or not (self._keep and self._rest_is_small()):
@@ -355,7 +394,8 @@ class Connection(asyncio.Protocol):
         self._pending = b""
         self._drop_body()
         self.read_by_s = self.loop.time() + LINGER_S
-        self._transport.write_eof()
+        if not self._is_https:  # a TLS transport has no half-close: its client goes by our framing
+            self._transport.write_eof()
 
     def _throw_away(self, size: int) -> None:
         self._linger_left -= size

@@ -38,7 +38,8 @@ class Head(NamedTuple):
 
 HEAD_END: Final = b"\r\n\r\n"
 MAY_REPEAT: Final = frozenset(
-    b"accept accept-encoding accept-language cache-control cookie forwarded pragma via"
+    b"accept accept-encoding accept-language baggage cache-control cookie forwarded pragma"
+    b" tracestate via"
     b" x-forwarded-for x-forwarded-host x-forwarded-port x-forwarded-proto".split()
 )
 """Lists by their nature, and nothing is decided by them. Any other header is sent once."""

@@ -25,6 +25,10 @@ class Body(Protocol):
         """The next piece, b'' at the end. Raises RequestTimeout, ClientGone."""
 
 
+def _never(callback: Callable[[], None]) -> None:
+    """A client that never hangs up."""
+
+
 class ClientGone(Exception):
     """The client hung up before its request was whole."""
 
@@ -35,8 +39,8 @@ class Request:
 
     target: as sent, begins with '/'. path, query: its two halves, query without '?'. headers: by
     lower-case name, each at most once among those (the gate refuses duplicates of the rest's kin).
-    host: the Host header in lower case, without a port. at_s: loop time when the head was
-    complete."""
+    host: the Host header in lower case, without a port. peer: the address of the caller, or what a
+    trusted balancer says it is. at_s: loop time when the head was complete."""
 
     method: str
     target: str
@@ -51,14 +55,24 @@ class Request:
     """Has the client hung up?"""
     is_http_11: bool = True
     """False for HTTP/1.0: a stream of unknown length then ends with the connection."""
+    is_https: bool = False
+    """Did the caller come by https, to us or to a trusted balancer?"""
+    on_gone: Callable[[Callable[[], None]], None] = field(default=_never)
+    """Have something called when the client hangs up before its answer is whole; at once if it has.
+    For a stream that waits for news: `request.on_gone(wake.set)` ends its wait."""
+
+    @property
+    def scheme(self) -> str:
+        return "https" if self.is_https else "http"
 
 
 @dataclass(slots=True)
 class Response:
     """An answer. body: whole, or the empty bytes when stream is set. stream: pieces of a long body,
-    closed by the connection whatever happens. length: of the stream where it is known, else it goes
-    out chunked. Content-Length, Transfer-Encoding, Connection and Date are the connection's to
-    write."""
+    asked for as fast as the client takes them and closed by the connection whatever happens; it may
+    last for hours, and is not interrupted while it waits: see `Request.on_gone`. length: of the
+    stream where it is known, else it goes out chunked. Content-Length, Transfer-Encoding,
+    Connection and Date are the connection's to write."""
 
     status: int
     headers: Headers

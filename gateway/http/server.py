@@ -2,6 +2,8 @@
 
 uvloop takes one connection per turn of the loop, so 256 callers who arrive together wait for each
 other behind everybody's work. We accept ourselves, until the socket would block, up to 256 a wake.
+What comes before the first request (a trusted balancer's PROXY header, then the TLS handshake) runs
+in a task of its own, each within `head_timeout_s`.
 What the machine or the settings have no room for is answered with 503 and closed. Sweep, drain and
 close are here too, since they are about all connections at once.
 """
@@ -18,8 +20,11 @@ from typing import Final
 
 from gateway.errors import Draining
 from gateway.http.connection import Connection
+from gateway.http.proxyheader import NoProxyHeader, receive
 from gateway.http.service import Handler, Render, Service
 from gateway.http.sweep import Sweep, interval_for
+from gateway.http.tls import Tls
+from gateway.http.trusted import Trusted, normal
 from gateway.settings import ServerSettings
 from gateway.tasks import spawn
 
@@ -48,6 +53,7 @@ class Server:
     """One listener. Several may share a handler, each with connections of its own."""
 
     __slots__ = (
+        "_arriving",
         "_fds_max",
         "_given",
         "_listen",
@@ -56,6 +62,9 @@ class Server:
         "_service",
         "_shed_max",
         "_sweep",
+        "_tls",
+        "handshakes_failed",
+        "proxy_headers_refused",
     )
 
     def __init__(
@@ -66,11 +75,16 @@ class Server:
         *,
         listen: str = "",
         listener: socket.socket | None = None,
+        tls: Tls | None = None,
     ) -> None:
-        """listen: host:port, by default the settings' one; or listener, a socket of `listen_on`. To
-        be made inside a running loop."""
+        """listen: host:port, by default the settings' one; or listener, a socket of `listen_on`.
+        tls: None speaks plain HTTP. To be made inside a running loop."""
         self._listen = listen or settings.listen
         self._given = listener
+        self._tls = tls
+        self._arriving: set[asyncio.Task[None]] = set()
+        self.handshakes_failed = 0
+        self.proxy_headers_refused = 0
         self._service = Service(handler, render, settings)
         self._sweep = Sweep(self._service.connections, interval_for(settings), self._service.loop)
         self._listener: socket.socket | None = None
@@ -97,6 +111,11 @@ class Server:
         self._service.loop.add_reader(self._listener.fileno(), self._accept)
         self._sweep.start()
 
+    def renew(self, settings: ServerSettings) -> None:
+        """Other limits and deadlines, for every request and connection that begins from now on."""
+        self._service.renew(settings)
+        self._sweep.interval_s = interval_for(settings)
+
     async def drain(self, timeout_s: float) -> bool:
         """From here on every answer is its connection's last. Who was here is waited for; who
         arrives meanwhile is still answered, so that a balancer hears why it should go elsewhere.
@@ -109,6 +128,7 @@ class Server:
                 await service.part_with(service.connections)
                 self._stop_accepting()
                 self._retire_idle()
+                self._turn_away_arriving()
                 await service.emptied.wait()
         except TimeoutError:
             return False
@@ -120,12 +140,18 @@ class Server:
         for connection in tuple(self._service.connections):
             connection.retire()
 
+    def _turn_away_arriving(self) -> None:
+        """Who is in the middle of a handshake has not asked for anything yet."""
+        for task in tuple(self._arriving):
+            task.cancel()
+
     async def close(self) -> None:
         """Close every socket now. Handlers that still run are not touched: `drain` waits for
         them."""
         self._stop_accepting()
         self._service.draining = True
         self._sweep.stop()
+        self._turn_away_arriving()
         for connection in tuple(self._service.connections):
             connection.abort()
         with suppress(TimeoutError):
@@ -153,7 +179,7 @@ class Server:
                     continue  # that client is gone already (ECONNABORTED and its kin)
                 self._pause_accepting(exc)
                 return
-            self._admit(sock, address[0])
+            self._admit(sock, normal(address[0]))
 
     def _pause_accepting(self, exc: OSError) -> None:
         """The backlog keeps who comes; without the pause we would spin."""
@@ -174,29 +200,87 @@ class Server:
             sock.close()
             return
         self._service.admit(peer)
-        spawn(self._connect(sock, peer, full), name="accept")
+        task = spawn(self._connect(sock, peer, full), name="accept")
+        if self._tls is not None or self._service.settings.proxy_protocol:
+            self._arriving.add(task)
+            task.add_done_callback(self._arriving.discard)
 
     def _why_full(self, fileno: int, peer: str, *, slack: int) -> str:
         """'' when there is room, within slack beyond each limit."""
         service, settings = self._service, self._service.settings
         if service.admitted >= settings.connections_max + slack or fileno >= self._fds_max + slack:
             return "This instance has as many connections as it can hold; try again later."
-        if service.sources[peer] >= settings.connections_per_source_max + slack:
+        return self._why_crowded(peer, slack - 1)
+
+    def _why_crowded(self, source: str, slack: int = 0) -> str:
+        """slack: -1 for a connection that is not counted yet."""
+        if (
+            self._service.sources[source]
+            > self._service.settings.connections_per_source_max + slack
+        ):
             return "This address has as many connections as it may; try again later."
         return ""
 
     async def _connect(self, sock: socket.socket, peer: str, full: str) -> None:
-        connection = Connection(self._service, peer)
+        service, source, trusted = self._service, peer, self._service.trusted
+        connection: Connection | None = None
         try:
-            await self._service.loop.connect_accepted_socket(lambda: connection, sock)
-        except OSError:
-            self._service.release(peer)
-            sock.close()
+            if trusted is not None and not trusted.holds(peer):
+                trusted = None
+            elif trusted is not None and service.settings.proxy_protocol:
+                source, trusted = await self._hear_balancer(sock, peer, trusted)
+                full = full or self._why_crowded(source)
+            is_https = self._tls is not None
+            connection = Connection(service, source, is_https=is_https, trusted=trusted)
+            await self._attach(sock, connection)
+        except (OSError, NoProxyHeader, asyncio.CancelledError):
+            if connection is None or connection not in service.connections:
+                service.release(source)
+                sock.close()
             return
         if full:
             connection.refuse(Draining(full))
         elif self._listener is None:
             connection.retire()
+
+    async def _hear_balancer(
+        self, sock: socket.socket, peer: str, trusted: Trusted
+    ) -> tuple[str, Trusted | None]:
+        """The source that a PROXY header names, and whether what is forwarded in heads is believed:
+        a balancer that passes bytes on passes on what its client typed there, too. Where it names
+        none, it speaks for itself. Raises NoProxyHeader, OSError."""
+        service = self._service
+        try:
+            async with asyncio.timeout(service.settings.head_timeout_s):
+                header = await receive(sock, service.loop)
+        except (NoProxyHeader, TimeoutError) as exc:
+            self.proxy_headers_refused += 1
+            _log.debug("a balancer's connection was closed: %s", exc or "no PROXY header in time")
+            raise
+        source = header.source or peer
+        service.move(peer, source)  # the limit of each source is for callers, not for balancers
+        return source, trusted if header.source and trusted.holds(source) else None
+
+    async def _attach(self, sock: socket.socket, connection: Connection) -> None:
+        """From here on the connection has the socket. Raises OSError: a handshake that failed or
+        took too long is one."""
+        service = self._service
+        if self._tls is None:
+            await service.loop.connect_accepted_socket(lambda: connection, sock)
+            return
+        settings = service.settings
+        try:
+            await service.loop.connect_accepted_socket(
+                lambda: connection,
+                sock,
+                ssl=self._tls.context,
+                ssl_handshake_timeout=settings.head_timeout_s,
+                ssl_shutdown_timeout=settings.write_timeout_s,
+            )
+        except OSError as exc:
+            self.handshakes_failed += 1
+            _log.debug("a TLS handshake failed: %s", exc)
+            raise
 
 
 def _split(listen: str) -> tuple[str, int]:

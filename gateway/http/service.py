@@ -16,6 +16,7 @@ from gateway.errors import Refusal
 from gateway.http.answers import DateLine
 from gateway.http.message import Request, Response
 from gateway.http.secondreader import SecondReader
+from gateway.http.trusted import Trusted
 from gateway.settings import ServerSettings
 
 Handler = Callable[[Request], Awaitable[Response]]
@@ -57,13 +58,14 @@ class Service:
         "second_reader",
         "settings",
         "sources",
+        "trusted",
     )
 
     def __init__(self, handler: Handler, render: Render, settings: ServerSettings) -> None:
         self.loop = asyncio.get_running_loop()
         self.handler = handler
         self.render = render
-        self.settings = settings
+        self.renew(settings)
         self.admitted = 0
         self.connections: set[Live] = set()
         self.sources: Counter[str] = Counter()
@@ -75,11 +77,22 @@ class Service:
         self._parting: set[Live] = set()
         self._parted = asyncio.Event()
 
+    def renew(self, settings: ServerSettings) -> None:
+        """From now on these settings hold: limits and deadlines at once, trust for connections that
+        begin."""
+        self.settings = settings
+        self.trusted = Trusted(settings.trusted_proxies) if settings.trusted_proxies else None
+
     def admit(self, peer: str) -> None:
         """A socket was accepted; its connection is made in a moment."""
         self.admitted += 1
         self.sources[peer] += 1
         self.emptied.clear()
+
+    def move(self, peer: str, source: str) -> None:
+        """An admitted connection comes, as its balancer says, from another source."""
+        self.sources[source] += 1
+        self._forget(peer)
 
     def joined(self, connection: Live) -> None:
         self.connections.add(connection)
@@ -100,8 +113,11 @@ class Service:
 
     def release(self, peer: str) -> None:
         self.admitted -= 1
+        self._forget(peer)
+        if not self.admitted:
+            self.emptied.set()
+
+    def _forget(self, peer: str) -> None:
         self.sources[peer] -= 1
         if not self.sources[peer]:
             del self.sources[peer]
-        if not self.admitted:
-            self.emptied.set()

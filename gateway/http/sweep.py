@@ -32,18 +32,18 @@ def interval_for(settings: ServerSettings) -> float:
 class Sweep:
     """Runs from `start` to `stop`."""
 
-    __slots__ = ("_connections", "_interval_s", "_loop", "_timer")
+    __slots__ = ("_connections", "_loop", "_timer", "interval_s")
 
     def __init__(
         self, connections: Collection[Live], interval_s: float, loop: asyncio.AbstractEventLoop
     ) -> None:
         self._connections = connections
-        self._interval_s = interval_s
+        self.interval_s = interval_s
         self._loop = loop
         self._timer: asyncio.TimerHandle | None = None
 
     def start(self) -> None:
-        self._timer = self._loop.call_later(self._interval_s, self._look)
+        self._timer = self._loop.call_later(self.interval_s, self._look)
 
     def stop(self) -> None:
         if self._timer is not None:

@@ -17,6 +17,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
+from gateway.http import tls
 from gateway.run import values
 from gateway.run.accounts import form_mistake, read_accounts, secret_from_file
 from gateway.run.draft import Draft, meant
@@ -80,6 +81,7 @@ def load(
     log = draft.section(("log",), LogSettings)
     vendors = _vendors(draft, environ, known)
     _check_together(draft, server, ledger, known)
+    _check_edge(draft, server)
     admin_key = _admin_key(draft, environ)
     draft.finish()
     return Settings(
@@ -126,6 +128,29 @@ def _check_together(
     )
     if leave < refuse:
         draft.mistake(("ledger", "stall_exit_s"), "must not be shorter than ledger.stall_refuse_s")
+
+
+def _check_edge(draft: Draft, server: Mapping[str, Any]) -> None:
+    """The certificate has its key; who speaks for others is named."""
+
+    def is_wrong(name: str) -> bool:
+        """Noted already."""
+        return name not in server and f"server.{name}" in draft.origins
+
+    cert_file, key_file = server.get("tls_cert_file", ""), server.get("tls_key_file", "")
+    if cert_file and not is_wrong("tls_key_file"):
+        draft.checked(
+            ("server", "tls_key_file" if key_file else "tls_cert_file"),
+            partial(tls.load, cert_file, key_file),
+        )
+    elif key_file and not cert_file and not is_wrong("tls_cert_file"):
+        draft.mistake(("server", "tls_key_file"), "needs server.tls_cert_file beside it")
+    proxies = server.get("trusted_proxies")
+    if server.get("proxy_protocol") and not proxies and not is_wrong("trusted_proxies"):
+        draft.mistake(
+            ("server", "proxy_protocol"),
+            "needs server.trusted_proxies: the balancers that write the header",
+        )
 
 
 # ── vendors ─────────────────────────────────────────────────────────────────────────────────────

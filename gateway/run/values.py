@@ -263,6 +263,24 @@ def check_databases(values: tuple[str, ...]) -> None:
         raise ValueError("names the same file twice")
 
 
+def check_networks(values: tuple[str, ...]) -> None:
+    """Addresses, and networks such as 10.0.0.0/8."""
+    for value in values:
+        try:
+            ipaddress.ip_network(value)
+        except ValueError:
+            raise ValueError(
+                f"{value} is no address and no network: {_network_hint(value)}"
+            ) from None
+
+
+def _network_hint(value: str) -> str:
+    try:
+        return f"is {ipaddress.ip_network(value, strict=False)} meant?"
+    except ValueError:
+        return "such as 10.0.0.7 or 10.0.0.0/8"
+
+
 def check_file(value: str) -> None:
     if value and not Path(value).is_file():
         raise ValueError("there is no such file")
@@ -275,6 +293,9 @@ def _unless_empty(check_form: Callable[[str], None]) -> Callable[[str], None]:
 _FORMS: Final[Mapping[str, Callable[[Any], None]]] = {
     "server.listen": check_address,
     "server.admin_listen": _unless_empty(check_address),
+    "server.tls_cert_file": check_file,
+    "server.tls_key_file": check_file,
+    "server.trusted_proxies": check_networks,
     "server.public_url": _unless_empty(lambda value: check_url(value, plain_http=True)),
     "ledger.shards": check_databases,
     "ledger.synchronous": check_one_of("FULL", "NORMAL"),
