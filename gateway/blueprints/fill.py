@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from importlib.resources import files
 from typing import Any, Final, Literal
 
 import orjson
@@ -117,7 +117,7 @@ def fill(
     blueprint = next((found for found in _ALL if found.name == name), None)
     if blueprint is None:
         raise KeyError(name)
-    tree = orjson.loads(Path(__file__).with_name(f"{name}.json").read_bytes())
+    tree = orjson.loads(files(__package__).joinpath(f"{name}.json").read_bytes())
     calls = [module for module in _modules(tree["flow"]) if _calls_a_vendor(module)]
     if path is not None:
         _set_path(calls, blueprint, path)
