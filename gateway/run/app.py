@@ -37,6 +37,7 @@ from gateway.call.routes import Routes
 from gateway.call.turns import Turns
 from gateway.call.turnstile import Turnstile
 from gateway.clock import SystemClock
+from gateway.dashboard.site import Dashboard
 from gateway.errors import Draining, RouteUnknown
 from gateway.http.message import Request, Response
 from gateway.http.server import ListenFailed, Server, listen_on
@@ -121,6 +122,7 @@ class House:
     settings: Settings
     doors: Doors
     admin: AdminApi
+    dashboard: Dashboard | None
     admin_key: AdminKey
     reconcilers: Reconcilers
     servers: list[Server]
@@ -173,7 +175,8 @@ async def _build(
     down.push_async_callback(reconcilers.stop)
     admin = AdminApi(doors, key.digest, Canceller(doors), reconcilers, Explainer(doors))
     _in_background(down, _watch_clock(clock), "watch-clock")
-    return House(settings, doors, admin, key, reconcilers, [])
+    dashboard = Dashboard(admin) if settings.dashboard.enabled else None
+    return House(settings, doors, admin, dashboard, key, reconcilers, [])
 
 
 def _listeners(settings: Settings, down: AsyncExitStack) -> list[socket.socket]:
@@ -194,7 +197,12 @@ def _open_door(
     house: House, listeners: list[socket.socket], ready: Callable[[Ready], None]
 ) -> None:
     proxy, admin, routes = Proxy(house.doors), house.admin, house.doors.routes
-    shared = len(listeners) == 1
+    dashboard, shared = house.dashboard, len(listeners) == 1
+
+    async def own(request: Request) -> Response:
+        if dashboard is not None and dashboard.owns(request.path):
+            return await dashboard.answer(request)
+        return await admin.answer(request)
 
     async def answer(request: Request) -> Response:
         if not routes.is_ours(request.path):
@@ -202,10 +210,10 @@ def _open_door(
                 return refusals.plain(Draining())
             return await proxy.answer(request)
         if shared or request.path in ("/healthz", "/readyz"):
-            return await admin.answer(request)
+            return await own(request)
         return refusals.plain(RouteUnknown())
 
-    for handler, listener in zip((answer, admin.answer), listeners, strict=False):
+    for handler, listener in zip((answer, own), listeners, strict=False):
         server = Server(handler, refusals.plain, house.settings.server, listener=listener)
         server.start()
         house.servers.append(server)
@@ -229,6 +237,8 @@ def _in_background(down: AsyncExitStack, work: Coroutine[Any, Any, Any], name: s
 async def _drain(house: House) -> None:
     """No new calls; those in flight run to their end, as long as the settings give them."""
     house.admin.draining = True
+    if house.dashboard is not None:
+        house.dashboard.close()
     stopping = spawn(house.reconcilers.stop(), name="stop-reconcilers")
     timeout_s = house.settings.server.drain_timeout_s
     _log.info("draining: waiting up to %s s for calls in flight", f"{timeout_s:g}")
