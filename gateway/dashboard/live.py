@@ -48,6 +48,7 @@ class Live:
             raise RateLimited("Too many pages are told of news already.", retry_after_s=30)
         wake = asyncio.Event()
         self._listeners[wake] = alive
+        request.on_gone(wake.set)
         if self._timer is None:
             self._seen = self._look()
             self._arm()

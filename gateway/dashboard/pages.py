@@ -9,11 +9,12 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urlsplit
 
 from gateway.admin.api import AdminApi
 from gateway.admin.house import House
 from gateway.dashboard.assets import Assets
+from gateway.dashboard.budgets import Budgets
 from gateway.dashboard.forms import Form, read_form
 from gateway.dashboard.guard import PRIVATE, ROOT, is_genuine
 from gateway.dashboard.live import Live
@@ -44,8 +45,11 @@ class Visit:
         return self.request.headers.get(b"hx-request") == b"true"
 
     def is_https(self, base_url: str) -> bool:
-        """Did the person come by https, as far as can be known here?"""
-        return base_url.startswith("https://")
+        """Did the person come by https, as far as can be known here? base_url: this instance's own
+        name; who comes by another one, such as a tunnel to the machine, is taken at their word."""
+        own = urlsplit(base_url)
+        named = own.scheme == "https" and own.hostname == self.request.host
+        return self.request.is_https or named
 
     @property
     def here(self) -> str:
@@ -73,6 +77,7 @@ class Desk:
     api: AdminApi
     sessions: Sessions
     live: Live
+    budgets: Budgets
     assets: Assets
     renderer: Renderer
 

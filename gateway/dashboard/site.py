@@ -19,6 +19,7 @@ from gateway.dashboard import (
     sign_in,
 )
 from gateway.dashboard.assets import Assets
+from gateway.dashboard.budgets import Budgets
 from gateway.dashboard.forms import FORM_BYTES_MAX, Form, read_form
 from gateway.dashboard.guard import (
     PRIVATE,
@@ -60,6 +61,7 @@ class Dashboard:
             api,
             Sessions(settings.session_idle_m, settings.session_max_h),
             Live(self._news, settings.live_connections_max),
+            Budgets(api.house),
             Assets(),
             Renderer(),
         )
