@@ -87,12 +87,16 @@ class Desk:
 
     def page(self, visit: Visit, template: str, *, status: int = 200, **facts: Any) -> Response:
         """A whole page. facts: what the template names; nav: its entry in the menu."""
-        settings = self.house.doors.settings
+        settings, session = self.house.doors.settings, visit.session
+        said: list[str] = []
+        if session.name and not visit.is_fragment:
+            said, session.said = session.said, []
         text = self.renderer.render(
             template,
             visit=visit,
-            session=visit.session,
-            csrf=visit.session.csrf,
+            session=session,
+            csrf=session.csrf,
+            said=said,
             asset=self.assets.address,
             sandboxes=sorted(n for n, vendor in settings.vendors.items() if vendor.sandbox),
             trouble=self.house.ledger.trouble,

@@ -33,6 +33,8 @@ class Session:
     once: dict[str, str] = field(default_factory=dict)
     made: dict[str, str] = field(default_factory=dict)
     """What a form has made already, by the form's own number: sent twice it makes one thing."""
+    said: list[str] = field(default_factory=list)
+    """What a form's doing came to, to be read on the next page, once."""
 
 
 class Sessions:

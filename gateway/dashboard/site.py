@@ -15,6 +15,7 @@ from urllib.parse import urlencode, urlsplit
 
 from gateway.admin.api import AdminApi
 from gateway.dashboard import (
+    doubts,
     overview,
     sign_in,
 )
@@ -40,6 +41,7 @@ _log = logging.getLogger("keybrake")
 
 PAGES: Final[Sequence[Page]] = (
     *overview.PAGES,
+    *doubts.PAGES,
     *sign_in.PAGES,
 )
 STATIC: Final = f"{ROOT}/static/"
