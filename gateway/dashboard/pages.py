@@ -6,9 +6,9 @@ would, and turn the JSON into HTML. What no call of `/vault` tells comes from th
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, Protocol
 from urllib.parse import urlencode, urlsplit
 
 from gateway.admin.api import AdminApi
@@ -70,6 +70,17 @@ class Visit:
         return f"{self.request.path}?{query}" if query else self.request.path
 
 
+class Shown(Protocol):
+    """One setting as it is in force: see `gateway/run/config.py`."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def value(self) -> Any: ...
+    @property
+    def origin(self) -> str: ...
+
+
 @dataclass(slots=True)
 class Desk:
     """Handed to every handler: the admin side, and what makes pages."""
@@ -80,6 +91,8 @@ class Desk:
     budgets: Budgets
     assets: Assets
     renderer: Renderer
+    shown: Callable[[], Sequence[Shown]]
+    """Every setting in force."""
 
     @property
     def house(self) -> House:

@@ -9,7 +9,7 @@ whatever part of the house it came from.
 from __future__ import annotations
 
 import logging
-from collections.abc import Hashable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from typing import Final
 from urllib.parse import urlencode, urlsplit
 
@@ -17,6 +17,7 @@ from gateway.admin.api import AdminApi
 from gateway.dashboard import (
     doubts,
     overview,
+    settings,
     sign_in,
 )
 from gateway.dashboard.assets import Assets
@@ -31,7 +32,17 @@ from gateway.dashboard.guard import (
     page_within,
 )
 from gateway.dashboard.live import Live
-from gateway.dashboard.pages import HTML, NOBODY, Desk, FormExpired, Page, Visit, go_to, posted
+from gateway.dashboard.pages import (
+    HTML,
+    NOBODY,
+    Desk,
+    FormExpired,
+    Page,
+    Shown,
+    Visit,
+    go_to,
+    posted,
+)
 from gateway.dashboard.render import Renderer
 from gateway.dashboard.sessions import Session, Sessions
 from gateway.errors import Internal, MethodNotAllowed, NotFound, Refusal
@@ -42,6 +53,7 @@ _log = logging.getLogger("keybrake")
 PAGES: Final[Sequence[Page]] = (
     *overview.PAGES,
     *doubts.PAGES,
+    *settings.PAGES,
     *sign_in.PAGES,
 )
 STATIC: Final = f"{ROOT}/static/"
@@ -57,15 +69,17 @@ class Dashboard:
 
     __slots__ = ("_desk",)
 
-    def __init__(self, api: AdminApi) -> None:
-        settings = api.house.doors.settings.dashboard
+    def __init__(self, api: AdminApi, shown: Callable[[], Sequence[Shown]]) -> None:
+        """shown: every setting in force."""
+        limits = api.house.doors.settings.dashboard
         self._desk = Desk(
             api,
-            Sessions(settings.session_idle_m, settings.session_max_h),
-            Live(self._news, settings.live_connections_max),
+            Sessions(limits.session_idle_m, limits.session_max_h),
+            Live(self._news, limits.live_connections_max),
             Budgets(api.house),
             Assets(),
             Renderer(),
+            shown,
         )
 
     def owns(self, path: str) -> bool:

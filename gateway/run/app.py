@@ -19,6 +19,7 @@ import socket
 from collections.abc import Callable, Coroutine, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -44,6 +45,7 @@ from gateway.http.server import ListenFailed, Server, listen_on
 from gateway.metrics import Metrics
 from gateway.reconcile.crew import Reconcilers
 from gateway.run.adminkey import AdminKey, admin_key
+from gateway.run.config import show
 from gateway.run.modules import furnished
 from gateway.settings import Settings
 from gateway.tasks import spawn
@@ -175,7 +177,8 @@ async def _build(
     down.push_async_callback(reconcilers.stop)
     admin = AdminApi(doors, key.digest, Canceller(doors), reconcilers, Explainer(doors))
     _in_background(down, _watch_clock(clock), "watch-clock")
-    dashboard = Dashboard(admin) if settings.dashboard.enabled else None
+    shown = partial(show, settings, vendors)
+    dashboard = Dashboard(admin, shown) if settings.dashboard.enabled else None
     return House(settings, doors, admin, dashboard, key, reconcilers, [])
 
 
