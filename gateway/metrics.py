@@ -3,14 +3,18 @@ somebody asks.
 
 Everything lives on the event loop, so a counter is an attribute (`calls.value += 1`, some 30 ns)
 and needs no lock. What other parts count for themselves (the ledger, pools, sockets) is read at
-scrape time through `gauge` and `source`. Names, units and forms follow Prometheus' text format
-0.0.4.
+scrape time by a family's `read`. Names, units and forms follow Prometheus' text format 0.0.4: base
+units (seconds, bytes, USD), counters end in `_total`; USD is printed as an exact decimal. A label
+is a vendor, an account of the settings, a state or a code: never a key, a run or a path.
+
+Prometheus' own client library would not do better here: its counters lock (1 us each), and it
+would be one more package that sees every call.
 """
 
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from typing import Final, Protocol
 
 SERIES_MAX: Final = 200
@@ -24,6 +28,13 @@ LATENCY_BOUNDS_US: Final = (
 """From our own share of a call (0.3 ms) to the longest a vendor may take (60 s)."""
 
 CONTENT_TYPE: Final = b"text/plain; version=0.0.4; charset=utf-8"
+
+Number = float | str
+"""A string is a number already written."""
+Sample = tuple[str, str, Number]
+"""Suffix of the name, labels as they are printed, number."""
+Series = tuple[tuple[str, ...], Number]
+"""The labels' values, number."""
 
 
 class Counter:
@@ -65,11 +76,7 @@ class Histogram:
 class Counters(dict[str, Counter]):
     """Counters by the value of one label: `refusals["daily_cap_exceeded"].value += 1`."""
 
-    __slots__ = ("label",)
-
-    def __init__(self, label: str) -> None:
-        super().__init__()
-        self.label = label
+    __slots__ = ()
 
     def __missing__(self, value: str) -> Counter:
         if len(self) >= SERIES_MAX and value != "other":
@@ -78,16 +85,11 @@ class Counters(dict[str, Counter]):
         return counter
 
 
-class _Family(Protocol):
-    def __call__(self) -> Iterable[tuple[str, str, float]]: ...  # (suffix, labels, number)
-
-
 class Page:
     """Families of numbers, by name, and the text they become."""
 
     def __init__(self) -> None:
-        self._families: dict[str, tuple[str, str, _Family]] = {}
-        self._sources: list[tuple[str, Callable[[], Mapping[str, float]]]] = []
+        self._families: dict[str, tuple[str, str, Callable[[], Iterable[Sample]]]] = {}
 
     def counter(self, name: str, text: str) -> Counter:
         counter = Counter()
@@ -95,35 +97,63 @@ class Page:
         return counter
 
     def counters(self, name: str, text: str, label: str) -> Counters:
-        counters = Counters(label)
+        counters = Counters()
 
-        def samples() -> list[tuple[str, str, float]]:
-            rows = sorted(counters.items())
-            return [("", _labels(label, value), counter.value) for value, counter in rows]
+        def read() -> list[Series]:
+            return [((value,), counter.value) for value, counter in sorted(counters.items())]
 
-        self._add(name, "counter", text, samples)
+        self.family("counter", name, text, (label,), read)
         return counters
 
-    def gauge(self, name: str, text: str, read: Callable[[], float]) -> None:
+    def gauge(self, name: str, text: str, read: Callable[[], Number]) -> None:
         """read: gives the number as it is now."""
         self._add(name, "gauge", text, lambda: [("", "", read())])
+
+    def family(
+        self,
+        kind: str,
+        name: str,
+        text: str,
+        labels: tuple[str, ...],
+        read: Callable[[], Iterable[Series]],
+    ) -> None:
+        """Numbers by labels, read at scrape time. kind: counter or gauge."""
+        self._add(
+            name,
+            kind,
+            text,
+            lambda: [("", _labels(labels, values), number) for values, number in read()],
+        )
+
+    def summary(self, name: str, text: str, read: Callable[[], tuple[float, int]]) -> None:
+        """A sum in seconds and how many it is of. name: ends in `_seconds`."""
+
+        def samples() -> list[Sample]:
+            total_s, count = read()
+            return [("_sum", "", float(total_s)), ("_count", "", count)]
+
+        self._add(name, "summary", text, samples)
 
     def histogram(self, name: str, text: str) -> Histogram:
         """name: ends in `_seconds`."""
         histogram = Histogram()
-
-        def samples() -> list[tuple[str, str, float]]:
-            rows = histogram.samples()
-            return [
-                (end, _labels("le", bound) if bound else "", number) for end, bound, number in rows
-            ]
-
-        self._add(name, "histogram", text, samples)
+        self.histograms(name, text, (), lambda: [((), histogram)])
         return histogram
 
-    def source(self, prefix: str, read: Callable[[], Mapping[str, float]]) -> None:
-        """A part that counts for itself: its numbers show as `prefix_name`, untyped."""
-        self._sources.append((prefix, read))
+    def histograms(
+        self,
+        name: str,
+        text: str,
+        labels: tuple[str, ...],
+        read: Callable[[], Iterable[tuple[tuple[str, ...], Histogram]]],
+    ) -> None:
+        def samples() -> Iterator[Sample]:
+            for values, histogram in read():
+                plain, bounded = _labels(labels, values), (*labels, "le")
+                for end, bound, number in histogram.samples():
+                    yield end, _labels(bounded, (*values, bound)) if bound else plain, number
+
+        self._add(name, "histogram", text, samples)
 
     def render(self) -> bytes:
         """The whole page."""
@@ -131,11 +161,11 @@ class Page:
         for name, (kind, text, samples) in self._families.items():
             lines += (f"# HELP {name} {text}", f"# TYPE {name} {kind}")
             lines += (f"{name}{end}{labels} {_number(value)}" for end, labels, value in samples())
-        for prefix, read in self._sources:
-            lines += (f"{prefix}_{name} {_number(value)}" for name, value in sorted(read().items()))
         return ("\n".join(lines) + "\n").encode()
 
-    def _add(self, name: str, kind: str, text: str, samples: _Family) -> None:
+    def _add(
+        self, name: str, kind: str, text: str, samples: Callable[[], Iterable[Sample]]
+    ) -> None:
         assert name not in self._families, name
         self._families[name] = (kind, text, samples)
 
@@ -144,46 +174,128 @@ class Called(Protocol):
     """What is counted of a call that is over. code: of our refusal; None: it was carried."""
 
     @property
+    def vendor(self) -> str: ...
+    @property
+    def decision(self) -> str: ...
+    @property
     def code(self) -> str | None: ...
     @property
     def cost_micros(self) -> int: ...
 
 
+class VendorCalls:
+    """One vendor's calls that are over."""
+
+    __slots__ = ("allowed", "cost_micros", "own", "refused", "whole")
+
+    def __init__(self) -> None:
+        self.allowed = 0
+        self.refused = 0
+        self.cost_micros = 0
+        self.whole = Histogram()
+        self.own = Histogram()
+
+
+class _ByVendor(dict[str, VendorCalls]):
+    """Names come from keys, and those from the settings: there are only so many."""
+
+    __slots__ = ()
+
+    def __missing__(self, vendor: str) -> VendorCalls:
+        row = self[vendor] = VendorCalls()
+        return row
+
+
 class Metrics:
     """What this process counts on its calls' way. page: where other parts add their own."""
 
-    __slots__ = ("_calls", "_cost", "_refusals", "_seconds", "drift", "page")
+    __slots__ = ("_refusals", "_vendors", "drift", "page")
 
     def __init__(self) -> None:
-        self.page = Page()
-        self._calls = self.page.counter("keybrake_calls_total", "Calls with a known key.")
-        self._refusals = self.page.counters("keybrake_refusals_total", "Refusals, by code.", "code")
-        self._cost = self.page.counter("keybrake_cost_micros_total", "Costs booked, in micro-USD.")
-        self.drift = self.page.counter(
-            "keybrake_drift_micros_total", "Micro-USD that vendors declared above their holds."
+        self.page = page = Page()
+        self._vendors = rows = _ByVendor()
+        page.family(
+            "counter",
+            "keybrake_calls_total",
+            "Calls with a known key that are over. refused: by the gateway.",
+            ("vendor", "decision"),
+            lambda: [
+                ((vendor, decision), count)
+                for vendor, row in sorted(rows.items())
+                for decision, count in (("allowed", row.allowed), ("refused", row.refused))
+            ],
         )
-        self._seconds = self.page.histogram("keybrake_call_seconds", "From head to answer.")
+        self._refusals = page.counters("keybrake_refusals_total", "Refusals, by code.", "code")
+        page.family(
+            "counter",
+            "keybrake_cost_usd_total",
+            "What calls cost, as far as it was known when they ended.",
+            ("vendor",),
+            lambda: [((vendor,), usd(row.cost_micros)) for vendor, row in sorted(rows.items())],
+        )
+        self.drift = Counter()
+        page._add(
+            "keybrake_drift_usd_total",
+            "counter",
+            "What vendors declared above what was held.",
+            lambda: [("", "", usd(self.drift.value))],
+        )
+        page.histograms(
+            "keybrake_call_seconds",
+            "From a call's head to its answer.",
+            ("vendor",),
+            lambda: [((vendor,), row.whole) for vendor, row in sorted(rows.items())],
+        )
+        page.histograms(
+            "keybrake_own_seconds",
+            "The gateway's share of it: without the time that the vendor took.",
+            ("vendor",),
+            lambda: [((vendor,), row.own) for vendor, row in sorted(rows.items())],
+        )
+
+    def expect(self, vendors: Iterable[str]) -> None:
+        """Their numbers show from the start, as 0."""
+        for vendor in vendors:
+            self._vendors[vendor]
 
     def refused(self, code: str) -> None:
         """A refusal before a key was known."""
         self._refusals[code].value += 1
 
-    def called(self, record: Called, duration_us: int) -> None:
-        """A call with a known key is over, however it went."""
-        self._calls.value += 1
+    def called(self, record: Called, duration_us: int, vendor_us: int) -> None:
+        """A call with a known key is over, however it went. vendor_us: how much of its duration
+        was spent waiting for the vendor."""
+        row = self._vendors[record.vendor]
+        if record.decision == "allowed":
+            row.allowed += 1
+        else:
+            row.refused += 1
         if record.code is not None:
             self._refusals[record.code].value += 1
-        self._cost.value += record.cost_micros
-        self._seconds.observe(duration_us)
+        row.cost_micros += record.cost_micros
+        row.whole.observe(duration_us)
+        row.own.observe(duration_us - vendor_us)
 
     def render(self) -> bytes:
         return self.page.render()
 
 
-def _labels(name: str, value: str) -> str:
-    escaped = value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
-    return f'{{{name}="{escaped}"}}'
+def usd(micros: int) -> str:
+    """An exact decimal."""
+    whole, rest = divmod(abs(micros), 1_000_000)
+    return f"{'-' if micros < 0 else ''}{whole}.{rest:06d}"
 
 
-def _number(value: float) -> str:
-    return str(value) if isinstance(value, int) else repr(float(value))
+def _labels(names: tuple[str, ...], values: tuple[str, ...]) -> str:
+    if not names:
+        return ""
+    pairs = (f'{name}="{_escaped(value)}"' for name, value in zip(names, values, strict=True))
+    return "{" + ",".join(pairs) + "}"
+
+
+def _escaped(value: str) -> str:
+    return value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
+
+
+def _number(value: Number) -> str:
+    return value if isinstance(value, str) else repr(value)

@@ -230,7 +230,8 @@ class GatewayEnded(Exception):
 @dataclass(slots=True)
 class Gateway:
     """A gateway process and its directory. address, admin_address: host:port, new at each start.
-    program: what Python runs at the next start, the gateway itself or something around it."""
+    program: what Python runs at the next start, the gateway itself or something around it.
+    more_fds: file descriptors that it inherits then."""
 
     directory: Path
     env: dict[str, str]
@@ -238,6 +239,7 @@ class Gateway:
     admin_address: str = ""
     admin_key: str = ADMIN_KEY
     program: tuple[str, ...] = ("-m", "gateway")
+    more_fds: tuple[int, ...] = ()
     _process: subprocess.Popen[bytes] | None = None
 
     @classmethod
@@ -296,7 +298,7 @@ class Gateway:
                 [sys.executable, *self.program, "serve", "--config", "gateway.toml"],
                 cwd=self.directory,
                 env={**self._environment(), "KEYBRAKE_READY_FD": str(ready_fd)},
-                pass_fds=(ready_fd,),
+                pass_fds=(ready_fd, *self.more_fds),
                 stdin=subprocess.DEVNULL,
                 stdout=out,
                 stderr=err,

@@ -44,6 +44,7 @@ from gateway.errors import (
     Refusal,
 )
 from gateway.http.message import Request, Response
+from gateway.settings import Settings
 from gateway.vault.fields import mistake, read_fields
 from gateway.vault.secrets import digest
 from ledger import CannotRecord
@@ -73,7 +74,7 @@ INSIDE: Final = Bearer(Who.ADMIN, "admin")
 class AdminApi:
     """One for the process. `opened` once the listeners are; `draining` while it shuts down."""
 
-    __slots__ = ("_house", "_replays")
+    __slots__ = ("_address", "_house", "_replays")
 
     def __init__(
         self,
@@ -92,12 +93,18 @@ class AdminApi:
             openapi.document(ROUTES),
             doors.settings.server.public_url,
         )
+        self._address = ""
         self._replays = Replays(doors.ledger, self._account_of)
 
     def opened(self, address: str) -> None:
         """host:port of the callers' listener, unless the settings name a public URL."""
-        if not self._house.base_url:
-            self._house.base_url = f"http://{address}"
+        self._address = f"{self._house.doors.settings.server.scheme}://{address}"
+        self._house.base_url = self._house.base_url or self._address
+
+    def renew(self, settings: Settings, admin_digest: bytes | None) -> None:
+        """Other settings are in force. admin_digest: None leaves the admin key as it is."""
+        self._house.base_url = settings.server.public_url or self._address
+        self._house.admin_digest = admin_digest or self._house.admin_digest
 
     @property
     def house(self) -> House:

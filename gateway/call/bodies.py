@@ -18,10 +18,16 @@ SMALL_BYTES_MAX: Final = 65_536
 class BodyRoom:
     """room_bytes: for all large bodies together. bytes_max: for one of them."""
 
-    __slots__ = ("_bytes_max", "_left")
+    __slots__ = ("_bytes_max", "_left", "_room_bytes")
 
     def __init__(self, room_bytes: int, bytes_max: int) -> None:
-        self._left = room_bytes
+        self._room_bytes = self._left = room_bytes
+        self._bytes_max = bytes_max
+
+    def renew(self, room_bytes: int, bytes_max: int) -> None:
+        """Another size. What was taken is still taken, so less than nothing may be left."""
+        self._left += room_bytes - self._room_bytes
+        self._room_bytes = room_bytes
         self._bytes_max = bytes_max
 
     def take(self, body: Body) -> int:

@@ -44,7 +44,10 @@ class Canceller:
 
     async def _in_turn(self, tag: str, key: Key) -> dict[str, str]:
         object_id = tag.rpartition("/")[2]
-        target = self._doors.vendors[key.terms.vendor].cancellation(object_id)
+        terms = key.terms
+        if (terms.vendor, terms.account) not in self._doors.turnstiles:
+            return {"object_id": object_id, "status": "not known: its account is not set up here"}
+        target = self._doors.vendors[terms.vendor].cancellation(object_id)
         if target is None:
             return {"object_id": object_id, "status": "cannot be cancelled"}
         await self._doors.turns.take(tag)

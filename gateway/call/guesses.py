@@ -16,10 +16,10 @@ _ADDRESSES_MAX = 100_000
 class Guesses:
     """Counts of unknown keys by address, in the current minute."""
 
-    __slots__ = ("_counts", "_limit", "_minute")
+    __slots__ = ("_counts", "_minute", "per_minute")
 
     def __init__(self, per_minute: int) -> None:
-        self._limit = per_minute
+        self.per_minute = per_minute
         self._minute = 0
         self._counts: dict[str, int] = {}
 
@@ -30,7 +30,7 @@ class Guesses:
             self._minute = minute
             self._counts.clear()
         count = self._counts[address] = self._counts.get(address, 0) + 1
-        if count <= self._limit:
+        if count <= self.per_minute:
             return KeyUnknown()
         wait_s = (_MINUTE_US - into_us) // 1_000_000 + 1
         return RateLimited("Too many unknown keys from this address.", retry_after_s=wait_s)

@@ -12,6 +12,7 @@ from typing import Final
 
 from gateway.call.record import CallRecord
 from gateway.call.routes import Route
+from gateway.call.turnstile import Turnstile
 from gateway.errors import Refusal
 from gateway.http.message import Request
 from gateway.upstream.pool import Upstream, Watch
@@ -52,9 +53,11 @@ class Journey:
         "retry",
         "route",
         "started_us",
+        "turnstile",
         "upstream",
         "vendor",
         "vendor_key",
+        "vendor_us",
         "watch",
         "would_refuse",
     )
@@ -68,6 +71,7 @@ class Journey:
     account_headers: dict[bytes, bytes]  # admit: those that act for another account, allowed
     record: CallRecord  # admit
     upstream: Upstream  # admit, before the path is judged
+    turnstile: Turnstile  # admit: the entrance of its account
     reading: Reading  # read; of a body that passes: its head, and all of it before its last byte
     quote: Quote  # price
 
@@ -99,6 +103,7 @@ class Journey:
         self.fixed = False  # is the quote the fixed hold of the key's allow_unpriced?
         self.estimated = False
         self.lookups: list[str] = []
+        self.vendor_us = 0  # spent waiting for the vendor
         self.watch: Watch | None = None
         self.would_refuse: Refusal | None = None
         self._give_back: list[Callable[[], None]] = []

@@ -7,6 +7,8 @@ price passes only under a fixed hold that the key gives it."""
 
 from __future__ import annotations
 
+from time import monotonic_ns
+
 from gateway.call import objects
 from gateway.call.journey import Journey
 from gateway.call.remarks import remark_of
@@ -194,12 +196,15 @@ async def _quote(journey: Journey, rates: Rates) -> Quote:
 
 async def _look_up(journey: Journey, lookup: Lookup) -> Answer:
     journey.lookups.append(lookup.target)
+    began_ns = monotonic_ns()
     try:
         reply = await journey.upstream.look(lookup, journey.account_headers)
     except (NotSent, OutcomeUnknown) as exc:
         raise VendorUnreachable(
             f"The price could not be looked up: {exc}.", stage="lookup"
         ) from exc
+    finally:
+        journey.vendor_us += (monotonic_ns() - began_ns) // 1_000
     if reply.body is None:
         await reply.close()
         raise VendorUnreachable("The price could not be looked up: too long.", stage="lookup")

@@ -53,6 +53,12 @@ class Proxy:
         self._whole_max = limits.priced_body_bytes_max
         self._room = BodyRoom(limits.large_bodies_bytes_max, limits.priced_body_bytes_max)
 
+    def renew(self) -> None:
+        """The doors have other settings now: what was read from them once is read again."""
+        limits = self._doors.settings.server
+        self._whole_max = limits.priced_body_bytes_max
+        self._room.renew(limits.large_bodies_bytes_max, limits.priced_body_bytes_max)
+
     async def answer(self, request: Request) -> Response:
         """The answer to one request that is not for the admin side. Raises ClientGone only."""
         now_us = self._doors.clock.now_us()
@@ -134,6 +140,7 @@ class Proxy:
             raise refusal
         admission.judge_sandbox(key, doors.settings)
         journey.upstream = admission.way_of(key.terms, doors.upstreams)
+        journey.turnstile = doors.turnstiles[key.terms.vendor, key.terms.account]
         admission.admit(journey, now_us)
         journey.record.operation = journey.operation.name
         key.last_used_us = now_us
@@ -197,10 +204,9 @@ class Proxy:
 
     async def _enter(self, journey: Journey) -> None:
         """Through the entrance of the vendor's account."""
-        terms = journey.key.terms
-        turnstile = self._doors.turnstiles[terms.vendor, terms.account]
+        turnstile = journey.turnstile
         if not turnstile.try_enter():
-            await turnstile.enter(terms.key_id)
+            await turnstile.enter(journey.key.terms.key_id)
         journey.on_close(turnstile.leave)
 
     async def _hold(self, journey: Journey) -> None:
@@ -317,8 +323,9 @@ class Proxy:
         record = journey.record
         audit.tell_books(journey)
         duration_us = self._doors.clock.now_us() - journey.started_us
-        self._doors.metrics.called(record, duration_us)
+        self._doors.metrics.called(record, duration_us, journey.vendor_us)
         self._doors.history.record(record.row())
+        self._doors.call_ended(journey)
 
 
 def _redirects(reply: Reply) -> bool:

@@ -3,6 +3,7 @@ way in which no answer comes back, each with the ending that the call's hold get
 
 from __future__ import annotations
 
+from time import monotonic_ns
 from typing import NoReturn
 
 from gateway.call.answers import outgoing
@@ -36,6 +37,7 @@ class Sender:
         them."""
         order = _order(journey, body, whole_bytes_max)
         journey.watch = Watch(lambda: self.look_again(journey))
+        began_ns = monotonic_ns()
         try:
             return await journey.upstream.send(order, journey.watch)
         except NotSent as exc:
@@ -53,6 +55,8 @@ class Sender:
         except ClientGone:  # in the middle of a body that passes: it never ran
             self._books.release(journey)
             raise
+        finally:
+            journey.vendor_us += (monotonic_ns() - began_ns) // 1_000
 
     def look_again(self, journey: Journey) -> None:
         """Right before the first byte: are key, run and issuer still as they were at admission, and

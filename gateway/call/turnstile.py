@@ -30,14 +30,23 @@ class Turnstile:
 
     def __init__(self, settings: VendorSettings, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
+        self._rate = 0
+        self._allowance = 0.0
+        self._seen_s = loop.time()
+        self._inside = 0
+        self._lines: OrderedDict[str, deque[asyncio.Future[None]]] = OrderedDict()
+        self._timer: asyncio.TimerHandle | None = None
+        self.renew(settings)
+
+    def renew(self, settings: VendorSettings) -> None:
+        """Other limits, from now on. Who is inside stays and counts, who waits goes on waiting."""
+        began = self._rate == 0
+        allowance = self._refill()
         self._places = settings.connections_max
         self._rate = settings.calls_per_second_max
         self._wait_s = settings.queue_wait_s
-        self._inside = 0
-        self._allowance = float(self._rate)
-        self._seen_s = loop.time()
-        self._lines: OrderedDict[str, deque[asyncio.Future[None]]] = OrderedDict()
-        self._timer: asyncio.TimerHandle | None = None
+        self._allowance = float(self._rate) if began else min(self._rate, allowance)
+        self._admit()
 
     def try_enter(self) -> bool:
         """In at once, if nobody waits and there is room."""

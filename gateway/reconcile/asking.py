@@ -31,12 +31,16 @@ class Asker:
     __slots__ = ("_loop", "_upstream", "asked", "last_error", "pace")
 
     def __init__(
-        self, upstream: Upstream, calls_per_second: int, loop: asyncio.AbstractEventLoop
+        self,
+        upstream: Upstream,
+        calls_per_second: int,
+        loop: asyncio.AbstractEventLoop,
+        asked: int = 0,
     ) -> None:
         self._upstream = upstream
         self._loop = loop
         self.pace = Pace(calls_per_second, loop.time())
-        self.asked = 0
+        self.asked = asked
         self.last_error = ""
 
     async def ask(self, lookup: Lookup, headers: Mapping[bytes, bytes] = _OWN) -> Answer:

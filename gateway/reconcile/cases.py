@@ -53,10 +53,10 @@ def key_of(hold: Hold) -> CaseKey:
 class Cases:
     """The queue of one account, ordered by due time."""
 
-    __slots__ = ("_by_key", "_heap", "_schedule", "_seen", "_serial")
+    __slots__ = ("_by_key", "_heap", "_seen", "_serial", "schedule")
 
     def __init__(self, schedule: Schedule) -> None:
-        self._schedule = schedule
+        self.schedule = schedule
         self._by_key: dict[CaseKey, Case] = {}
         self._heap: list[tuple[int, int, Case]] = []
         self._seen: dict[int, HoldState] = {}
@@ -79,7 +79,7 @@ class Cases:
         key, kind = key_of(hold), KIND_OF[hold.state]
         case = self._by_key.get(key)
         looked_us = None if case is None else case.looked_us
-        due_us = self._schedule.next_us(kind, hold.at_us, looked_us)
+        due_us = self.schedule.next_us(kind, hold.at_us, looked_us)
         if case is None:
             case = self._add(Case(key, kind, hold.at_us, due_us))
         elif due_us < case.due_us:
@@ -94,7 +94,7 @@ class Cases:
         if key not in self._by_key:
             born_us = restored.at_us
             looked_us = now_us if now_us > born_us else None
-            due_us = self._schedule.next_us(Kind.REFUND, born_us, looked_us)
+            due_us = self.schedule.next_us(Kind.REFUND, born_us, looked_us)
             self._add(Case(key, Kind.REFUND, born_us, due_us, restored=restored))
 
     def put(self, case: Case, due_us: int) -> None:

@@ -13,7 +13,7 @@ import logging
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
-from typing import Final
+from typing import Final, NamedTuple
 
 from gateway.call.doors import Doors
 from gateway.reconcile.cases import Case, key_of
@@ -61,6 +61,15 @@ class Account:
     last_error: str
 
 
+class Work(NamedTuple):
+    """One account's queue, and how many look-ups there were since the start."""
+
+    vendor: str
+    account: str
+    queued: int
+    asked: int
+
+
 class NotOpen(Exception):
     """The call has nothing to be looked at, or nobody looks after it. The text says which."""
 
@@ -68,38 +77,74 @@ class NotOpen(Exception):
 class Reconcilers:
     """Made once; `start` and `stop`."""
 
-    __slots__ = ("_doors", "_ended", "_mates", "_owners", "_scanned", "_scans", "_tasks")
+    __slots__ = (
+        "_counters",
+        "_doors",
+        "_ended",
+        "_ending",
+        "_mates",
+        "_owners",
+        "_running",
+        "_scan",
+        "_scanned",
+        "_scans",
+    )
 
     def __init__(self, doors: Doors) -> None:
         self._doors = doors
         self._owners = Owners(doors.registry)
-        counters = doors.metrics.page.counters(
+        self._counters = doors.metrics.page.counters(
             "keybrake_reconciled_total", "Looks at what is open, by what they came to.", "outcome"
         )
         self._mates: dict[tuple[str, str], Reconciler] = {}
-        if doors.settings.reconciler.enabled:
-            self._mates = {
-                (name, account): Reconciler(
-                    doors, doors.vendors[name], account, self._owners, counters
-                )
-                for name, vendor in doors.settings.vendors.items()
-                for account in vendor.accounts
-            }
-        doors.metrics.page.source("keybrake_reconciler", self._numbers)
         self._scanned: Iterator[Hold] = doors.ledger.open_holds(*_OPEN)
         self._scans = 0
-        self._tasks: list[asyncio.Task[None]] = []
+        self._scan: asyncio.Task[None] | None = None
+        self._running: dict[Reconciler, asyncio.Task[None]] = {}
+        self._ending: list[asyncio.Task[None]] = []
         self._ended = False
+        self._man()
 
     # -- living ----------------------------------------------------------------------------------
 
     def start(self) -> None:
         """Once calls are served."""
+        self._scan = spawn(self._scan_on(), name="reconcile-scan")
+        self._set_to_work()
+
+    def renew(self) -> None:
+        """The doors have other settings now: accounts may have come, changed or gone. Of one that
+        is gone the look under way is ended; what is open of it counts on unseen."""
+        self._man()
+        if self._scan is not None and not self._ended:
+            self._set_to_work()
+
+    def _man(self) -> None:
+        """One mate for each account that is looked after; those that are there stay."""
+        doors, mates = self._doors, self._mates
+        self._mates = {}
+        if doors.settings.reconciler.enabled:
+            for name, vendor in doors.settings.vendors.items():
+                for account in vendor.accounts:
+                    mate = mates.get((name, account))
+                    if mate is not None:
+                        mate.renew()
+                    self._mates[name, account] = mate or Reconciler(
+                        doors, doors.vendors[name], account, self._owners, self._counters
+                    )
+
+    def _set_to_work(self) -> None:
         if self._mates:
             self._tell_of_orphans()
-            self._tasks.append(spawn(self._scan_on(), name="reconcile-scan"))
-        for (vendor, account), mate in self._mates.items():
-            self._tasks.append(spawn(mate.run(), name=f"reconcile-{vendor}-{account}"))
+        wanted = set(self._mates.values())
+        for mate in [mate for mate in self._running if mate not in wanted]:
+            task = self._running.pop(mate)
+            task.cancel()
+            self._ending.append(task)
+        self._ending = [task for task in self._ending if not task.done()]
+        for mate in wanted - self._running.keys():
+            name = f"reconcile-{mate.vendor}-{mate.account}"
+            self._running[mate] = spawn(mate.run(), name=name)
 
     def _tell_of_orphans(self) -> None:
         """Of an account that was taken out of the settings, what is open counts on unseen."""
@@ -116,7 +161,10 @@ class Reconcilers:
         """For good: no look of its own is under way when this returns, and none begins. What was
         booked stays booked."""
         self._ended = True
-        tasks, self._tasks = self._tasks, []
+        tasks = [*self._ending, *self._running.values()]
+        self._ending, self._running = [], {}
+        if self._scan is not None:
+            tasks.append(self._scan)
         for task in tasks:
             task.cancel()
         for task in tasks:
@@ -209,11 +257,9 @@ class Reconcilers:
         found = (self._doors.ledger.find(hold_id) for hold_id in case.holds)
         return any(h is not None and h.state in KIND_OF and key_of(h) == case.key for h in found)
 
-    def _numbers(self) -> dict[str, float]:
-        """For the metrics: the queue's length and what was asked, by account."""
-        numbers: dict[str, float] = {}
-        for mate in self._mates.values():
-            name = f"{mate.vendor}_{mate.account}".replace("-", "_")
-            numbers[f"{name}_queued"] = len(mate.cases)
-            numbers[f"{name}_asked"] = mate.asker.asked
-        return numbers
+    def work(self) -> list[Work]:
+        """For the metrics."""
+        return [
+            Work(mate.vendor, mate.account, len(mate.cases), mate.asker.asked)
+            for mate in self._mates.values()
+        ]

@@ -36,10 +36,10 @@ class DoubtLook:
 
     __slots__ = ("_cases", "_desk", "_given")
 
-    def __init__(self, desk: Desk, cases: Cases) -> None:
+    def __init__(self, desk: Desk, cases: Cases, given: dict[str, str]) -> None:
         self._desk = desk
         self._cases = cases
-        self._given: dict[str, str] = {}
+        self._given = given
 
     async def look(self, case: Case) -> Looked | None:
         """None: it is no longer in doubt."""

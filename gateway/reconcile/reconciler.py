@@ -38,6 +38,8 @@ class Reconciler:
         "_desk",
         "_doors",
         "_doubts",
+        "_given",
+        "_made_of",
         "_objects",
         "_refunds",
         "_turn",
@@ -51,20 +53,34 @@ class Reconciler:
     def __init__(
         self, doors: Doors, vendor: Vendor, account: str, owners: Owners, counters: Counters
     ) -> None:
-        settings = doors.settings.reconciler
-        schedule = Schedule.of(settings)
-        upstream = doors.upstreams.account(vendor.name, account)
         self._doors = doors
         self.vendor = vendor.name
         self.account = account
-        self.cases = Cases(schedule)
-        self.asker = Asker(upstream, settings.calls_per_second_max, doors.loop)
-        self._desk = Desk(doors, vendor, account, self.asker, schedule, owners, counters)
-        self._objects = ObjectLook(self._desk)
-        self._doubts = DoubtLook(self._desk, self.cases)
-        self._refunds = RefundLook(self._desk)
+        self.cases = Cases(Schedule.of(doors.settings.reconciler))
+        self._given: dict[str, str] = {}
         self._turn = asyncio.Lock()
         self.last_look_us: int | None = None
+        self._furnish(vendor, owners, counters, 0)
+
+    def _furnish(self, vendor: Vendor, owners: Owners, counters: Counters, asked: int) -> None:
+        doors, settings = self._doors, self._doors.settings.reconciler
+        self._made_of = (doors.upstreams.account(self.vendor, self.account), vendor, settings)
+        schedule = Schedule.of(settings)
+        self.asker = Asker(self._made_of[0], settings.calls_per_second_max, doors.loop, asked)
+        self._desk = Desk(doors, vendor, self.account, self.asker, schedule, owners, counters)
+        self._objects = ObjectLook(self._desk)
+        self._doubts = DoubtLook(self._desk, self.cases, self._given)
+        self._refunds = RefundLook(self._desk)
+
+    def renew(self) -> None:
+        """The doors have other settings now. The queue stays; a look that is under way ends as it
+        began, and the next one waits for it as ever."""
+        doors, desk = self._doors, self._desk
+        vendor = doors.vendors[self.vendor]
+        upstream = doors.upstreams.account(self.vendor, self.account)
+        if (upstream, vendor, doors.settings.reconciler) != self._made_of:
+            self._furnish(vendor, desk.owners, desk.counters, self.asker.asked)
+            self.cases.schedule = desk.schedule
 
     async def run(self) -> None:
         """Until it is cancelled."""

@@ -23,10 +23,15 @@ class AdminKey:
     fresh: str | None = None
 
 
+def digest_of(settings: Settings) -> bytes | None:
+    """Of the operator's own key; None if there is none."""
+    return None if settings.admin_key is None else digest(settings.admin_key.reveal())
+
+
 async def admin_key(settings: Settings, ledger: Ledger) -> AdminKey:
     """The key in force. Durable before it is shown."""
-    if settings.admin_key is not None:
-        return AdminKey(digest(settings.admin_key.reveal()))
+    if (set_by_hand := digest_of(settings)) is not None:
+        return AdminKey(set_by_hand)
     for note in ledger.notes(_KIND):
         if note.name == "key" and note.blob is not None:
             return AdminKey(note.blob)

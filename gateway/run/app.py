@@ -12,14 +12,12 @@ import asyncio
 import gc
 import logging
 import os
-import re
 import resource
 import signal
 import socket
 from collections.abc import Callable, Coroutine, Mapping
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
-from functools import partial
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
@@ -34,7 +32,6 @@ from gateway.call.explain import Explainer
 from gateway.call.guesses import Guesses
 from gateway.call.proxy import Proxy
 from gateway.call.retries import Retries
-from gateway.call.routes import Routes
 from gateway.call.turns import Turns
 from gateway.call.turnstile import Turnstile
 from gateway.clock import SystemClock
@@ -42,19 +39,24 @@ from gateway.dashboard.site import Dashboard
 from gateway.errors import Draining, RouteUnknown
 from gateway.http.message import Request, Response
 from gateway.http.server import ListenFailed, Server, listen_on
-from gateway.metrics import Metrics
+from gateway.http.tls import Tls, TlsMistake
+from gateway.metrics import Histogram, Metrics
 from gateway.reconcile.crew import Reconcilers
+from gateway.run import calllines, numbers, systemd
 from gateway.run.adminkey import AdminKey, admin_key
 from gateway.run.config import show
-from gateway.run.modules import furnished
+from gateway.run.census import Census
+from gateway.run.parts import Parts, PartsRefused, make_parts
+from gateway.run.reload import Reloader, Renewable
+from gateway.run.systemd import Notifier
 from gateway.settings import Settings
 from gateway.tasks import spawn
 from gateway.upstream.pool import Upstreams
 from gateway.vault.registry import Registry
 from ledger import Ledger, LedgerRefused
 from ledger.history import History, Trouble
-from vendors.contract import PriceTableMistake, Vendor
-from vendors.rates import Rates, RatesMistake
+from vendors.contract import Vendor
+from vendors.rates import Rates
 
 _log = logging.getLogger("keybrake")
 
@@ -77,15 +79,23 @@ class Ready:
     admin_key: str | None
 
 
-def run(settings: Settings, known: Mapping[str, Vendor], ready: Callable[[Ready], None]) -> int:
-    """Serve until SIGTERM or SIGINT. known: the vendors' modules. Returns the exit code. Raises
-    StartRefused."""
+def run(
+    settings: Settings,
+    known: Mapping[str, Vendor],
+    ready: Callable[[Ready], None],
+    read: Callable[[], Settings] | None = None,
+) -> int:
+    """Serve until SIGTERM or SIGINT. known: the vendors' modules. read: reads the settings again,
+    at SIGHUP. Returns the exit code. Raises StartRefused."""
     _raise_descriptor_limit()
-    return uvloop.run(serve(settings, known, ready))
+    return uvloop.run(serve(settings, known, ready, read))
 
 
 async def serve(
-    settings: Settings, known: Mapping[str, Vendor], ready: Callable[[Ready], None]
+    settings: Settings,
+    known: Mapping[str, Vendor],
+    ready: Callable[[Ready], None],
+    read: Callable[[], Settings] | None = None,
 ) -> int:
     """Raises StartRefused."""
     stop = asyncio.Event()
@@ -99,10 +109,14 @@ async def serve(
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
+    notifier = Notifier(os.environ)
+    reloader = Reloader(settings, known, read or (lambda: settings), notifier)
+    loop.add_signal_handler(signal.SIGHUP, _hung_up(reloader.asked, stop.set))
     async with AsyncExitStack() as down:
         listeners = _listeners(settings, down)
-        house = await _build(settings, _vendors(settings, known), down, die)
-        _open_door(house, listeners, ready)
+        house = await _build(settings, _parts(settings, known), down, die)
+        _open_door(house, listeners, _tls(settings, down), ready)
+        _serve_systemd(house, notifier, reloader, down)
         house.reconcilers.start()
         _tell_prices(house.doors)
         _warn_of_old_rates(house.doors.rates())
@@ -112,6 +126,7 @@ async def serve(
         await stop.wait()
         if deaths:
             os._exit(1)  # no tidy end: every step of one would trust the dead journal
+        notifier.stopping("draining: calls in flight are finished")
         await _drain(house)
     _log.info("stopped")
     return 0
@@ -121,24 +136,21 @@ async def serve(
 class House:
     """What `serve` holds on to while the door is open."""
 
-    settings: Settings
     doors: Doors
     admin: AdminApi
     dashboard: Dashboard | None
     admin_key: AdminKey
     reconcilers: Reconcilers
-    servers: list[Server]
+    proxy: Proxy
+    servers: list[Server] = field(default_factory=list)
 
 
 async def _build(
-    settings: Settings,
-    vendors: Mapping[str, Vendor],
-    down: AsyncExitStack,
-    die: Callable[[str], None],
+    settings: Settings, parts: Parts, down: AsyncExitStack, die: Callable[[str], None]
 ) -> House:
     loop = asyncio.get_running_loop()
     clock = SystemClock()
-    rates = _rates(settings)
+    vendors = parts.vendors
     try:
         ledger = await Ledger.open(settings.ledger, clock, on_death=die)
     except LedgerRefused as exc:
@@ -156,7 +168,7 @@ async def _build(
         loop=loop,
         clock=clock,
         vendors=vendors,
-        routes=_routes(settings, vendors),
+        routes=parts.routes,
         registry=registry,
         ledger=ledger,
         history=history,
@@ -169,26 +181,37 @@ async def _build(
             for account in vendor.accounts
         },
         guesses=Guesses(settings.server.guesses_per_minute),
-        metrics=_metrics(ledger, history, upstreams),
-        rates=lambda: rates.at(clock.now_us()),
+        metrics=Metrics(),
+        rates=parts.rates_by(clock),
+        call_ended=calllines.teller(settings.log),
     )
     key = await admin_key(settings, ledger)
     reconcilers = Reconcilers(doors)
     down.push_async_callback(reconcilers.stop)
     admin = AdminApi(doors, key.digest, Canceller(doors), reconcilers, Explainer(doors))
-    _in_background(down, _watch_clock(clock), "watch-clock")
-    shown = partial(show, settings, vendors)
-    dashboard = Dashboard(admin, shown) if settings.dashboard.enabled else None
-    return House(settings, doors, admin, dashboard, key, reconcilers, [])
+    census = Census(ledger, registry, clock)
+    lag = doors.metrics.page.histogram(
+        "keybrake_loop_lag_seconds", "How late the event loop was, looked at once a second."
+    )
+    numbers.of_house(doors, reconcilers, census)
+    _in_background(down, census.run(), "census")
+    _in_background(down, _watch_clock(clock, lag), "watch-clock")
+    dashboard = Dashboard(admin, lambda: show(doors.settings, doors.vendors)) if settings.dashboard.enabled else None
+    return House(doors, admin, dashboard, key, reconcilers, Proxy(doors))
 
 
 def _listeners(settings: Settings, down: AsyncExitStack) -> list[socket.socket]:
-    """Before anything is touched: a port in use must leave no trace."""
+    """Before anything is touched: a port in use must leave no trace. A socket that systemd passes
+    takes the place of the setting's address."""
+    try:
+        passed = systemd.passed_sockets(os.environ)
+    except systemd.NotActivated as exc:
+        raise StartRefused(str(exc)) from exc
     sockets = []
-    for name in ("listen", "admin_listen"):
-        if address := getattr(settings.server, name):
+    for name in systemd.NAMES:
+        if name in passed or (address := getattr(settings.server, name)):
             try:
-                sockets.append(listen_on(address))
+                sockets.append(passed[name] if name in passed else listen_on(address))
             except ListenFailed as exc:
                 told = f"server.{name}, or KEYBRAKE__SERVER__{name.upper()}, says where else"
                 raise StartRefused(f"{exc}; {told}") from exc
@@ -197,9 +220,12 @@ def _listeners(settings: Settings, down: AsyncExitStack) -> list[socket.socket]:
 
 
 def _open_door(
-    house: House, listeners: list[socket.socket], ready: Callable[[Ready], None]
+    house: House,
+    listeners: list[socket.socket],
+    tls: Tls | None,
+    ready: Callable[[Ready], None],
 ) -> None:
-    proxy, admin, routes = Proxy(house.doors), house.admin, house.doors.routes
+    doors, proxy, admin = house.doors, house.proxy, house.admin
     dashboard, shared = house.dashboard, len(listeners) == 1
 
     async def own(request: Request) -> Response:
@@ -208,7 +234,7 @@ def _open_door(
         return await admin.answer(request)
 
     async def answer(request: Request) -> Response:
-        if not routes.is_ours(request.path):
+        if not doors.routes.is_ours(request.path):
             if admin.draining:
                 return refusals.plain(Draining())
             return await proxy.answer(request)
@@ -217,13 +243,51 @@ def _open_door(
         return refusals.plain(RouteUnknown())
 
     for handler, listener in zip((answer, own), listeners, strict=False):
-        server = Server(handler, refusals.plain, house.settings.server, listener=listener)
+        limits = doors.settings.server
+        server = Server(handler, refusals.plain, limits, listener=listener, tls=tls)
         server.start()
         house.servers.append(server)
     first, last = (_shown(server.address) for server in (house.servers[0], house.servers[-1]))
     house.admin.opened(first)
     ready(Ready(first, last, house.admin_key.fresh))
     _tell_parent(first, last)
+
+
+def _tls(settings: Settings, down: AsyncExitStack) -> Tls | None:
+    """The certificate of both listeners, and somebody who looks whether its files change."""
+    server = settings.server
+    if not server.tls_cert_file:
+        return None
+    try:
+        tls = Tls(server.tls_cert_file, server.tls_key_file)
+    except TlsMistake as exc:
+        raise StartRefused(str(exc)) from exc
+    _in_background(down, tls.watch(), "watch-tls")
+    return tls
+
+
+def _serve_systemd(
+    house: House, notifier: Notifier, reloader: Reloader, down: AsyncExitStack
+) -> None:
+    """From here on SIGHUP is heeded, whatever came while the house was built, and the service
+    manager hears that we are ready, and that we live while holds can be made durable. A full disk
+    is told in other ways: to be killed would not help, and would leave calls in doubt."""
+    ledger = house.doors.ledger
+    renewable = Renewable(house.doors, house.proxy, house.admin, house.reconcilers, house.servers)
+    numbers.of_process(house.doors, house.admin, house.servers, reloader.reloads)
+    systemd.forget(os.environ)
+    notifier.ready(f"serving on {_shown(house.servers[0].address)}")
+    _in_background(down, reloader.run(renewable), "reload")
+    _in_background(
+        down, notifier.watch(lambda: ledger.trouble in (None, "disk full")), "systemd-watchdog"
+    )
+
+
+def _hung_up(reload: Callable[[], None], stop: Callable[[], None]) -> Callable[[], None]:
+    """SIGHUP asks for a reload. It also comes when the terminal that we run in is closed, and that
+    is a goodbye: then ours is a terminal no longer."""
+    had_terminal = os.isatty(0)
+    return lambda: stop() if had_terminal and not os.isatty(0) else reload()
 
 
 def _in_background(down: AsyncExitStack, work: Coroutine[Any, Any, Any], name: str) -> None:
@@ -243,7 +307,7 @@ async def _drain(house: House) -> None:
     if house.dashboard is not None:
         house.dashboard.close()
     stopping = spawn(house.reconcilers.stop(), name="stop-reconcilers")
-    timeout_s = house.settings.server.drain_timeout_s
+    timeout_s = house.doors.settings.server.drain_timeout_s
     _log.info("draining: waiting up to %s s for calls in flight", f"{timeout_s:g}")
     for listener in house.servers:
         if not await listener.drain(timeout_s):
@@ -252,25 +316,17 @@ async def _drain(house: House) -> None:
     await stopping
 
 
-async def _watch_clock(clock: SystemClock) -> None:
-    """Steps of the wall clock are logged and not followed."""
+async def _watch_clock(clock: SystemClock, lag: Histogram) -> None:
+    """Steps of the wall clock are logged and not followed. How late this wakes is how late
+    everybody does."""
     step_us = 0
     while True:
+        due_s = clock.monotonic_s() + TICK_S
         await asyncio.sleep(TICK_S)
+        lag.observe(max(0, round((clock.monotonic_s() - due_s) * 1_000_000)))
         if abs(clock.wall_step_us() - step_us) > 1_000_000:
             step_us = clock.wall_step_us()
             _log.warning("the wall clock is %.1f s off budget time; not followed", step_us / 1e6)
-
-
-def _metrics(ledger: Ledger, history: History, upstreams: Upstreams) -> Metrics:
-    """The journey's own counters, and what other parts count for themselves."""
-    metrics = Metrics()
-    metrics.page.source("keybrake_ledger", ledger.metrics)
-    metrics.page.source("keybrake_audit", history.metrics)
-    for (vendor, account), upstream in upstreams.accounts.items():
-        name = re.sub(r"\W", "_", f"keybrake_vendor_{vendor}_{account}")
-        metrics.page.source(name, upstream.metrics)
-    return metrics
 
 
 async def _history(settings: Settings) -> History:
@@ -280,11 +336,11 @@ async def _history(settings: Settings) -> History:
         raise StartRefused(str(exc)) from exc
 
 
-def _vendors(settings: Settings, known: Mapping[str, Vendor]) -> Mapping[str, Vendor]:
-    """Before anything is touched: those that are set up, each with its table of prices."""
+def _parts(settings: Settings, known: Mapping[str, Vendor]) -> Parts:
+    """Before anything is touched: the vendors that are set up, each with its table of prices."""
     try:
-        return furnished(settings.vendors, known)
-    except PriceTableMistake as exc:
+        return make_parts(settings, known)
+    except PartsRefused as exc:
         raise StartRefused(str(exc)) from exc
 
 
@@ -295,14 +351,6 @@ def _tell_prices(doors: Doors) -> None:
             _log.info("%s is priced as of %s (%s)", name, vendor.prices_date, file)
 
 
-def _rates(settings: Settings) -> Rates:
-    money = settings.money
-    try:
-        return Rates.load(money.rates_file, money.rates_margin_percent, money.rates_age_max_days)
-    except RatesMistake as exc:
-        raise StartRefused(str(exc)) from exc
-
-
 def _warn_of_old_rates(rates: Rates) -> None:
     """Once calls are served: a start that is refused says one line, and that is why."""
     if rates.stale:
@@ -311,14 +359,6 @@ def _warn_of_old_rates(rates: Rates) -> None:
             "(money.rates_file), or money.rates_age_max_days allows these",
             rates.date,
         )
-
-
-def _routes(settings: Settings, vendors: Mapping[str, Vendor]) -> Routes:
-    products = {
-        name: frozenset(vendor.hosts) | frozenset(vendors[name].products)
-        for name, vendor in settings.vendors.items()
-    }
-    return Routes(vendors, products, settings.server.host_routes)
 
 
 def _shown(address: tuple[str, int]) -> str:

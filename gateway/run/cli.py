@@ -98,7 +98,8 @@ def run_serve(args: argparse.Namespace) -> int:
     log.set_up(settings.log.level, settings.log.format)
     try:
         with sandboxes(settings, discovered()) as pointed:
-            return app.run(pointed, discovered(), partial(welcome, settings))
+            again = partial(local.settings_of, args)
+            return app.run(pointed, discovered(), partial(welcome, settings), again)
     except (app.StartRefused, SandboxFailed) as exc:
         return _told(f"keybrake cannot start: {log.redact(str(exc))}", CANNOT_START)
 
@@ -125,6 +126,7 @@ def welcome(settings: Settings, ready: Ready) -> None:
 def _greet(settings: Settings, ready: Ready) -> None:
     stripe = settings.vendors.get("stripe")  # what is tried is a charge: with nobody's real money
     tryable = ready.admin_key is not None and stripe is not None and stripe.sandbox
+    tryable = tryable and settings.server.scheme == "http"  # our own certificate may bear any name
     vault_key = trial_key(ready.admin_address, ready.admin_key or "") if tryable else None
     print(
         banner(settings, ready.address, ready.admin_key, vault_key, ready.admin_address), flush=True

@@ -10,11 +10,13 @@ way between them."""
 from __future__ import annotations
 
 import asyncio
+import os
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
-from typing import Final
+from typing import Any, Final
+from weakref import WeakSet
 
 import httpcore
 
@@ -39,6 +41,8 @@ __all__ = [
     "Watch",
 ]
 
+ENDS: Final = ("1xx", "2xx", "3xx", "4xx", "5xx", "not_sent", "aborted", "timed_out", "broke_off")
+"""How an exchange ends: with an answer of this class, or without one."""
 SWEEP_S: Final = 0.25
 """A deadline is noticed one to two of these late."""
 _TARGET: Final = re.compile(r"/[!-~]*")
@@ -49,7 +53,7 @@ _NONE: Final[Mapping[bytes, bytes]] = {}
 class Upstreams:
     """All accounts of all vendors that the settings name. known: the vendors' modules, by name."""
 
-    __slots__ = ("_accounts", "_looked_s", "_loop", "_timer")
+    __slots__ = ("_accounts", "_looked_s", "_loop", "_retired", "_timer")
 
     def __init__(
         self,
@@ -58,13 +62,40 @@ class Upstreams:
         known: Mapping[str, Vendor] = VENDORS,
     ) -> None:
         self._loop = loop
-        self._accounts = {
-            (settings.name, account.name): Upstream(settings, account, known[settings.name], loop)
+        self._accounts: Mapping[tuple[str, str], Upstream] = {}
+        self._retired: WeakSet[Upstream] = WeakSet()  # a call may hold one before it sends
+        self.renew(self.prepared(vendors, known))
+        self._looked_s = loop.time()
+        self._timer = loop.call_later(SWEEP_S, self._tick)
+
+    def prepared(
+        self, vendors: Mapping[str, VendorSettings], known: Mapping[str, Vendor]
+    ) -> dict[tuple[str, str], Upstream]:
+        """All accounts as these settings want them, for `renew`; one that nothing changed for is
+        the one that is there, with its warm connections. Changes nothing: certificates are read
+        here, which takes its time, so it may run in a thread. Raises OSError."""
+        return {
+            (settings.name, account.name): self._kept_or_new(settings, account, known)
             for settings in vendors.values()
             for account in settings.accounts.values()
         }
-        self._looked_s = loop.time()
-        self._timer = loop.call_later(SWEEP_S, self._tick)
+
+    def _kept_or_new(
+        self, settings: VendorSettings, account: AccountSettings, known: Mapping[str, Vendor]
+    ) -> Upstream:
+        now = self._accounts.get((settings.name, account.name))
+        if now is not None and now.made_of == _made_of(settings, account):
+            return now
+        counts = Counts() if now is None else now.counts
+        return Upstream(settings, account, known[settings.name], self._loop, counts)
+
+    def renew(self, accounts: Mapping[tuple[str, str], Upstream]) -> None:
+        """These from now on. What is under way on another, or about to be, ends there."""
+        for name, upstream in self._accounts.items():
+            if accounts.get(name) is not upstream:
+                upstream.retire()
+                self._retired.add(upstream)
+        self._accounts = accounts
 
     def account(self, vendor: str, account: str) -> Upstream:
         """Raises KeyError for one that the settings do not name."""
@@ -77,13 +108,13 @@ class Upstreams:
 
     def sweep(self, now_s: float) -> None:
         """End what is over its deadline. now_s: loop time."""
-        for upstream in self._accounts.values():
+        for upstream in (*self._accounts.values(), *self._retired):
             upstream.sweep(now_s)
 
     async def close(self) -> None:
         """Close every connection; an exchange in flight ends as NotSent or OutcomeUnknown."""
         self._timer.cancel()
-        for upstream in self._accounts.values():
+        for upstream in (*self._accounts.values(), *self._retired):
             upstream.close()
         await asyncio.sleep(0)  # the loop tells each socket that it is gone
 
@@ -95,6 +126,24 @@ class Upstreams:
         self._looked_s = self._loop.time()
 
 
+def _made_of(settings: VendorSettings, account: AccountSettings) -> tuple[Any, ...]:
+    """All that an Upstream is made of, for comparing: with other credentials, another host or other
+    certificates it is another one."""
+    trusted = os.stat(settings.ca_file) if settings.ca_file else None
+    return (
+        settings.base_url,
+        dict(settings.hosts),
+        settings.ca_file,
+        trusted and (trusted.st_ino, trusted.st_size, trusted.st_mtime_ns),
+        settings.connections_max,
+        settings.connection_idle_s,
+        settings.connect_timeout_s,
+        settings.first_byte_timeout_s,
+        settings.total_timeout_s,
+        account.credential(),
+    )
+
+
 @dataclass(slots=True)
 class Counts:
     """Of one account, since the start."""
@@ -103,23 +152,28 @@ class Counts:
     reused: int = 0
     closed_stale: int = 0
     """Idle connections that the vendor ended, spoiled or let grow old."""
+    ends: dict[str, int] = field(default_factory=dict.fromkeys(ENDS, 0).copy)
+    """Exchanges by how they ended."""
 
 
 class Upstream:
     """One vendor account: its credentials, its origins, its exchanges in flight."""
 
     __slots__ = (
+        "__weakref__",
         "_backend",
         "_closed",
         "_credentials",
         "_flying",
         "_open",
         "_origins",
+        "_retired",
         "_settings",
         "counts",
         "direct",
         "limits",
         "loop",
+        "made_of",
         "scrubber",
     )
 
@@ -129,7 +183,9 @@ class Upstream:
         account: AccountSettings,
         vendor: Vendor,
         loop: asyncio.AbstractEventLoop,
+        counts: Counts | None = None,
     ) -> None:
+        self.made_of = _made_of(settings, account)
         self._settings = settings
         self._credentials = Credentials(vendor, account)
         self.scrubber = self._credentials.scrubber
@@ -146,19 +202,8 @@ class Upstream:
         self.loop = loop
         self._flying: set[Exchange] = set()
         self._open = 0
-        self._closed = False
-        self.counts = Counts()
-
-    def metrics(self) -> Mapping[str, float]:
-        """Counters since the start, and gauges."""
-        counts = self.counts
-        return {
-            "opened": counts.opened,
-            "reused": counts.reused,
-            "closed_stale": counts.closed_stale,
-            "in_flight": self.in_flight,
-            "idle": self.idle,
-        }
+        self._closed = self._retired = False
+        self.counts = counts or Counts()
 
     @property
     def in_flight(self) -> int:
@@ -206,10 +251,14 @@ class Upstream:
             if watch.aborted:
                 raise Aborted(left=False)
             watch.gate()
-            return await exchange.run(origin, first)
-        except BaseException:
+            reply = await exchange.run(origin, first)
+        except BaseException as exc:
             exchange.end()
+            if (end := _end_of(exc)) is not None:
+                self.counts.ends[end] += 1
             raise
+        self.counts.ends[ENDS[reply.status // 100 - 1]] += 1
+        return reply
 
     async def look(self, lookup: Lookup, headers: Mapping[bytes, bytes] = _NONE) -> Reply:
         """A lookup, with the account's own authorization; `{account}` in its target becomes the
@@ -242,6 +291,14 @@ class Upstream:
             for connection in stale:
                 origin.idle.remove(connection)
                 self._discard(connection)
+
+    def retire(self) -> None:
+        """New settings have another in its place: calls that hold this one still go out, and no
+        connection is kept."""
+        self._retired = True
+        for origin in self._origins.values():
+            while origin.idle:
+                self._close(origin.idle.pop())
 
     def close(self) -> None:
         """Nothing goes out from here on; what is under way ends."""
@@ -276,7 +333,7 @@ class Upstream:
         self._flying.discard(exchange)
         if connection is None:
             return
-        if reusable and not self._closed:
+        if reusable and not (self._closed or self._retired):
             connection.idle_since_s = self.loop.time()
             connection.stack.append(connection)
         else:
@@ -344,3 +401,12 @@ class Upstream:
             stacks = [origin.idle for origin in self._origins.values() if origin.idle]
             coldest = min(stacks, key=lambda stack: stack[0].idle_since_s)
             self._close(coldest.pop(0))
+
+
+def _end_of(exc: BaseException) -> str | None:
+    """Under which name an exchange without an answer is counted; None: a refusal of ours."""
+    if isinstance(exc, OutcomeUnknown):
+        return "timed_out" if exc.timed_out else "broke_off"
+    if isinstance(exc, Aborted):
+        return "aborted"
+    return "not_sent" if isinstance(exc, NotSent) else None

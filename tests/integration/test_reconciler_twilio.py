@@ -101,8 +101,8 @@ def test_a_price_above_the_quote_is_counted_and_shown(gateway: Gateway, vendor: 
     looked_until(gateway, call_id, "settled")
     assert spent(gateway, key) > quoted
     page = gateway.admin("GET", "/metrics").body.decode()
-    drift = next(line for line in page.splitlines() if line.startswith("keybrake_drift_micros"))
-    assert int(drift.split()[-1]) == (spent(gateway, key) - quoted) * 1_000_000
+    drift = next(line for line in page.splitlines() if line.startswith("keybrake_drift_usd_"))
+    assert Decimal(drift.split()[-1]) == spent(gateway, key) - quoted
 
 
 def test_alike_messages_in_doubt_are_told_apart_by_their_sum(

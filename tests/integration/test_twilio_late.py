@@ -186,8 +186,8 @@ def test_a_price_above_the_quote_is_counted_shown_and_alerted(
 
 def drift(gateway: Gateway) -> int:
     page = gateway.admin("GET", "/metrics").body.decode().splitlines()
-    [line] = [line for line in page if line.startswith("keybrake_drift_micros_total ")]
-    return int(line.split()[1])
+    [line] = [line for line in page if line.startswith("keybrake_drift_usd_total ")]
+    return micros(line.split()[1])
 
 
 def test_a_call_comes_to_its_minutes(house: Gateway, twilio: Sandbox, key: VaultKey) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from gateway.metrics import SERIES_MAX, Histogram, Metrics, Page
+from gateway.metrics import SERIES_MAX, Histogram, Metrics, Page, usd
 
 
 def test_the_page_has_every_kind() -> None:
@@ -12,7 +12,9 @@ def test_the_page_has_every_kind() -> None:
     calls = metrics.counter("keybrake_calls_total", "Calls.")
     refusals = metrics.counters("keybrake_refusals_total", "Refusals.", "code")
     metrics.gauge("keybrake_connections", "Open connections.", lambda: 3)
-    metrics.source("keybrake_ledger", lambda: {"syncs": 7, "lag_s": 0.5})
+    metrics.summary("keybrake_commit_seconds", "Commits.", lambda: (0.5, 7))
+    money = [(("stripe", "held"), usd(-1_500_000)), (("resend", "held"), usd(12))]
+    metrics.family("gauge", "keybrake_open_usd", "USD.", ("vendor", "state"), lambda: money)
     calls.value += 2
     refusals["b"].value += 1
     refusals["a"].value += 1
@@ -27,8 +29,14 @@ def test_the_page_has_every_kind() -> None:
         "# HELP keybrake_connections Open connections.",
         "# TYPE keybrake_connections gauge",
         "keybrake_connections 3",
-        "keybrake_ledger_lag_s 0.5",
-        "keybrake_ledger_syncs 7",
+        "# HELP keybrake_commit_seconds Commits.",
+        "# TYPE keybrake_commit_seconds summary",
+        "keybrake_commit_seconds_sum 0.5",
+        "keybrake_commit_seconds_count 7",
+        "# HELP keybrake_open_usd USD.",
+        "# TYPE keybrake_open_usd gauge",
+        'keybrake_open_usd{vendor="stripe",state="held"} -1.500000',
+        'keybrake_open_usd{vendor="resend",state="held"} 0.000012',
     ]
 
 
@@ -68,6 +76,8 @@ def test_a_label_cannot_break_out_of_its_line_or_fill_memory() -> None:
 
 @dataclass
 class Call:
+    vendor: str = "stripe"
+    decision: str = "allowed"
     code: str | None = None
     cost_micros: int = 0
 
@@ -75,11 +85,18 @@ class Call:
 def test_calls_are_counted_however_they_went() -> None:
     metrics = Metrics()
     metrics.refused("key_unknown")
-    metrics.called(Call(cost_micros=12_000_000), 3_000)
-    metrics.called(Call(code="daily_cap_exceeded"), 400)
+    metrics.called(Call(cost_micros=12_000_000), 3_000, 2_700)
+    metrics.called(Call(decision="refused", code="daily_cap_exceeded"), 400, 0)
+    metrics.called(Call(vendor="twilio", code="vendor_timeout"), 30_000_000, 29_999_000)
+    metrics.drift.value += 5
     page = metrics.render().decode()
-    assert "keybrake_calls_total 2\n" in page
-    assert "keybrake_cost_micros_total 12000000\n" in page
+    assert 'keybrake_calls_total{vendor="stripe",decision="allowed"} 1\n' in page
+    assert 'keybrake_calls_total{vendor="stripe",decision="refused"} 1\n' in page
+    assert 'keybrake_calls_total{vendor="twilio",decision="allowed"} 1\n' in page
+    assert 'keybrake_cost_usd_total{vendor="stripe"} 12.000000\n' in page
+    assert "keybrake_drift_usd_total 0.000005\n" in page
     assert 'keybrake_refusals_total{code="daily_cap_exceeded"} 1\n' in page
     assert 'keybrake_refusals_total{code="key_unknown"} 1\n' in page
-    assert "keybrake_call_seconds_sum 0.0034\n" in page
+    assert 'keybrake_call_seconds_sum{vendor="stripe"} 0.0034\n' in page
+    assert 'keybrake_own_seconds_bucket{vendor="stripe",le="0.00025"} 0\n' in page
+    assert 'keybrake_own_seconds_sum{vendor="stripe"} 0.0007\n' in page

@@ -20,6 +20,7 @@ from typing import Any
 import pytest
 
 from gateway.clock import SystemClock
+from gateway.metrics import Histogram
 from gateway.run import app
 from gateway.run.app import Ready, StartRefused, serve
 from gateway.settings import (
@@ -324,13 +325,17 @@ async def test_steps_of_the_wall_clock_are_logged_once_each(
             self.looks += 1
             return 5_000_000
 
+        def monotonic_s(self) -> float:
+            return self.looks * 1.5
+
     monkeypatch.setattr(app, "TICK_S", 0)
-    clock = Stepped()
-    watching = asyncio.ensure_future(app._watch_clock(clock))  # type: ignore[arg-type]
+    clock, lag = Stepped(), Histogram()
+    watching = asyncio.ensure_future(app._watch_clock(clock, lag))  # type: ignore[arg-type]
     await until(lambda: clock.looks > 5)
     watching.cancel()
     await asyncio.wait((watching,))
     assert caplog.text.count("5.0 s off budget time") == 1
+    assert sum(lag.counts) >= 5
 
 
 def test_it_runs_on_uvloop_until_it_is_told_to_stop(

@@ -50,7 +50,12 @@ def test_serving_gives_the_exit_code_of_the_gateway(
 ) -> None:
     served: list[Settings] = []
 
-    def run(settings: Settings, known: Mapping[str, Vendor], ready: Callable[[Ready], None]) -> int:
+    def run(
+        settings: Settings,
+        known: Mapping[str, Vendor],
+        ready: Callable[[Ready], None],
+        read: Callable[[], Settings],
+    ) -> int:
         served.append(settings)
         return 0
 
@@ -66,7 +71,12 @@ def test_a_gateway_that_cannot_start_says_so_in_one_line(
     capsys: pytest.CaptureFixture[str],
     refusal: Exception,
 ) -> None:
-    def run(settings: Settings, known: Mapping[str, Vendor], ready: Callable[[Ready], None]) -> int:
+    def run(
+        settings: Settings,
+        known: Mapping[str, Vendor],
+        ready: Callable[[Ready], None],
+        read: Callable[[], Settings],
+    ) -> int:
         raise refusal
 
     monkeypatch.setattr(app, "run", run)

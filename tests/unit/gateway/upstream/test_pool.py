@@ -492,8 +492,10 @@ async def test_cancelled_anywhere_nothing_is_lost(call: Call, tls: bool) -> None
 async def test_an_account_counts_for_itself() -> None:
     async with vendor_double(answering(OK)) as double, upstream_to(double.url) as upstream:
         await upstream.look(Lookup("/v1/balance", ""))
-        numbers = upstream.metrics()
-    assert numbers == {"opened": 1, "reused": 0, "closed_stale": 0, "in_flight": 0, "idle": 1}
+        counts = upstream.counts
+        assert (counts.opened, counts.reused, counts.closed_stale) == (1, 0, 0)
+        assert (upstream.in_flight, upstream.idle) == (0, 1)
+        assert {end: n for end, n in counts.ends.items() if n} == {"2xx": 1}
 
 
 @pytest.mark.parametrize("target", ["/v1/x\r\nA: b", "/v1/\u00e9", "/v1/a b", "v1/x", ""])
