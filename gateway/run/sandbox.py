@@ -16,6 +16,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from importlib.machinery import PathFinder
+from importlib.util import find_spec
 from typing import Final
 
 import orjson
@@ -77,13 +78,12 @@ def led_back(
 
 def has_stand_in(vendor: str) -> bool:
     """Is there one of this vendor? Looks where it would lie, and imports nothing of it."""
-    places: Sequence[str] | None = None
-    for name in ("bench", "bench.sandbox", f"bench.sandbox.{vendor}"):
-        spec = PathFinder.find_spec(name, places)
+    spec = find_spec("bench")
+    for name in ("bench.sandbox", f"bench.sandbox.{vendor}"):
         if spec is None or spec.submodule_search_locations is None:
             return False
-        places = spec.submodule_search_locations
-    return True
+        spec = PathFinder.find_spec(name, spec.submodule_search_locations)
+    return spec is not None
 
 
 def secret_text(credential: Credential) -> str:
