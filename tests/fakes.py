@@ -47,6 +47,9 @@ class FakeLedger:
         self.hold_writes: asyncio.Event | None = None
         self.trouble: str | None = None
 
+    def metrics(self) -> dict[str, float]:
+        return {"entries": sum(map(len, self.groups)), "queued": 0}
+
     async def written(self, entries: Sequence[Entry]) -> None:
         """Applied at once, then durable, as the real one does it."""
         for entry in entries:

@@ -24,7 +24,7 @@ from gateway.errors import AdminForbidden
 from gateway.http.message import Request, Response
 
 HTML: Final = (b"content-type", b"text/html; charset=utf-8")
-NOBODY: Final = Session("", "", "", "", 0, 0)
+NOBODY: Final = Session(b"", "", "", "", "", 0, 0)
 
 
 @dataclass(slots=True)

@@ -1,14 +1,15 @@
 """Who is signed in: sessions live in memory, by the hash of their cookie, and end when told to.
 
 A restart signs everybody out, as it should: nothing on disk opens a door. A session ends after a
-while without a request, after its longest life in any case, when its person signs out, and when
-anybody with the admin key ends it.
+while without a request, after its longest life in any case, when its person signs out, when anybody
+with the admin key ends it, and when that key is another one.
 """
 
 from __future__ import annotations
 
+import asyncio
 import secrets
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -21,9 +22,11 @@ MINUTE_US: Final = 60_000_000
 
 @dataclass(slots=True)
 class Session:
-    """One browser. name: what lists show, no secret. csrf: what each of its forms has to carry.
-    once: secrets that wait to be shown a single time, by the id of what they open."""
+    """One browser. opened_by: the hash of the admin key that it was opened with: with another key
+    in force it is over. name: what lists show, no secret. csrf: what each of its forms has to
+    carry. once: secrets that wait to be shown a single time, by the id of what they open."""
 
+    opened_by: bytes
     name: str
     csrf: str
     peer: str
@@ -33,6 +36,8 @@ class Session:
     once: dict[str, str] = field(default_factory=dict)
     made: dict[str, str] = field(default_factory=dict)
     """What a form has made already, by the form's own number: sent twice it makes one thing."""
+    making: asyncio.Lock = field(default_factory=asyncio.Lock)
+    """Held from the look into `made` until what is made is in it."""
     said: list[str] = field(default_factory=list)
     """What a form's doing came to, to be read on the next page, once."""
 
@@ -40,9 +45,11 @@ class Session:
 class Sessions:
     """Living: open, find, end."""
 
-    __slots__ = ("_by_hash", "_idle_us", "_max_us")
+    __slots__ = ("_by_hash", "_idle_us", "_key", "_max_us")
 
-    def __init__(self, idle_m: int, max_h: int) -> None:
+    def __init__(self, idle_m: int, max_h: int, key: Callable[[], bytes]) -> None:
+        """key: the hash of the admin key in force."""
+        self._key = key
         self._idle_us = idle_m * MINUTE_US
         self._max_us = max_h * 60 * MINUTE_US
         self._by_hash: dict[bytes, Session] = {}
@@ -55,7 +62,13 @@ class Sessions:
             del self._by_hash[oldest]
         value = secrets.token_urlsafe(32)
         session = Session(
-            secrets.token_hex(4), secrets.token_urlsafe(32), peer, agent[:200], now_us, now_us
+            self._key(),
+            secrets.token_hex(4),
+            secrets.token_urlsafe(32),
+            peer,
+            agent[:200],
+            now_us,
+            now_us,
         )
         self._by_hash[digest(value)] = session
         return session, value
@@ -98,7 +111,9 @@ class Sessions:
         return sorted(self._by_hash.values(), key=lambda session: -session.seen_us)
 
     def _alive(self, session: Session, now_us: int) -> bool:
-        return now_us - session.seen_us < self._idle_us and now_us - session.begun_us < self._max_us
+        if now_us - session.seen_us >= self._idle_us or now_us - session.begun_us >= self._max_us:
+            return False
+        return session.opened_by == self._key()
 
     def _forget(self, now_us: int) -> None:
         for key, session in list(self._by_hash.items()):

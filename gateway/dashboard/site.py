@@ -74,7 +74,7 @@ class Dashboard:
         limits = api.house.doors.settings.dashboard
         self._desk = Desk(
             api,
-            Sessions(limits.session_idle_m, limits.session_max_h),
+            Sessions(limits.session_idle_m, limits.session_max_h, lambda: api.house.admin_digest),
             Live(self._news, limits.live_connections_max),
             Budgets(api.house),
             Assets(),

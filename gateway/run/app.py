@@ -44,8 +44,8 @@ from gateway.metrics import Histogram, Metrics
 from gateway.reconcile.crew import Reconcilers
 from gateway.run import calllines, numbers, systemd
 from gateway.run.adminkey import AdminKey, admin_key
-from gateway.run.config import show
 from gateway.run.census import Census
+from gateway.run.config import show
 from gateway.run.parts import Parts, PartsRefused, make_parts
 from gateway.run.reload import Reloader, Renewable
 from gateway.run.systemd import Notifier
@@ -196,8 +196,12 @@ async def _build(
     numbers.of_house(doors, reconcilers, census)
     _in_background(down, census.run(), "census")
     _in_background(down, _watch_clock(clock, lag), "watch-clock")
-    dashboard = Dashboard(admin, lambda: show(doors.settings, doors.vendors)) if settings.dashboard.enabled else None
+    dashboard = _dashboard(admin, doors) if settings.dashboard.enabled else None
     return House(doors, admin, dashboard, key, reconcilers, Proxy(doors))
+
+
+def _dashboard(admin: AdminApi, doors: Doors) -> Dashboard:
+    return Dashboard(admin, lambda: show(doors.settings, doors.vendors))
 
 
 def _listeners(settings: Settings, down: AsyncExitStack) -> list[socket.socket]:

@@ -76,6 +76,9 @@ class FakeHistory:
         self.asked_spend: list[tuple[str, int, int, dict[str, Any]]] = []
         self.trouble: Exception | None = None
 
+    def metrics(self) -> dict[str, float]:
+        return {"written": len(self.rows), "waiting": 0}
+
     def add(self, **facts: Any) -> None:
         given: dict[str, Any] = {"id": "call_1", "at_us": 1, "key_id": "vk_1", **facts}
         row = CallRow(**given)._asdict()
