@@ -88,6 +88,11 @@ class ServerSettings:
     proxy_protocol: bool = False
     """Connections from trusted_proxies begin with a PROXY header, version 1 or 2."""
 
+    @property
+    def scheme(self) -> str:
+        """How our own listeners are spoken to."""
+        return "https" if self.tls_cert_file else "http"
+
 
 @dataclass(frozen=True, slots=True)
 class LedgerSettings:

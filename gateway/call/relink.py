@@ -22,7 +22,7 @@ _MARKS: Final = (b",", b"\n", b"{", b"}", b">")
 def links_of(journey: Journey, settings: Settings) -> Links:
     """How this caller reaches the vendor: the public URL, or the host that it called."""
     host = journey.request.headers.get(b"host", b"").decode("latin-1")
-    base_url = settings.server.public_url.rstrip("/") or f"http://{host}"
+    base_url = settings.server.public_url.rstrip("/") or f"{journey.request.scheme}://{host}"
     return Links(journey.upstream.account, journey.called, f"{base_url}/{journey.key.terms.vendor}")
 
 

@@ -112,7 +112,10 @@ class Server:
         self._sweep.start()
 
     def renew(self, settings: ServerSettings) -> None:
-        """Other limits and deadlines, for every request and connection that begins from now on."""
+        """Other limits and deadlines, for every request and connection that begins from now on; and
+        the certificate, if its files are others. TLS itself cannot come or go."""
+        if self._tls is not None and settings.tls_cert_file:
+            self._tls.renew(settings.tls_cert_file, settings.tls_key_file)
         self._service.renew(settings)
         self._sweep.interval_s = interval_for(settings)
 

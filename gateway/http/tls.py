@@ -97,6 +97,12 @@ class Tls:
         _log.info("TLS certificate loaded from %s", files[0])
         return True
 
+    def renew(self, cert_file: str, key_file: str) -> None:
+        """These are the files now; loads them unless they are in force as they are."""
+        files = (cert_file, key_file)
+        if files != self._files or _stamp(files) != self._loaded:
+            self.reload(cert_file, key_file)
+
     def look(self) -> None:
         """Load the pair if its files have changed, and have stayed so since the look before."""
         stamp = _stamp(self._files)

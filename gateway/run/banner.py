@@ -28,8 +28,8 @@ def banner(
 ) -> str:
     """address, admin_address: host:port as they are listened on. admin_key: the secret, if it was
     made just now. vault_key: the secret of a trial key, if there is one to paste."""
-    url = f"http://{address}"
-    admin_url = f"http://{admin_address or address}"
+    url = f"{settings.server.scheme}://{address}"
+    admin_url = f"{settings.server.scheme}://{admin_address or address}"
     parts = [f"keybrake is serving on {url}"]
     stand_ins = [vendor.name for vendor in settings.vendors.values() if vendor.sandbox]
     if stand_ins:

@@ -1,6 +1,8 @@
 """What happens, one line per event on stderr: JSON for machines, text for a terminal; secrets in
 neither.
 
+Nothing here waits for whoever reads our stderr: `lines.py`.
+
 The house logs through the standard library, `logging.getLogger("keybrake")`, with a short event as
 the message and facts as `extra`: `log.warning("vendor unreachable", extra={"vendor": "stripe"})`.
 Here that becomes a line. Whatever a value holds, a line stays a line: control characters are
@@ -19,9 +21,12 @@ import re
 import sys
 import time
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import IO, Any, Final
 
 import orjson
+
+from gateway.run.lines import Lines
 
 NAME: Final = "keybrake"
 HIDDEN: Final = "[secret]"
@@ -60,6 +65,8 @@ _UNSAFE: Final = {
 }
 """Control characters, and those that turn the direction of text: escaped wherever they stand."""
 
+_way: tuple[IO[str], Lines, bool] | None = None
+"""Where `set_up` leads to: the stream, the way to it, and is it text?"""
 _exact: list[str] = []
 _exact_form: re.Pattern[str] | None = None
 
@@ -98,7 +105,7 @@ class JsonLines(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         line: dict[str, Any] = {
-            "at": _moment(record.created),
+            "at": moment(record.created),
             "level": record.levelname.lower(),
             "event": record.getMessage(),
         }
@@ -122,14 +129,34 @@ class TextLines(logging.Formatter):
         return redact(line)
 
 
+class LineHandler(logging.Handler):
+    """Events as lines. Exit flushes it, as it does all handlers."""
+
+    def __init__(self, lines: Lines) -> None:
+        super().__init__()
+        self._lines = lines
+
+    def emit(self, record: logging.LogRecord) -> None:
+        try:
+            self._lines.write(self.format(record).encode("utf-8", "replace") + b"\n")
+        except Exception:
+            self.handleError(record)
+
+    def flush(self) -> None:
+        self._lines.flush()
+
+
 def set_up(level: str, form: str, stream: IO[str] | None = None) -> logging.Logger:
     """Send the house's events to a stream (stderr). form: json, text, or auto (text on a terminal).
 
     May be called again: the last call wins. What libraries log reaches the stream from warnings
     up."""
+    global _way
     stream = stream or sys.stderr
     as_text = form == "text" or (form == "auto" and stream.isatty())
-    handler = logging.StreamHandler(stream)
+    lines = _way[1] if _way is not None and _way[0] is stream else Lines(stream)
+    _way = (stream, lines, as_text)
+    handler = LineHandler(lines)
     handler.setFormatter(TextLines() if as_text else JsonLines())
     logging.raiseExceptions = False  # a closed stderr must not stop a call
     root = logging.getLogger()
@@ -140,6 +167,19 @@ def set_up(level: str, form: str, stream: IO[str] | None = None) -> logging.Logg
     return logger
 
 
-def _moment(seconds: float) -> str:
+def way() -> tuple[Lines, bool]:
+    """Where lines go that are made without a log record, and whether they are text."""
+    if _way is None:
+        return Lines(sys.stderr), False
+    return _way[1], _way[2]
+
+
+def moment(seconds: float) -> str:
+    """`2026-11-23T02:15:00.123Z`."""
     whole, milliseconds = divmod(int(seconds * 1000), 1000)
-    return f"{time.strftime('%Y-%m-%dT%H:%M:%S', time.gmtime(whole))}.{milliseconds:03d}Z"
+    return f"{_second(whole)}.{milliseconds:03d}Z"
+
+
+@lru_cache(1)
+def _second(seconds: int) -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(seconds))
