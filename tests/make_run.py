@@ -265,7 +265,7 @@ def _holds(condition: Any, bundle: Bundle) -> bool:
     value = mapped(condition["a"], bundle)
     kind, _, how = condition["o"].partition(":")
     if kind in ("exist", "notexist"):
-        return bool(value != "") == (kind == "exist")
+        return (shown(value) != "") is (kind == "exist")
     other = mapped(condition["b"], bundle)
     if kind == "number":
         if value == "" or isinstance(value, dict):

@@ -3,6 +3,8 @@ no."""
 
 from __future__ import annotations
 
+import itertools
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
@@ -13,6 +15,7 @@ import pytest
 import gateway.blueprints
 from gateway.blueprints import catalogue
 from tests.make_rules import OPERATORS, broken, every
+from tests.make_run import passes
 
 FOLDER: Final = Path(gateway.blueprints.__file__).parent
 NAMES: Final = [blueprint.name for blueprint in catalogue()]
@@ -56,6 +59,33 @@ def test_a_call_to_a_vendor_has_a_key_that_a_second_run_has_too(name: str) -> No
 
 def test_there_are_as_many_operators_as_in_makes_library() -> None:
     assert len(OPERATORS) == 56
+
+
+BODIES: Final[list[dict[str, Any]]] = [
+    {"status": "succeeded", "id": "pi_1"},
+    {"status": "requires_action", "id": "pi_1"},
+    {"error": "daily_cap_exceeded", "call_id": "call_1"},
+    {"error": "rate_limited", "call_id": "call_1"},
+    {"error": "policy_refused", "call_id": "call_1"},
+    {"error": "idempotency_conflict", "call_id": "call_1"},
+    {"error": "idempotency_in_progress", "call_id": "call_1"},
+    {"error": {"message": "Rate limit exceeded", "type": "rate_limit_error"}},
+    {"code": 20429, "message": "Too many requests"},
+    {},
+]
+ROUTED: Final = ("per_scenario_key", "per_run_key", "sms_with_message_cap", "mail_with_cap")
+
+
+@pytest.mark.parametrize("name", ROUTED)
+def test_an_answer_takes_one_route_whatever_it_is(name: str) -> None:
+    last = [it for it in every(read(name)["flow"]) if it["module"] == "builtin:BasicRouter"][-1]
+    firsts = [route["flow"][0] for route in last["routes"]]
+    filters = [first["filter"] for first in firsts if "filter" in first]
+    assert len(filters) == 5
+    number = re.findall(r"\d+", filters[0]["conditions"][0][0]["a"])[0]
+    for status, body in itertools.product((*range(200, 210), *range(400, 505)), BODIES):
+        bundle = {number: {"statusCode": status, "data": body}}
+        assert sum(passes(rule, bundle) for rule in filters) == 1, (status, body)
 
 
 # ── the checker can say no ──────────────────────────────────────────────────────────────────────
