@@ -33,12 +33,14 @@ MAY_IMPORT: Final = {
         "uvloop",
         "jinja2",
         "markupsafe",
+        "certifi",
     },
     "bench": {"bench", "aiohttp", "h11", "orjson", "uvloop"},
 }
 """Beside the standard library."""
 
 LIBRARIES: Final = {
+    "certifi": ("gateway/upstream/stream.py",),
     "h11": (
         "gateway/http/secondreader.py",
         "gateway/upstream/direct.py",

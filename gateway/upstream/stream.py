@@ -17,8 +17,10 @@ import ssl
 from collections import deque
 from collections.abc import Iterable
 from functools import cache
+from pathlib import Path
 from typing import Any, Final, cast
 
+import certifi
 import h11
 import httpcore
 
@@ -281,10 +283,18 @@ class VendorConnection(httpcore.AsyncHTTP11Connection):
 @cache
 def tls_context(ca_file: str = "") -> ssl.SSLContext:
     """Verifies certificate and host name; HTTP/1.1 only. ca_file: trust these instead of the
-    system's."""
+    system's. A system that has none, as a bare container, is lent Mozilla's."""
     context = ssl.create_default_context(cafile=ca_file or None)
+    if not ca_file and not _system_has_certificates():
+        context.load_verify_locations(cadata=certifi.contents())
     context.set_alpn_protocols(["http/1.1"])
     return context
+
+
+def _system_has_certificates() -> bool:
+    paths = ssl.get_default_verify_paths()  # None for what is not there
+    folder = paths.capath
+    return paths.cafile is not None or (folder is not None and any(Path(folder).iterdir()))
 
 
 def _wake(waiter: asyncio.Future[None] | None) -> None:

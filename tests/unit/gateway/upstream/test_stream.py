@@ -7,6 +7,8 @@ import socket
 import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
+from types import SimpleNamespace
 
 import httpcore
 import pytest
@@ -260,3 +262,17 @@ async def test_tls_with_one_that_says_nothing() -> None:
             await shaking
         assert stream.closing
         await turns()
+
+
+@pytest.mark.parametrize("lent", [True, False])
+def test_where_the_system_trusts_nobody_mozillas_certificates_are_lent(
+    lent: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if not lent:
+        (tmp_path / "of_the_operator.pem").touch()
+    there = SimpleNamespace(cafile=None, capath=str(tmp_path))
+    monkeypatch.setattr(ssl, "get_default_verify_paths", lambda: there)
+    client = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # trusts nobody yet
+    monkeypatch.setattr(ssl, "create_default_context", lambda cafile: client)
+    assert tls_context.__wrapped__() is client
+    assert (client.cert_store_stats()["x509_ca"] > 100) is lent
