@@ -15,8 +15,11 @@ from urllib.parse import urlencode, urlsplit
 
 from gateway.admin.api import AdminApi
 from gateway.dashboard import (
+    calls,
+    cuts,
     doubts,
     overview,
+    runs,
     settings,
     sign_in,
 )
@@ -53,6 +56,9 @@ _log = logging.getLogger("keybrake")
 PAGES: Final[Sequence[Page]] = (
     *overview.PAGES,
     *doubts.PAGES,
+    *calls.PAGES,
+    *runs.PAGES,
+    *cuts.PAGES,
     *settings.PAGES,
     *sign_in.PAGES,
 )

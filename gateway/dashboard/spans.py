@@ -62,6 +62,11 @@ class Span:
         return since if since == until else f"{since} – {until}"
 
     @property
+    def asked(self) -> dict[str, str]:
+        """`since` and `until` as the admin side takes them, exact."""
+        return {"since": _rfc3339(self.since_us), "until": _rfc3339(self.until_us)}
+
+    @property
     def is_live(self) -> bool:
         """Does it end now?"""
         return not self.until_text
@@ -169,6 +174,10 @@ def _told(at_us: int, with_time: bool) -> str:
     at = _datetime(at_us)
     day = f"{at.day} {at:%b %Y}"
     return f"{day}, {at:%H:%M}" if with_time else day
+
+
+def _rfc3339(at_us: int) -> str:
+    return f"{_datetime(at_us):%Y-%m-%dT%H:%M:%S.%f}Z"
 
 
 def _datetime(at_us: int) -> datetime:

@@ -58,6 +58,34 @@ document.addEventListener("click", (event) => {
   if (button) copy(button);
 });
 
+// ── confirming: a link with data-confirm leads to a page; where scripts run, its #confirm comes here ─
+
+async function confirmHere(link) {
+  try {
+    const answer = await fetch(link.href, { headers: { "HX-Request": "true" } });
+    const part = new DOMParser().parseFromString(await answer.text(), "text/html").getElementById("confirm");
+    if (!answer.ok || !part) throw new Error(answer.status);
+    const dialog = document.createElement("dialog");
+    dialog.setAttribute("aria-label", link.textContent);
+    dialog.append(document.importNode(part, true));
+    dialog.addEventListener("close", () => { dialog.remove(); link.focus(); });
+    document.body.append(dialog);
+    if (window.htmx) htmx.process(dialog);
+    dialog.showModal();
+  } catch {
+    location.assign(link.href);
+  }
+}
+
+document.addEventListener("click", (event) => {
+  const plain = event.button === 0 && !event.ctrlKey && !event.metaKey && !event.shiftKey;
+  const link = plain && event.target.closest("a[data-confirm], dialog a[data-dismiss]");
+  if (!link) return;
+  event.preventDefault();
+  if (link.dataset.dismiss === undefined) confirmHere(link);
+  else link.closest("dialog").close();
+});
+
 // ── theme ─────────────────────────────────────────────────────────────────────────────────────────
 
 function isDark() {

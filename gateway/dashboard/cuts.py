@@ -1,0 +1,117 @@
+"""Revoking a run, or all runs of a scenario, with one confirmation that names what it hits; and
+letting a run go on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+from gateway.dashboard.guard import ROOT
+from gateway.dashboard.pages import Desk, Page, Visit, go_to
+from gateway.dashboard.words import count, with_query
+from gateway.errors import InvalidRequest
+from gateway.http.message import Response
+
+NAMED_MAX: Final = 20
+"""Keys that a confirmation lists by name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """What a revoke would take away now. keys: (id, name, label) of those alive, at most NAMED_MAX.
+    in_flight: calls on their way, of other keys too."""
+
+    alive: int
+    keys: tuple[tuple[str, str, str], ...]
+    in_flight: int
+    vendors: frozenset[str]
+
+
+def hit_by(desk: Desk, label: str, prefix: str, now_us: int) -> Hit:
+    """label, or prefix: as a revoke takes them."""
+    keys = list(desk.house.registry.all_keys())
+
+    def fits(name: str) -> bool:
+        return name.startswith(prefix) if prefix else name == label
+
+    alive = [key for key in keys if fits(key.terms.label) and key.alive(now_us)]
+    in_flight = {id(f) for key in keys for f in key.in_flight if fits(f.label)}
+    in_flight |= {id(f) for key in alive for f in key.in_flight}
+    named = tuple((k.terms.key_id, k.terms.name, k.terms.label) for k in alive[:NAMED_MAX])
+    return Hit(len(alive), named, len(in_flight), frozenset(k.terms.vendor for k in alive))
+
+
+async def confirm(desk: Desk, visit: Visit) -> Response:
+    return _confirm(desk, visit, visit.query.one("label"), visit.query.one("prefix"), [])
+
+
+async def revoke(desk: Desk, visit: Visit) -> Response:
+    form = visit.form
+    label, prefix = form.one("label"), form.one("prefix")
+    wishes: dict[str, Any] = {"prefix": prefix} if prefix else {"label": label}
+    wishes["in_flight"] = form.one("in_flight") or "finish"
+    if form.one("cancel_open_intents"):
+        wishes["cancel_open_intents"] = True
+    try:
+        answer = await desk.api.ask("POST", "/vault/runs/revoke", body=wishes)
+    except InvalidRequest as refusal:
+        return _confirm(desk, visit, label, prefix, refusal.facts.get("errors", []))
+    visit.session.said.append(told(answer, label, prefix))
+    if prefix:
+        return go_to(with_query(f"{ROOT}/runs", by="scenario"))
+    return go_to(with_query(f"{ROOT}/runs/one", label=label))
+
+
+async def reopen(desk: Desk, visit: Visit) -> Response:
+    label = visit.form.one("label")
+    await desk.api.ask("POST", "/vault/resume", body={"label": label})
+    visit.session.said.append(f"Calls of {label} go on again. Keys that were revoked stay so.")
+    return go_to(with_query(f"{ROOT}/runs/one", label=label))
+
+
+def told(answer: dict[str, Any], label: str, prefix: str) -> str:
+    """What a revoke did, in a few sentences."""
+    what = f"Every run that begins with {prefix}" if prefix else f"The run {label}"
+    parts = [f"{what} is revoked, with {count(answer['revoked'], 'key')}."]
+    if answer["aborted"]:
+        doubt = answer["aborted_in_doubt"]
+        parts.append(f"{count(answer['aborted'], 'call')} on the way ended, {doubt} in doubt.")
+    elif answer["in_flight"]:
+        parts.append(f"{count(answer['in_flight'], 'call')} on the way may finish.")
+    if "canceled" in answer:
+        parts.append(_canceled(answer["canceled"]))
+    return " ".join(parts)
+
+
+def _canceled(objects: list[dict[str, str]]) -> str:
+    if not objects:
+        return "Nothing was left open at the vendor."
+    lines = [f"{one.get('object_id', '?')} {one.get('status', '?')}" for one in objects[:NAMED_MAX]]
+    return f"At the vendor: {', '.join(lines)}."
+
+
+def _confirm(
+    desk: Desk, visit: Visit, label: str, prefix: str, errors: list[dict[str, str]]
+) -> Response:
+    if bool(label) == bool(prefix):
+        raise InvalidRequest("Which run? Its label stands behind ?label=, a scenario's ?prefix=.")
+    hit = hit_by(desk, label, prefix, visit.now_us)
+    return desk.page(
+        visit,
+        "run_revoke.html",
+        status=400 if errors else 200,
+        nav="runs",
+        label=label,
+        prefix=prefix,
+        hit=hit,
+        can_cancel="stripe" in hit.vendors or "stripe" in desk.house.known,
+        abort=visit.form.one("in_flight") == "abort",
+        errors=errors,
+    )
+
+
+PAGES: Final = (
+    Page("GET", "/runs/revoke", confirm),
+    Page("POST", "/runs/revoke", revoke),
+    Page("POST", "/runs/reopen", reopen),
+)
