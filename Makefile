@@ -37,8 +37,8 @@ demo: $(VENV)/.run ## a key with a 500 USD cap, charged until it brakes, in 20 s
 
 # ── working on it ───────────────────────────────────────────────────────────────────────────────
 
-.PHONY: test check lint types format unit property integration crash cover bench
-test: lint types $(VENV)/.node $(VENV)/.assets ## everything: lint, types, all suites, 100 % of ledger and vendors covered
+.PHONY: test check lint types format unit property integration browser screenshots crash cover bench
+test: lint types $(VENV)/.node $(VENV)/.assets $(VENV)/.browser binary ## everything: lint, types, all suites, 100 % of ledger and vendors covered
 	$(BIN)/python -m pytest -q --cov=ledger --cov=vendors --cov-branch --cov-report=term-missing:skip-covered \
 	  --cov-fail-under=100 tests
 
@@ -62,8 +62,14 @@ unit: $(VENV)/.dev ## unit tests and the tests that read our own source
 property: $(VENV)/.dev ## hypothesis
 	$(BIN)/python -m pytest -q tests/property
 
-integration: $(VENV)/.node $(VENV)/.assets ## a real gateway and the sandbox, from outside; official SDKs
+integration: $(VENV)/.node $(VENV)/.assets binary ## a real gateway and the sandbox, from outside; official SDKs
 	$(BIN)/python -m pytest -q tests/integration
+
+browser: $(VENV)/.node $(VENV)/.assets $(VENV)/.browser ## the dashboard in a real browser
+	$(BIN)/python -m pytest -q tests/browser
+
+screenshots: $(VENV)/.node $(VENV)/.assets $(VENV)/.browser ## every page, light and dark, wide and narrow, into build/screenshots
+	$(BIN)/python -m tests.browser.screenshots build/screenshots
 
 crash: $(VENV)/.dev ## kill -9 under load, then read the books
 	$(BIN)/python -m pytest -q tests/crash
@@ -74,6 +80,8 @@ cover: $(VENV)/.node ## coverage of everything, branch by branch, into build/cov
 
 bench: $(VENV)/.dev ## CPU and latency per call next to a bare aiohttp proxy
 	$(BIN)/python -m bench
+
+include deploy/binary/binary.mk
 
 # ── setting it up ───────────────────────────────────────────────────────────────────────────────
 
@@ -153,4 +161,13 @@ $(VENV)/.assets: $(PAGES)/npm/package-lock.json $(VENV)/.npm
 # The Node SDKs for the tests.
 $(VENV)/.node: tests/node/package-lock.json $(VENV)/.npm $(VENV)/.dev
 	@npm ci --loglevel=error --prefix tests/node </dev/null
+	@touch $@
+
+# A browser for the tests: Debian's Chromium, installed where we may, asked for where we may not.
+$(VENV)/.browser: $(VENV)/.dev
+	@command -v chromium >/dev/null || { \
+	  [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null || { \
+	    echo "the browser tests need Chromium; on Debian: apt-get install chromium fonts-dejavu-core" >&2; exit 3; }; \
+	  echo "installing Chromium for the browser tests …" >&2; export DEBIAN_FRONTEND=noninteractive; \
+	  { apt-get -qq update && apt-get -qq install --no-install-recommends chromium fonts-dejavu-core; } </dev/null >/dev/null; }
 	@touch $@

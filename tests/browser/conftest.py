@@ -1,0 +1,33 @@
+"""One Chromium for all browser tests of a run; a gateway for each file of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Browser, sync_playwright
+
+from tests.browser.people import Person, Town, launch, person, town
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        made = launch(playwright)
+        yield made
+        made.close()
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Town]:
+    with town(tmp_path_factory.mktemp("gateway")) as made:
+        yield made
+
+
+@pytest.fixture
+def someone(browser: Browser, place: Town) -> Iterator[Person]:
+    """Signed in, on the overview. Ends with nothing on the console."""
+    with person(browser, place.gateway) as made:
+        made.sign_in()
+        yield made
+        assert made.said == []
