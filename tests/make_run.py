@@ -27,7 +27,7 @@ ERROR_TYPES: Final = {
     503: "ConnectionError",
     504: "ConnectionError",
 }
-"""What Make's documents call an error of this status; of others they say less: RuntimeError."""
+"""What Make's documents call an error of this status; RuntimeError where they say no more."""
 _EXPRESSION: Final = re.compile(r"\{\{(.*?)\}\}", re.DOTALL)
 _CALLED: Final = re.compile(r"(\w+)\((.*)\)", re.DOTALL)
 _STEP: Final = re.compile(r"`([^`]*)`|([^.`]+)")

@@ -312,6 +312,8 @@ def test_the_switch_stops_a_scenario(
     assert (status, told[:26]) == ("200", "Stopped. Keys revoked: 1; ")
     assert run.start(**order).answers == [(401, "key_revoked")]
     assert other.start(**{**order, "order_number": "1002"}).answers == [(200, None)]
+    fresh, _ = charging(house, "slack_alert", agent_run_label="to-stop/2")
+    assert fresh.start(**{**order, "order_number": "1003"}).answers == [(401, "key_revoked")]
     switch.keychain = issuer(house)
     [(status, told)] = switch.start().replies
     assert (status, told[:32]) == ("502", "NOT stopped: 403 admin_forbidden")
