@@ -5,15 +5,19 @@ from __future__ import annotations
 import argparse
 import importlib.metadata
 import os
+import platform
 import sys
 from dataclasses import asdict, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from gateway.run import config, modules, sandbox
 from gateway.run.commands import api, show
 from gateway.settings import Settings
 from ledger import LedgerRefused, ShardReport, verify
+
+IS_BINARY: Final = "_keybrake" in sys.builtin_module_names
+"""deploy/binary/keybrake.c, which this interpreter is then linked with."""
 
 
 def add_config_option(parser: argparse.ArgumentParser) -> None:
@@ -132,4 +136,6 @@ def run_version(args: argparse.Namespace) -> int:
 
 
 def version() -> str:
-    return f"keybrake {importlib.metadata.version('keybrake')}"
+    """Says too whether this is the one-file build, which has its interpreter inside."""
+    built = f" (binary, Python {platform.python_version()})" if IS_BINARY else ""
+    return f"keybrake {importlib.metadata.version('keybrake')}{built}"
