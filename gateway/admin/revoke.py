@@ -40,6 +40,7 @@ _ISSUER_FIELDS: Final = (
 _RESUME_FIELDS: Final = (
     *_SCOPE_FIELDS,
     text("label", "Calls with this effective label go on again; revoked keys stay so."),
+    text("prefix", "Calls of every run whose label begins so go on again; revoked keys stay so."),
 )
 
 
@@ -80,14 +81,23 @@ async def revoke_all(house: House, ask: Ask) -> Answer:
 
 async def resume(house: House, ask: Ask) -> Answer:
     wishes = ask.fields()
-    label = wishes.pop("label", None)
-    if label is not None and wishes:
-        refuse([mistake("label", "stands alone")])
-    if label is not None:
+    label, prefix = wishes.get("label"), wishes.get("prefix")
+    if (label or prefix) and len(wishes) > 1:
+        refuse([mistake("label" if label else "prefix", "stands alone")])
+    if label:
         await house.registry.reopen_run(label)
+    elif prefix:
+        await _reopen_prefix(house, prefix)
     else:
         await house.registry.resume(_bar(house, wishes))
     return {"barred": _barred(house)}
+
+
+async def _reopen_prefix(house: House, prefix: str) -> None:
+    """Raises InvalidRequest where a wider prefix would go on refusing them."""
+    if (wider := house.registry.runs.wider(prefix)) is not None:
+        refuse([mistake("prefix", f"is part of {wider}, which is revoked: resume that")])
+    await house.registry.reopen_prefix(prefix)
 
 
 def _bar(house: House, wishes: Mapping[str, Any]) -> Bar:

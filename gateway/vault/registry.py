@@ -265,6 +265,11 @@ class Registry:
         if notes := self.runs.reopen(label, self._clock.now_us()):
             await self._books.note(notes)
 
+    async def reopen_prefix(self, prefix: str) -> None:
+        """The same of all labels that begin so, and of narrower prefixes that were revoked."""
+        if notes := self.runs.reopen_prefix(prefix):
+            await self._books.note(notes)
+
     # Taking away: in force at once, answered when durable
 
     async def revoke(self, keys: Sequence[Key], *, abort: bool) -> Cut:

@@ -6,7 +6,8 @@
 | revoked (itself, or under a prefix)  | refused   | refused         | made, and reopens it   |
 | under a revoked prefix, but reopened | go on     | made            | made                   |
 
-Revoking a label or a prefix again closes what was reopened. Every change is handed back as ledger
+Revoking a label or a prefix again closes what was reopened; a prefix that is lifted takes all that
+was revoked under it along. Every change is handed back as ledger
 notes of one kind; the caller makes them durable.
 """
 
@@ -61,6 +62,27 @@ class Runs:
             self._open[label] = now_us
             notes.append(_note(_OPEN, label, now_us))
         return notes
+
+    def reopen_prefix(self, prefix: str) -> list[Note]:
+        """Lift this prefix, narrower ones and all labels under it; no notes if none was revoked."""
+        labels = [label for label in self.labels if label.startswith(prefix)]
+        prefixes = [known for known in self.prefixes if known.startswith(prefix)]
+        for label in labels:
+            del self.labels[label]
+        for known in prefixes:
+            del self.prefixes[known]
+        self._heads = tuple(self.prefixes)
+        return [
+            *(_note(_LABEL, label, None) for label in labels),
+            *(_note(_PREFIX, known, None) for known in prefixes),
+            *self._close([label for label in self._open if label.startswith(prefix)]),
+        ]
+
+    def wider(self, prefix: str) -> str | None:
+        """A revoked prefix that covers this one and more."""
+        return next(
+            (known for known in self._heads if prefix != known and prefix.startswith(known)), None
+        )
 
     def _close(self, labels: Iterable[str]) -> list[Note]:
         return [_note(_OPEN, label, None) for label in labels if self._open.pop(label, None)]

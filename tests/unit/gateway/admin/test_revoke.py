@@ -117,6 +117,19 @@ async def test_a_run_is_resumed_by_its_label(side: Side) -> None:
     assert status == 400
 
 
+async def test_a_whole_scenario_is_resumed_by_its_prefix(side: Side) -> None:
+    for body in ({"prefix": "scn/"}, {"prefix": "scn/a"}, {"label": "scn/1"}, {"label": "other/1"}):
+        await side.ask("POST", "/vault/runs/revoke", body)
+    status, answer = await side.ask("POST", "/vault/resume", {"prefix": "scn/a"})
+    assert (status, answer["errors"][0]["field"]) == (400, "prefix")
+    status, _ = await side.ask("POST", "/vault/resume", {"prefix": "scn/", "label": "x"})
+    assert status == 400
+    await side.ask("POST", "/vault/resume", {"prefix": "scn/"})
+    side.restart()
+    revoked = side.registry.runs.revoked
+    assert [revoked(it) for it in ("scn/1", "scn/ab", "other/1")] == [False, False, True]
+
+
 @pytest.mark.parametrize(
     ("body", "bar", "hit"),
     [

@@ -65,3 +65,20 @@ def test_a_label_with_colons_is_kept_whole() -> None:
     runs, written = Runs(), Written()
     written.take(runs.revoke_label("label:a:b", 5))
     assert written.again().revoked("label:a:b")
+
+
+def test_a_prefix_is_lifted_with_all_that_is_under_it() -> None:
+    runs, written = Runs(), Written()
+    written.take(runs.revoke_prefix("scn/", 5))
+    written.take(runs.reopen("scn/2", 6))
+    written.take(runs.revoke_prefix("scn/a", 7))
+    written.take(runs.revoke_label("scn/1", 8))
+    written.take(runs.revoke_prefix("other", 9))
+    assert runs.wider("scn/a") == "scn/"
+    assert runs.wider("scn/") is None
+    written.take(runs.reopen_prefix("scn/"))
+    for told in (runs, written.again()):
+        labels = ("scn/1", "scn/2", "scn/ab", "other/1")
+        assert [told.revoked(label) for label in labels] == [False, False, False, True]
+    assert set(written.kept) == {"prefix:other"}
+    assert runs.reopen_prefix("scn/") == []
