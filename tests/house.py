@@ -55,6 +55,11 @@ secret = "env:STRIPE_SECRET_KEY"
 """
 
 
+def stripe_at(base_url: str) -> str:
+    """Whole settings that lead to a Stripe."""
+    return _SETTINGS.format(vendor=base_url, server="", ledger="", stripe="", more="")
+
+
 def twilio_at(base_url: str, *, lines: str = "", account_lines: str = "") -> str:
     """Sections of the settings that lead to a Twilio. lines: more of the vendor's settings;
     account_lines: whole sections of more accounts."""
@@ -259,9 +264,8 @@ class Gateway:
         text = _SETTINGS.format(
             vendor=vendor, server=server, ledger=ledger, stripe=stripe, more=more
         )
-        (directory / "gateway.toml").write_text(text)
         gateway = cls(directory, dict(env or {}))
-        gateway.restart()
+        gateway.begin(text)
         return gateway
 
     @property
@@ -274,6 +278,11 @@ class Gateway:
         return (self.directory / "stderr.log").read_text()
 
     # -- living and dying ------------------------------------------------------------------------
+
+    def begin(self, settings: str) -> None:
+        """Start on these settings. Raises GatewayEnded."""
+        (self.directory / "gateway.toml").write_text(settings)
+        self.restart()
 
     def restart(self) -> None:
         """Start on the same directory again, and wait until it is ready. Raises GatewayEnded."""

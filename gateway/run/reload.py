@@ -119,7 +119,7 @@ class Reloader:
             )
             reloads.refused += 1
             reloads.last_was_applied = False
-            return f"settings not reloaded: {len(mistakes)} mistakes, see the log"
+            return f"serving; settings not reloaded, mistakes: {len(mistakes)}, see the log"
         house.renew(prepared)
         _tell(prepared)
         reloads.applied += 1
