@@ -236,6 +236,7 @@ class GatewayEnded(Exception):
 class Gateway:
     """A gateway process and its directory. address, admin_address: host:port, new at each start.
     program: what Python runs at the next start, the gateway itself or something around it.
+    python: what runs it.
     more_fds: file descriptors that it inherits then."""
 
     directory: Path
@@ -244,6 +245,7 @@ class Gateway:
     admin_address: str = ""
     admin_key: str = ADMIN_KEY
     program: tuple[str, ...] = ("-m", "gateway")
+    python: str = sys.executable
     more_fds: tuple[int, ...] = ()
     _process: subprocess.Popen[bytes] | None = None
 
@@ -304,7 +306,7 @@ class Gateway:
             (self.directory / "stderr.log").open("ab") as err,
         ):
             return subprocess.Popen(
-                [sys.executable, *self.program, "serve", "--config", "gateway.toml"],
+                [self.python, *self.program, "serve", "--config", "gateway.toml"],
                 cwd=self.directory,
                 env={**self._environment(), "KEYBRAKE_READY_FD": str(ready_fd)},
                 pass_fds=(ready_fd, *self.more_fds),
@@ -317,7 +319,7 @@ class Gateway:
         """A command of keybrake's on this gateway's settings, such as `ledger verify`, to its
         end."""
         return subprocess.run(
-            [sys.executable, "-m", "gateway", *words, "--config", "gateway.toml"],
+            [self.python, "-m", "gateway", *words, "--config", "gateway.toml"],
             cwd=self.directory,
             env=self._environment(),
             stdin=subprocess.DEVNULL,
