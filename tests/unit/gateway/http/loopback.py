@@ -11,6 +11,7 @@ from typing import Any
 from gateway.errors import Refusal
 from gateway.http.message import Request, Response
 from gateway.http.server import Server
+from gateway.http.tls import Tls
 from gateway.settings import ServerSettings
 
 
@@ -88,10 +89,13 @@ class House:
         self._clients: list[Client] = []
 
     def serve(
-        self, handler: Callable[[Request], Awaitable[Response]] = answer_ok, **changes: Any
+        self,
+        handler: Callable[[Request], Awaitable[Response]] = answer_ok,
+        tls: Tls | None = None,
+        **changes: Any,
     ) -> Server:
         settings = replace(ServerSettings(listen="127.0.0.1:0"), **changes)
-        server = Server(handler, render, settings)
+        server = Server(handler, render, settings, tls=tls)
         server.start()
         self._servers.append(server)
         return server

@@ -7,6 +7,7 @@ import logging
 import socket
 import struct
 from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
 
@@ -550,3 +551,123 @@ async def test_a_slow_handler_slows_its_client(house: House) -> None:
     assert before > size // 2
     go_on.set()
     assert (await client.reply()).body == b"%d" % size
+
+
+# ── streams that last ───────────────────────────────────────────────────────────────────────────
+
+
+class News:
+    """A handler whose answer is a stream that waits until it is told, or its client has gone."""
+
+    def __init__(self) -> None:
+        self.wake = asyncio.Event()
+        self.waiting = asyncio.Event()
+        self.closed = asyncio.Event()
+        self.over = False
+
+    async def __call__(self, request: Request) -> Response:
+        request.on_gone(self.wake.set)
+        return Response(200, [(b"content-type", b"text/event-stream")], stream=self._tell(request))
+
+    async def _tell(self, request: Request) -> AsyncIterator[bytes]:
+        try:
+            yield b": hello\n\n"
+            while not self.over and not request.gone():
+                self.waiting.set()
+                await self.wake.wait()
+                self.wake.clear()
+                yield b"data: news\n\n"
+        finally:
+            self.closed.set()
+
+
+SHORT: dict[str, Any] = {
+    "head_timeout_s": 0.01,
+    "body_timeout_s": 0.01,
+    "write_timeout_s": 0.01,
+    "idle_timeout_s": 0.01,
+}
+    ("head_timeout_s", "body_timeout_s", "write_timeout_s", "idle_timeout_s"), 0.01
+)
+
+
+async def test_no_deadline_cuts_a_stream_whose_client_reads(house: House) -> None:
+    news = News()
+    server = house.serve(news, **SHORT)
+    client = await house.connect(server)
+    client.send(GET % 1)
+    assert (await client.head())[1]["transfer-encoding"] == "chunked"
+    expired = asyncio.Event()
+    deaf = await house.connect(server)  # its own deadline passes, and the stream's does not
+    asyncio.get_running_loop().create_task(deaf.at_end()).add_done_callback(lambda _: expired.set())
+    await expired.wait()
+    news.over = True
+    news.wake.set()
+    assert await client._chunks() == b": hello\n\ndata: news\n\n"
+    assert not client.reader.at_eof()
+
+
+@pytest.mark.parametrize("goodbye", ["close", "half-close", "reset"])
+async def test_a_hang_up_ends_a_stream_that_waits(house: House, goodbye: str) -> None:
+    news = News()
+    server = house.serve(news)
+    client = await house.connect(server)
+    client.send(GET % 1)
+    await news.waiting.wait()
+    if goodbye == "half-close":
+        client.writer.write_eof()
+    elif goodbye == "reset":
+        client.writer.transport.abort()
+    else:
+        await client.close()
+    await news.closed.wait()
+    await server._service.emptied.wait()
+
+
+async def test_a_drain_ends_as_soon_as_the_stream_does(house: House) -> None:
+    news = News()
+    server = house.serve(news)
+    client = await house.connect(server)
+    client.send(GET % 1)
+    await news.waiting.wait()
+    draining = asyncio.get_running_loop().create_task(server.drain(20.0))
+    await asyncio.sleep(0)
+    assert not draining.done()
+    news.over = True
+    news.wake.set()
+    assert await draining
+    assert (await client.reply()).body == b": hello\n\ndata: news\n\n"
+
+
+async def test_who_asks_after_the_hang_up_is_told_at_once(house: House) -> None:
+    started, told = asyncio.Event(), asyncio.Event()
+
+    async def late(request: Request) -> Response:
+        request.on_gone(started.set)
+        request.on_gone(both.set)
+        await started.wait()
+        await both.wait()
+        request.on_gone(told.set)
+        return Response(200, [])
+
+    both = asyncio.Event()
+    client = await house.meet(late)
+    client.send(GET % 1)
+    client.writer.write_eof()
+    await told.wait()
+    assert (await client.reply()).status == 200
+
+
+async def test_nobody_is_told_of_a_hang_up_after_the_answer(house: House) -> None:
+    told: list[int] = []
+
+    async def answer(request: Request) -> Response:
+        request.on_gone(lambda: told.append(1))
+        return Response(200, [])
+
+    server = house.serve(answer)
+    client = await house.connect(server)
+    assert (await client.ask(GET % 1)).status == 200
+    await client.close()
+    await server._service.emptied.wait()
+    assert told == []

@@ -7,6 +7,7 @@ import errno
 import resource
 import socket
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
@@ -15,7 +16,10 @@ import pytest
 from gateway.http import server as server_module
 from gateway.http.message import Request, Response
 from gateway.http.server import ListenFailed, Server
+from gateway.http.tls import Tls
 from gateway.settings import ServerSettings
+from tests import certificates
+from tests.certificates import CERT, KEY
 from tests.unit.gateway.http.loopback import House
 
 GET = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
@@ -320,3 +324,103 @@ async def test_a_server_that_never_started_can_be_closed() -> None:
     server = Server(never, lambda refusal: Response(refusal.status, []), settings)
     await server.close()
     assert server.connections == 0
+
+
+# ── balancers ───────────────────────────────────────────────────────────────────────────────────
+
+PROXY = b"PROXY TCP4 192.0.2.7 127.0.0.1 55123 443\r\n"
+BEHIND: dict[str, Any] = {"trusted_proxies": ("127.0.0.1",), "proxy_protocol": True}
+
+
+async def say_peer(request: Request) -> Response:
+    return Response(200, [], f"{request.scheme} {request.peer}".encode())
+
+
+def get(*lines: bytes) -> bytes:
+    return b"\r\n".join((b"GET / HTTP/1.1", b"Host: x", *lines, b"", b""))
+
+
+async def test_what_is_forwarded_is_believed_from_trusted_balancers_only(house: House) -> None:
+    asked = get(b"X-Forwarded-For: 6.6.6.6, 192.0.2.7", b"X-Forwarded-Proto: https")
+    trusting = await house.meet(say_peer, trusted_proxies=("127.0.0.0/8",))
+    assert (await trusting.ask(asked)).body == b"https 192.0.2.7"
+    assert (await trusting.ask(GET)).body == b"http 127.0.0.1"
+    for networks in ((), ("10.0.0.0/8",)):
+        client = await house.meet(say_peer, trusted_proxies=networks)
+        assert (await client.ask(asked)).body == b"http 127.0.0.1"
+
+
+async def test_a_proxy_header_names_the_source_of_a_whole_connection(house: House) -> None:
+    server = house.serve(say_peer, **BEHIND)
+    client = await house.connect(server)
+    client.send(PROXY)
+    for _ in range(2):
+        assert (await client.ask(GET)).body == b"http 192.0.2.7"
+    assert server._service.sources == {"192.0.2.7": 1}
+
+
+async def test_a_proxy_header_comes_before_the_handshake(house: House) -> None:
+    server = house.serve(say_peer, Tls(str(CERT), str(KEY)), **BEHIND)
+    client = await house.connect(server)
+    client.send(PROXY)
+    await client.writer.start_tls(certificates.trusting(), server_hostname="127.0.0.1")
+    assert (await client.ask(GET)).body == b"https 192.0.2.7"
+
+
+async def test_a_balancer_that_passes_bytes_on_vouches_for_no_header(house: House) -> None:
+    typed = get(b"X-Forwarded-For: 6.6.6.6", b"X-Forwarded-Proto: https")
+    server = house.serve(say_peer, **BEHIND)
+    for header, told in ((PROXY, b"http 192.0.2.7"), (b"PROXY UNKNOWN\r\n", b"http 127.0.0.1")):
+        client = await house.connect(server)
+        assert (await client.ask(header + typed)).body == told
+
+
+async def test_a_balancer_behind_a_balancer_is_believed(house: House) -> None:
+    networks = ("127.0.0.1", "192.0.2.0/24")
+    client = await house.meet(say_peer, trusted_proxies=networks, proxy_protocol=True)
+    asked = PROXY + get(b"X-Forwarded-For: 198.51.100.1")
+    assert (await client.ask(asked)).body == b"http 198.51.100.1"
+
+
+@pytest.mark.parametrize("data", [GET, b"", b"PROXY", b"PROXY TCP4 1.2.3.4\r\n"])
+async def test_without_its_header_a_balancer_s_connection_is_closed(
+    house: House, data: bytes
+) -> None:
+    server = house.serve(say_peer, head_timeout_s=0.05, **BEHIND)
+    client = await house.connect(server)
+    client.send(data)
+    with suppress(ConnectionResetError):  # there were bytes that nobody read
+        assert await client.at_end()
+    await server._service.emptied.wait()
+    assert (server.proxy_headers_refused, server._service.sources) == (1, {})
+
+
+async def test_from_others_a_proxy_header_is_no_request(house: House) -> None:
+    client = await house.meet(say_peer, trusted_proxies=("10.0.0.1",), proxy_protocol=True)
+    assert (await client.ask(PROXY + GET)).status == 400
+
+
+async def test_the_limit_of_a_source_is_not_the_balancers(house: House) -> None:
+    server = house.serve(say_peer, connections_per_source_max=1, **BEHIND)
+    statuses = []
+    for source in (b"192.0.2.1", b"192.0.2.2", b"192.0.2.1"):
+        client = await house.connect(server)
+        reply = await client.ask(PROXY.replace(b"192.0.2.7", source) + GET)
+        statuses.append(reply.status)
+    assert statuses == [200, 200, 503]
+
+
+async def test_an_end_does_not_wait_for_a_balancer_s_header(house: House) -> None:
+    server = house.serve(say_peer, **BEHIND)
+    silent, settled = await house.connect(server), await house.connect(server)
+    assert (await settled.ask(PROXY + GET)).status == 200
+    assert await server.drain(20.0)
+    assert await silent.at_end()
+
+
+async def test_who_is_trusted_changes_with_the_settings(house: House) -> None:
+    server = house.serve(say_peer)
+    asked = get(b"X-Forwarded-For: 192.0.2.7")
+    assert (await (await house.connect(server)).ask(asked)).body == b"http 127.0.0.1"
+    server.renew(replace(server._service.settings, trusted_proxies=("127.0.0.1",)))
+    assert (await (await house.connect(server)).ask(asked)).body == b"http 192.0.2.7"
