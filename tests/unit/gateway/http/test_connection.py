@@ -587,8 +587,6 @@ SHORT: dict[str, Any] = {
     "write_timeout_s": 0.01,
     "idle_timeout_s": 0.01,
 }
-    ("head_timeout_s", "body_timeout_s", "write_timeout_s", "idle_timeout_s"), 0.01
-)
 
 
 async def test_no_deadline_cuts_a_stream_whose_client_reads(house: House) -> None:
