@@ -245,6 +245,16 @@ class AdminConflict(AdminRefusal):
     message = "This Idempotency-Key was used for another request."
 
 
+class BackupRunning(AdminRefusal):
+    status, code = 409, "backup_running"
+    message = "A backup is being made already."
+
+
+class BackupFailed(AdminRefusal):
+    status, code = 503, "backup_failed"
+    message = "No backup was made."
+
+
 class IdempotencyAnswerLost(AdminRefusal):
     """Facts carry the `id` of what the first request made."""
 

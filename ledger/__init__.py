@@ -1,6 +1,8 @@
 """What is held and what is spent. See README.md beside this file."""
 
+from ledger.backup import Order, back_up, copies_in
 from ledger.book import Ledger, Ticket
+from ledger.copies import Copied, CopiedShard, CopyReport, verify_copy
 from ledger.entries import (
     SHARD_SHIFT,
     Amended,
@@ -22,6 +24,8 @@ from ledger.entries import (
 from ledger.errors import (
     CannotRecord,
     CapExceeded,
+    CopyFailed,
+    CopyRunning,
     ImpossibleEntry,
     JournalFull,
     JournalUnavailable,
@@ -32,15 +36,22 @@ from ledger.errors import (
 from ledger.hold import Hold, Retried
 from ledger.settings import Clock, LedgerSettings
 from ledger.standing import Standing
+from ledger.store import SQLITE_VERSION
 from ledger.verify import Report, ShardReport, verify
 
 __all__ = [
     "SHARD_SHIFT",
+    "SQLITE_VERSION",
     "Amended",
     "BudgetTerms",
     "CannotRecord",
     "CapExceeded",
     "Clock",
+    "Copied",
+    "CopiedShard",
+    "CopyFailed",
+    "CopyReport",
+    "CopyRunning",
     "Ended",
     "Ending",
     "Entry",
@@ -58,6 +69,7 @@ __all__ = [
     "Note",
     "Noted",
     "Opened",
+    "Order",
     "Parted",
     "Report",
     "Restored",
@@ -68,5 +80,8 @@ __all__ = [
     "Standing",
     "Ticket",
     "ToppedUp",
+    "back_up",
+    "copies_in",
     "verify",
+    "verify_copy",
 ]

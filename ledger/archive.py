@@ -177,6 +177,13 @@ def last_seq(archive: Path) -> int:
     return int(seq or 0)
 
 
+def last_row(archive: Path) -> tuple[int, bytes]:
+    """Its number and mac; 0 of an archive without rows."""
+    with ours(), contextlib.closing(_open(archive)) as conn:
+        seq, mac = conn.execute("SELECT max(seq), mac FROM journal").fetchone()
+    return int(seq or 0), bytes(mac or b"")
+
+
 def _open(archive: Path) -> sqlite3.Connection:
     return sqlite3.connect(f"{archive.absolute().as_uri()}?mode=ro&immutable=1", uri=True)
 

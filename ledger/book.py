@@ -17,6 +17,8 @@ import gc
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Protocol
 
+from ledger.backup import Backups, Check, Order
+from ledger.copies import Copied
 from ledger.entries import (
     SHARD_SHIFT,
     BudgetTerms,
@@ -36,7 +38,7 @@ from ledger.settings import Clock, LedgerSettings
 from ledger.shard import Shard, recover
 from ledger.standing import Standing
 from ledger.state import State
-from ledger.store import Store, StoreBroken, StoreFull
+from ledger.store import Cut, Store, StoreBroken, StoreFull
 
 
 class Ticket(Protocol):
@@ -62,6 +64,7 @@ class Ledger:
         self._clock = clock
         self._retry_memory_us = settings.retry_memory_h * 3_600_000_000
         self._loop = loop
+        self._backups = Backups(loop)
         self._ticking = loop.call_later(TICK_S, self._tick)
 
     @classmethod
@@ -101,6 +104,7 @@ class Ledger:
     async def close(self) -> None:
         """Write the books whole and let go of the files."""
         self._ticking.cancel()
+        await self._backups.close()
         for shard in self._by_number.values():
             await shard.close()
         self._layout.lock.release()
@@ -283,6 +287,13 @@ class Ledger:
                 sums[name] = max(sums.get(name, 0), value) if highest else sums.get(name, 0) + value
         return sums
 
+    async def back_up(self, order: Order, check: Check) -> Copied:
+        """Copy the books as they stand at one step of the loop, while they go on. Closing the
+        ledger ends it. Raises CopyRunning, CopyFailed."""
+        return await self._backups.make(
+            order, self._layout.key_path, self._clock.now_us(), self._cut, check
+        )
+
     # -- inside --------------------------------------------------------------------------------
 
     def _tick(self) -> None:
@@ -290,6 +301,9 @@ class Ledger:
         for shard in self._by_number.values():
             shard.tick(now_s)
         self._ticking = self._loop.call_later(TICK_S, self._tick)
+
+    def _cut(self) -> list[Cut]:
+        return [shard.cut() for shard in self._by_number.values()]
 
     def _shard(self, any_id: int) -> Shard:
         """The shard that an account's or a hold's id names."""

@@ -49,5 +49,14 @@ class JournalUnavailable(CannotRecord):
     """The journal is stalled or dead. Nothing may be forwarded on the strength of this entry."""
 
 
+class CopyFailed(LedgerError):
+    """No copy of the books was made, and nothing half-made is left. The text is one line for the
+    operator."""
+
+
+class CopyRunning(CopyFailed):
+    """One copy at a time."""
+
+
 class LedgerRefused(LedgerError):
     """The ledger will not open. The text is one line for the operator."""

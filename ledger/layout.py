@@ -30,6 +30,7 @@ from ledger.lock import Lock
 from ledger.settings import LedgerSettings
 from ledger.store import SqliteStore, StoreBroken, StoreFull
 
+KEY_NAME: Final = "ledger.key"
 _KEY_BYTES: Final = 32
 
 
@@ -40,6 +41,10 @@ class Layout:
     lock: Lock
     key: bytes
     stores: tuple[SqliteStore, ...]
+
+    @property
+    def key_path(self) -> Path:
+        return self.stores[0].path.parent / KEY_NAME
 
     def close(self) -> None:
         for each in self.stores:
@@ -63,7 +68,7 @@ def open_layout(settings: LedgerSettings, *, read_only: bool = False) -> Layout:
         except (StoreBroken, StoreFull, OSError) as exc:
             raise LedgerRefused(f"the ledger in {directory}: {exc}") from exc
         opened.sort(key=lambda each: each.meta.shard)
-        return Layout(lock, _read_key(directory), tuple(opened))
+        return Layout(lock, read_key(directory / KEY_NAME), tuple(opened))
     except BaseException:
         Layout(lock, b"", tuple(opened)).close()
         raise
@@ -111,7 +116,7 @@ def _open_all(
     read_only: bool,
 ) -> None:
     """Into `opened`, so that the caller can close what was opened before something failed."""
-    key_path = paths[0].parent / "ledger.key"
+    key_path = paths[0].parent / KEY_NAME
     there = [path for path in paths if not store.is_blank(path)]
     if there and not key_path.exists():
         raise LedgerRefused(f"{key_path} is missing: without it no journal can be checked")
@@ -143,7 +148,7 @@ def _open_all(
 def _open(path: Path, settings: LedgerSettings, read_only: bool) -> SqliteStore:
     conn = store.connect(path, settings.synchronous, read_only=read_only)
     try:
-        key = _read_key(path.parent)
+        key = read_key(path.parent / KEY_NAME)
         opened = SqliteStore(path, conn, key, settings.reserve_bytes)
         if not read_only:
             opened.mover = Archiver(path, conn)
@@ -184,8 +189,8 @@ def _make_key(path: Path) -> None:
     part.rename(path)
 
 
-def _read_key(directory: Path) -> bytes:
-    path = directory / "ledger.key"
+def read_key(path: Path) -> bytes:
+    """Raises LedgerRefused."""
     try:
         key = bytes.fromhex(path.read_text("ascii"))
     except (OSError, ValueError) as exc:

@@ -35,7 +35,7 @@ from ledger.hold import Hold
 from ledger.journal import Batch, Journal, Verdict
 from ledger.settings import Clock, LedgerSettings
 from ledger.state import State
-from ledger.store import SqliteStore, Store, StoreBroken
+from ledger.store import Cut, SqliteStore, Store, StoreBroken
 
 CHECKPOINT_US: Final = 86_400_000_000
 """The books are written whole at least once a day, so that what is over is forgotten."""
@@ -235,6 +235,10 @@ class Shard:
         await self.journal.close()
 
     # -- reading back --------------------------------------------------------------------------
+
+    def cut(self) -> Cut:
+        """All that is on disk at this moment."""
+        return self._store.cut()
 
     @property
     def last_seq(self) -> int:

@@ -31,6 +31,9 @@ _WAL_BYTES_MAX: Final = 256 * 1024
 """Appended since the log was last moved into the database. A log that is begun anew soon is written
 over blocks it has already: a sync of those costs a third less than one that makes the file grow."""
 _PAGE_ROWS: Final = 1_000
+COPY_ROWS: Final = 64
+"""Read at a time for a copy, while an append may be waiting."""
+SQLITE_VERSION: Final = sqlite3.sqlite_version
 
 _SCHEMA: Final = """
 CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
@@ -38,6 +41,10 @@ CREATE TABLE journal (
     seq INTEGER PRIMARY KEY, entries INTEGER NOT NULL, body BLOB NOT NULL, mac BLOB NOT NULL
 ) STRICT;
 CREATE INDEX checkpoints ON journal (seq) WHERE entries = 0;
+"""
+_SLICE: Final = """
+SELECT json_group_array(json_array(seq, entries, hex(body), hex(mac))) FROM (
+    SELECT seq, entries, body, mac FROM journal WHERE seq > ? AND seq <= ? ORDER BY seq LIMIT ?)
 """
 
 
@@ -188,6 +195,18 @@ class SqliteStore:
                 yield Row(*row)
             after_seq = page[-1][0]
 
+    def slice(self, after_seq: int, upto_seq: int) -> list[Row]:
+        """The next few rows, for a copy that is made while the journal is written. They come as one
+        value: each row fetched by itself would give up the interpreter's lock, and a busy loop may
+        keep that for 5 ms while an append waits for ours."""
+        with self._lock, ours():
+            [text] = self._conn.execute(_SLICE, (after_seq, upto_seq, COPY_ROWS)).fetchone()
+        rows = (
+            Row(seq, entries, bytes.fromhex(body), bytes.fromhex(mac))
+            for seq, entries, body, mac in orjson.loads(text)
+        )
+        return sorted(rows)
+
     def chain_before(self, key: bytes, seq: int) -> Chain:
         """The place in the chain before a row: after the one before it, as it stands here; after
         the last row that went to an archive; or at the beginning."""
@@ -201,10 +220,22 @@ class SqliteStore:
             return Chain(key, anchor_seq, anchor_mac)
         return Chain.genesis(key, self.meta.shard, self.meta.uuid)
 
+    def cut(self) -> Cut:
+        """Up to here, for a copy."""
+        return Cut(self, self.chain.seq)
+
     def integrity(self) -> str:
         """'ok', or SQLite's first complaint."""
         with self._lock, ours():
             return str(self._conn.execute("PRAGMA integrity_check(1)").fetchone()[0])
+
+
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """One shard as it stood at a moment: its rows up to this one."""
+
+    store: SqliteStore
+    seq: int
 
 
 class Mover(Protocol):
@@ -217,13 +248,20 @@ class Mover(Protocol):
     def abandon(self) -> None: ...
 
 
-def create(path: Path, shard: int, uuid: str, siblings: dict[int, str]) -> None:
-    """An empty journal, readable to its owner only. Its log inherits the file's mode."""
+def create(
+    path: Path,
+    shard: int,
+    uuid: str,
+    siblings: dict[int, str],
+    anchor: tuple[int, bytes] = (0, b""),
+) -> None:
+    """An empty journal, readable to its owner only. Its log inherits the file's mode. anchor: the
+    row before its first one, its number and mac, if that stands in an archive."""
     os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
     conn = connect(path, "FULL")
     names = orjson.dumps({str(n): name for n, name in sorted(siblings.items())}).decode()
     values = {"format": str(FORMAT), "shard": str(shard), "uuid": uuid, "siblings": names}
-    values |= {"anchor_seq": "0", "anchor_mac": ""}
+    values |= {"anchor_seq": str(anchor[0]), "anchor_mac": anchor[1].hex()}
     with ours(), contextlib.closing(conn):
         conn.execute("BEGIN IMMEDIATE")
         for statement in _SCHEMA.split(";")[:-1]:

@@ -56,9 +56,14 @@ def verify(settings: LedgerSettings) -> Report:
     """Raises LedgerRefused if the ledger is in use, or cannot be opened at all."""
     layout = open_layout(settings, read_only=True)
     try:
-        return Report(tuple(_Walk(store, layout.key).walk() for store in layout.stores))
+        return Report(tuple(walk(store, layout.key) for store in layout.stores))
     finally:
         layout.close()
+
+
+def walk(store: SqliteStore, key: bytes) -> ShardReport:
+    """One shard, from its first row to its last."""
+    return _Walk(store, key).walk()
 
 
 class _Walk:

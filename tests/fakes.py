@@ -15,13 +15,18 @@ from ledger import (
     BudgetTerms,
     CannotRecord,
     CapExceeded,
+    Copied,
+    CopiedShard,
+    CopyFailed,
     Ending,
     Hold,
     HoldState,
     Note,
+    Order,
     Shed,
     Standing,
 )
+from ledger.backup import Check
 from ledger.entries import Amended, Ended, Entry, Held, Noted, Opened, Parted, ToppedUp
 from ledger.state import State
 
@@ -46,6 +51,8 @@ class FakeLedger:
         self.fail_with: CannotRecord | None = None
         self.hold_writes: asyncio.Event | None = None
         self.trouble: str | None = None
+        self.copy_fails: CopyFailed | None = None
+        self.ordered: Order | None = None
 
     def metrics(self) -> dict[str, float]:
         return {"entries": sum(map(len, self.groups)), "queued": 0}
@@ -60,6 +67,13 @@ class FakeLedger:
             raise self.fail_with
         if entries:
             self.groups.append(list(entries))
+
+    async def back_up(self, order: Order, check: Check) -> Copied:
+        if self.copy_fails is not None:
+            raise self.copy_fails
+        self.ordered = order
+        shard = CopiedShard(0, "ledger-0.db", 0, len(self.groups), "ab")
+        return Copied(str(order.backups / "now"), (shard,), "", order.with_key, 1)
 
     async def open_account(
         self, terms: BudgetTerms, *, parent: int | None = None, notes: Sequence[Note] = ()

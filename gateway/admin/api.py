@@ -16,6 +16,7 @@ from functools import partial
 from typing import Any, Final
 
 from gateway.admin import (
+    backup,
     calls,
     health,
     issuers,
@@ -62,6 +63,7 @@ ROUTES: Final[Sequence[Route]] = (
     *runs.ROUTES,
     *spend.ROUTES,
     *quote.ROUTES,
+    *backup.ROUTES,
     *health.ROUTES,
     openapi.ROUTE,
 )

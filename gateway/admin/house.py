@@ -15,7 +15,8 @@ from gateway.vault.books import Books
 from gateway.vault.keys import Key
 from gateway.vault.known import Known, KnownVendor
 from gateway.vault.registry import Registry
-from ledger import Ending, Hold, HoldState, Shed, Ticket
+from ledger import Copied, Ending, Hold, HoldState, Order, Shed, Ticket
+from ledger.backup import Check
 from ledger.history import Filters
 from vendors.contract import Vendor
 from vendors.rates import Rates
@@ -32,6 +33,9 @@ class Ledger(Books, Protocol):
     def trouble(self) -> str | None: ...
 
     def metrics(self) -> Mapping[str, float]: ...
+
+    async def back_up(self, order: Order, check: Check) -> Copied:
+        """A copy of the books as they stand. Raises CopyRunning, CopyFailed."""
 
 
 class History(Protocol):

@@ -221,6 +221,13 @@ _RECONCILED: Final = {
     "lookups": WHOLE,
     "last_error": maybe(TEXT),
 }
+_COPIED: Final = {
+    "shard": WHOLE,
+    "file": TEXT,
+    "archives": WHOLE,
+    "seq": WHOLE | {"description": "The number of its last row."},
+    "mac": TEXT | {"description": "Of that row. Noted elsewhere, both show a cut-off end."},
+}
 
 SCHEMAS: Final[dict[str, Schema]] = {
     "Key": record(_KEY),
@@ -299,6 +306,18 @@ SCHEMAS: Final[dict[str, Schema]] = {
     ),
     "GroupList": listing(ref("Group")),
     "Quote": record(_QUOTE),
+    "Backup": record(
+        {
+            "object": {"const": "backup"},
+            "path": TEXT,
+            "bytes": WHOLE,
+            "shards": {"type": "array", "items": record(_COPIED)},
+            "audit": TEXT | {"description": "The audit log's file; '' if there was none."},
+            "with_key": FLAG,
+            "verified": {"const": True},
+            "seconds": {"type": "number"},
+        }
+    ),
     "Health": record({"status": TEXT}),
     "Readiness": record(
         {

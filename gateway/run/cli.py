@@ -24,7 +24,18 @@ from typing import TYPE_CHECKING, Final
 
 from gateway.run import log
 from gateway.run.banner import TRIAL_KEY, banner, sandbox_words
-from gateway.run.commands import api, calls, doctor, issuers, keys, local, quote, runs, spend
+from gateway.run.commands import (
+    api,
+    backup,
+    calls,
+    doctor,
+    issuers,
+    keys,
+    local,
+    quote,
+    runs,
+    spend,
+)
 from gateway.run.config import ConfigMistakes
 from gateway.run.modules import discovered
 from gateway.run.sandbox import SandboxFailed, sandboxes
@@ -82,7 +93,7 @@ def make_parser() -> argparse.ArgumentParser:
     groups.add_parser(
         "demo", help="a key with a 500 USD cap, charged until it brakes"
     ).set_defaults(handle=run_demo)
-    for group in (keys, issuers, runs, calls, quote, spend, local, doctor):
+    for group in (keys, issuers, runs, calls, quote, spend, backup, local, doctor):
         group.add(groups)
     return parser
 

@@ -37,7 +37,7 @@ from gateway.settings import (
 )
 from vendors.contract import PriceTableMistake, Vendor
 
-__all__ = ["ConfigMistakes", "Shown", "load", "show"]
+__all__ = ["ConfigMistakes", "Shown", "load", "load_ledger", "show"]
 
 DEFAULT_FILE: Final = "gateway.toml"
 ADMIN_KEY_CHARS_MIN: Final = 24
@@ -95,6 +95,18 @@ def load(
         admin_key=admin_key,
         origins=draft.origins | draft.remarks,
     )
+
+
+def load_ledger(path: Path | None, environ: Mapping[str, str]) -> LedgerSettings:
+    """[ledger] alone: whoever looks after the books needs no vendor's secret. Raises
+    ConfigMistakes."""
+    if path is None and Path(DEFAULT_FILE).exists():
+        path = Path(DEFAULT_FILE)
+    given = (from_file(path) if path is not None else {}) | from_environment(environ)
+    draft = Draft({name: value for name, value in given.items() if name[0] == "ledger"})
+    ledger = draft.section(("ledger",), LedgerSettings)
+    draft.finish()
+    return LedgerSettings(**ledger)
 
 
 def _default_vendors(known: Mapping[str, Vendor]) -> dict[Name, Given]:

@@ -74,8 +74,11 @@ class Api:
     def get(self, path: str, query: Mapping[str, Any] | None = None) -> Any:
         return self._json("GET", path + _query(query), None)
 
-    def post(self, path: str, body: Mapping[str, Any]) -> Any:
-        return self._json("POST", path, body)
+    def post(self, path: str, body: Mapping[str, Any], *, timeout_s: float = TIMEOUT_S) -> Any:
+        return json.loads(self._ask("POST", path, body, timeout_s).read())
+
+    def patch(self, path: str, body: Mapping[str, Any]) -> Any:
+        return self._json("PATCH", path, body)
 
     def rows(
         self, path: str, query: Mapping[str, Any], *, limit: int | None
@@ -101,12 +104,16 @@ class Api:
         return json.loads(self._ask(method, target, body).read())
 
     def _ask(
-        self, method: str, target: str, body: Mapping[str, Any] | None
+        self,
+        method: str,
+        target: str,
+        body: Mapping[str, Any] | None,
+        timeout_s: float = TIMEOUT_S,
     ) -> http.client.HTTPResponse:
         """Raises Unreachable, Refused."""
         host, port = self._address
         kind = http.client.HTTPSConnection if self._secure else http.client.HTTPConnection
-        connection = kind(host, port, timeout=TIMEOUT_S)
+        connection = kind(host, port, timeout=timeout_s)
         headers = {"Content-Type": "application/json"} if body is not None else {}
         if self._key:
             headers["Authorization"] = f"Bearer {self._key}"
@@ -158,6 +165,10 @@ def _count(text: str) -> int:
 def connect(args: argparse.Namespace) -> Api:
     """Raises Misused when there is no admin key."""
     return Api(args.url, _admin_key(args.admin_key_file, os.environ))
+
+
+def url_is_given(args: argparse.Namespace) -> bool:
+    return "KEYBRAKE_URL" in os.environ or args.url != DEFAULT_URL
 
 
 def segment(value: str) -> str:

@@ -13,11 +13,14 @@ from typing import Any, Final
 
 from gateway.run import config, modules, sandbox
 from gateway.run.commands import api, show
-from gateway.settings import Settings
+from gateway.settings import LedgerSettings, Settings
 from ledger import LedgerRefused, ShardReport, verify
 
 IS_BINARY: Final = "_keybrake" in sys.builtin_module_names
 """deploy/binary/keybrake.c, which this interpreter is then linked with."""
+
+
+SHARD_COLUMNS: Final = tuple(field.name for field in fields(ShardReport))
 
 
 def add_config_option(parser: argparse.ArgumentParser) -> None:
@@ -32,6 +35,11 @@ def add_config_option(parser: argparse.ArgumentParser) -> None:
 def settings_of(args: argparse.Namespace) -> Settings:
     """Raises ConfigMistakes."""
     return config.load(args.config, os.environ)
+
+
+def ledger_settings_of(args: argparse.Namespace) -> LedgerSettings:
+    """Raises ConfigMistakes, of [ledger] only."""
+    return config.load_ledger(args.config, os.environ)
 
 
 def add(groups: Any) -> None:
@@ -101,14 +109,14 @@ def run_show(args: argparse.Namespace) -> int:
 
 def run_verify(args: argparse.Namespace) -> int:
     try:
-        report = verify(settings_of(args).ledger)
+        report = verify(ledger_settings_of(args))
     except LedgerRefused as exc:
         raise api.NotNow(str(exc)) from None
     if args.json:
         show.as_json({"ok": report.ok, **asdict(report)})
     else:
         rows = [asdict(shard) for shard in report.shards]
-        show.as_table(rows, [field.name for field in fields(ShardReport)])
+        show.as_table(rows, SHARD_COLUMNS)
     show.say(
         "the books are whole" if report.ok else f"THE BOOKS ARE NOT WHOLE: {report.first_error}"
     )

@@ -27,13 +27,13 @@ def as_json_lines(rows: Iterable[Row]) -> None:
         print(json.dumps(row, ensure_ascii=False), flush=True)
 
 
-def as_table(rows: Sequence[Row], columns: Sequence[str]) -> None:
-    """No rows: a word on stderr, nothing on stdout."""
+def as_table(rows: Sequence[Row], columns: Sequence[str], *, err: bool = False) -> None:
+    """No rows: a word on stderr, nothing on stdout. err: beside the data, as talk."""
     if not rows:
         say("nothing to show")
         return
     for line in table(rows, columns):
-        print(line)
+        print(line, file=sys.stderr if err else sys.stdout)
 
 
 def table(rows: Sequence[Row], columns: Sequence[str]) -> Iterator[str]:

@@ -1,0 +1,114 @@
+"""What a copy of the books says of itself, and whether that is so: read without the ledger that it
+was made of, but for its key.
+
+The manifest names each shard's file and its last row. `verify_copy` walks every row as `verify`
+does, and a copy whose end was cut off does not reach the row that the manifest names.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import sqlite3
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Final
+
+import orjson
+
+from ledger.errors import LedgerRefused
+from ledger.layout import KEY_NAME, read_key
+from ledger.store import SqliteStore, StoreBroken, connect, ours
+from ledger.verify import ShardReport, walk
+
+FORMAT: Final = 1
+MANIFEST: Final = "backup.json"
+PARTIAL: Final = ".partial"
+"""The ending of a folder's name while it is being filled."""
+
+
+@dataclass(frozen=True, slots=True)
+class CopiedShard:
+    """seq, mac: its last row; noted elsewhere, they show later whether rows were cut off. 0 and ''
+    of a shard without rows."""
+
+    shard: int
+    file: str
+    archives: int
+    seq: int
+    mac: str
+
+
+@dataclass(frozen=True, slots=True)
+class Copied:
+    """What a copy holds. audit: the audit log's file; '' if there was none. bytes: of all files."""
+
+    path: str
+    shards: tuple[CopiedShard, ...]
+    audit: str
+    with_key: bool
+    bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class CopyReport:
+    """audit_error: what is wrong with the audit log's file."""
+
+    shards: tuple[ShardReport, ...]
+    audit_error: str | None
+
+    @property
+    def ok(self) -> bool:
+        return self.first_error is None
+
+    @property
+    def first_error(self) -> str | None:
+        told = (f"{shard.path}: {shard.error}" for shard in self.shards if shard.error is not None)
+        return next(told, self.audit_error)
+
+
+def manifest_of(shards: Sequence[CopiedShard], audit: str) -> bytes:
+    facts = {"format": FORMAT, "shards": [asdict(shard) for shard in shards], "audit": audit}
+    return orjson.dumps(facts, option=orjson.OPT_INDENT_2) + b"\n"
+
+
+def verify_copy(folder: Path, key: Path | None = None) -> CopyReport:
+    """key: the ledger's, unless it lies in the copy. Raises LedgerRefused if it is no copy, or the
+    key cannot be read."""
+    shards, audit = _read_manifest(folder)
+    secret = read_key(folder / KEY_NAME if key is None else key)
+    reports = tuple(_verify(folder / Path(told.file).name, told, secret) for told in shards)
+    return CopyReport(reports, _audit_error(folder / Path(audit).name) if audit else None)
+
+
+def _read_manifest(folder: Path) -> tuple[list[CopiedShard], str]:
+    try:
+        facts = orjson.loads((folder / MANIFEST).read_bytes())
+        if facts["format"] != FORMAT:
+            raise LedgerRefused(f"{folder}: its format {facts['format']} is not known here")
+        return [CopiedShard(**told) for told in facts["shards"]], str(facts["audit"])
+    except (OSError, ValueError, KeyError, TypeError) as exc:
+        raise LedgerRefused(f"{folder} is no copy of a ledger: {exc}") from exc
+
+
+def _verify(path: Path, told: CopiedShard, key: bytes) -> ShardReport:
+    try:
+        with ours(), contextlib.closing(connect(path, "FULL", read_only=True)) as conn:
+            found = walk(SqliteStore(path, conn, key, 0), key)
+    except StoreBroken as exc:
+        return ShardReport(told.shard, str(path), 0, 0, 0, 0, 0, "", str(exc))
+    cut_off = found.head_seq != told.seq or (told.seq and found.head_mac != told.mac)
+    if found.error is None and cut_off:
+        return replace(found, error=f"it ends at row {found.head_seq} instead of {told.seq}")
+    return found
+
+
+def _audit_error(path: Path) -> str | None:
+    """Nobody writes there: it is read as it lies."""
+    where = f"{path.absolute().as_uri()}?mode=ro&immutable=1"
+    try:
+        with ours(), contextlib.closing(sqlite3.connect(where, uri=True)) as conn:
+            [found] = conn.execute("PRAGMA quick_check(1)").fetchone()
+    except StoreBroken as exc:
+        return f"{path}: {exc}"
+    return None if found == "ok" else f"{path}: {found}"
