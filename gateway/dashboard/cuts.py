@@ -63,16 +63,23 @@ async def revoke(desk: Desk, visit: Visit) -> Response:
 
 
 async def reopen(desk: Desk, visit: Visit) -> Response:
-    label = visit.form.one("label")
-    await desk.api.ask("POST", "/vault/resume", body={"label": label})
-    visit.session.said.append(f"Calls of {label} go on again. Keys that were revoked stay so.")
+    """A run by its label, or all of a scenario by their prefix."""
+    label, prefix = visit.form.one("label"), visit.form.one("prefix")
+    body = {"prefix": prefix} if prefix else {"label": label}
+    await desk.api.ask("POST", "/vault/resume", body=body)
+    visit.session.said.append(f"{_named(label, prefix)} may call again. Revoked keys stay so.")
+    if prefix:
+        return go_to(with_query(f"{ROOT}/runs", by="scenario"))
     return go_to(with_query(f"{ROOT}/runs/one", label=label))
+
+
+def _named(label: str, prefix: str) -> str:
+    return f"Every run that begins with {prefix}" if prefix else f"The run {label}"
 
 
 def told(answer: dict[str, Any], label: str, prefix: str) -> str:
     """What a revoke did, in a few sentences."""
-    what = f"Every run that begins with {prefix}" if prefix else f"The run {label}"
-    parts = [f"{what} is revoked, with {count(answer['revoked'], 'key')}."]
+    parts = [f"{_named(label, prefix)} is revoked, with {count(answer['revoked'], 'key')}."]
     if answer["aborted"]:
         doubt = answer["aborted_in_doubt"]
         parts.append(f"{count(answer['aborted'], 'call')} on the way ended, {doubt} in doubt.")

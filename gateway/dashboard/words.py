@@ -55,6 +55,12 @@ def when(value: str | int | None) -> Markup | str:
     return NOTHING if at is None else _time(at, f"{at.day} {at:%b %Y, %H:%M:%S}")
 
 
+def clock(value: str | int | None) -> Markup | str:
+    """A moment in a dense list: `23 Nov, 08:15:03`; the year is in its title."""
+    at = moment(value)
+    return NOTHING if at is None else _time(at, f"{at.day} {at:%b, %H:%M:%S}")
+
+
 def ago(value: str | int | None, now_us: int) -> Markup | str:
     """`3 min ago`, `in 2 h`; the moment in full as its title."""
     at = moment(value)
@@ -157,6 +163,7 @@ FILTERS: Final = {
     "usd": usd,
     "when": when,
     "ago": ago,
+    "clock": clock,
     "span": span,
     "spoken": spoken,
     "milliseconds": milliseconds,
