@@ -7,13 +7,12 @@ before it is answered.
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import AsyncIterator, Sequence
 from typing import Any, Final, NoReturn
 
 import orjson
 
+from gateway.admin.cells import row
 from gateway.admin.house import House
 from gateway.admin.paging import LIMIT, PAGE_FIELDS, Page, cut, first_of, limit_of, no_such_start
 from gateway.admin.routes import ADMIN, Answer, Ask, Route
@@ -102,25 +101,10 @@ async def _ndjson(records: AsyncIterator[dict[str, Any]]) -> AsyncIterator[bytes
 
 
 async def _csv(records: AsyncIterator[dict[str, Any]]) -> AsyncIterator[bytes]:
-    yield _row(CALL_COLUMNS)
+    yield row(CALL_COLUMNS)
     async for record in records:
         shown = call_record(record)
-        yield _row([_cell(shown[name]) for name in CALL_COLUMNS])
-
-
-def _row(cells: Sequence[str]) -> bytes:
-    line = io.StringIO()
-    csv.writer(line).writerow(cells)
-    return line.getvalue().encode()
-
-
-def _cell(value: Any) -> str:
-    """A text that a spreadsheet would take for a formula gets an apostrophe in front."""
-    if value is None:
-        return ""
-    if isinstance(value, str):
-        return "'" + value if value.startswith(("=", "+", "-", "@", "\t", "\r")) else value
-    return orjson.dumps(value).decode()
+        yield row([shown[name] for name in CALL_COLUMNS])
 
 
 async def _chunks(lines: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
