@@ -1,0 +1,198 @@
+"""Issuers: who may make keys without the admin key, so that each run of a scenario has its own.
+
+The list, one with its bounds and cap, the form that makes one, and the page that shows its secret
+the one time, with the lines that make a key for a run.
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+import orjson
+
+from gateway.admin.issuers import shown
+from gateway.blueprints.fill import catalogue
+from gateway.dashboard.endpoints import endpoint_of, groups_of, title_of
+from gateway.dashboard.forms import Form
+from gateway.dashboard.guard import PRIVATE
+from gateway.dashboard.keyform import EXPIRIES, issuer_body, made_name
+from gateway.dashboard.keymaker import number, told
+from gateway.dashboard.pages import Desk, Page, Visit, go_to
+from gateway.dashboard.snippets import STAND_IN
+from gateway.dashboard.takeaway import filled
+from gateway.dashboard.words import page_of
+from gateway.errors import NotFound, Refusal
+from gateway.http.message import Response
+
+ROWS: Final = 50
+NOTHING: Final = Form(())
+ISSUER_STAND_IN: Final = STAND_IN.replace("vault", "issuer")
+LIVES: Final = {span: words for span, words in EXPIRIES.items() if span != "never"}
+
+
+async def show_all(desk: Desk, visit: Visit) -> Response:
+    registry = desk.house.registry
+    every = registry.issuers()
+    after = visit.query.one("after")
+    begin = int(after) if after.isascii() and after.isdecimal() and len(after) < 9 else 0
+    alive: dict[str, int] = {}
+    for key in registry.all_keys():
+        if key.terms.issuer_id is not None and key.alive(visit.now_us):
+            alive[key.terms.issuer_id] = alive.get(key.terms.issuer_id, 0) + 1
+    more = begin + ROWS < len(every)
+    return desk.page(
+        visit,
+        "issuers.html",
+        nav="keys",
+        issuers=[shown(desk.house, issuer) for issuer in every[begin : begin + ROWS]],
+        alive=alive,
+        older=visit.turned(after=begin + ROWS) if more else None,
+        newest=visit.turned() if begin else None,
+    )
+
+
+async def show(desk: Desk, visit: Visit) -> Response:
+    issuer = await desk.api.ask("GET", f"/vault/issuers/{visit.path['id']}")
+    found = desk.house.registry.issuer(issuer["id"])
+    keys = [] if found is None else desk.house.registry.keys_of(found)
+    return desk.page(
+        visit,
+        "issuer.html",
+        nav="keys",
+        issuer=issuer,
+        endpoints=_endpoints(desk, issuer),
+        titles=[title_of(name) for name in issuer["template"]["vendors"]],
+        keys_made=len(keys),
+        keys_alive=sum(key.alive(visit.now_us) for key in keys),
+    )
+
+
+async def form(desk: Desk, visit: Visit) -> Response:
+    return _form(desk, visit, NOTHING, ())
+
+
+async def make(desk: Desk, visit: Visit) -> Response:
+    session = visit.session
+    body = issuer_body(visit.form)
+    name = made_name(visit.form, body)
+    async with session.making:
+        issuer_id = session.made.get(name)
+        if issuer_id is None:
+            try:
+                record = await desk.api.ask("POST", "/vault/issuers", body=body)
+            except Refusal as refusal:
+                return _form(desk, visit, visit.form, told(refusal), refusal.status)
+            issuer_id = str(record["id"])
+            session.once[issuer_id] = record["key"]
+            session.made[name] = issuer_id
+    return go_to(page_of("issuers", issuer_id, "made"))
+
+
+async def made(desk: Desk, visit: Visit) -> Response:
+    issuer_id, once = visit.path["id"], visit.session.once
+    issuer = await desk.api.ask("GET", f"/vault/issuers/{issuer_id}")
+    secret = once.pop(issuer_id, "") if visit.request.method == "GET" else ""
+    base_url = desk.house.base_url
+    return desk.page(
+        visit,
+        "issuer_made.html",
+        nav="keys",
+        issuer=issuer,
+        secret=secret,
+        url=f"{base_url}/vault/keys",
+        body=orjson.dumps(key_for_a_run(issuer), option=orjson.OPT_INDENT_2).decode(),
+        curl=curl_line(issuer, base_url, secret or ISSUER_STAND_IN),
+        has_blueprint=_fits_blueprint(issuer),
+    )
+
+
+async def blueprint(desk: Desk, visit: Visit) -> Response:
+    """The scenario that makes a key for each of its runs. Never with the secret in it."""
+    issuer = await desk.api.ask("GET", f"/vault/issuers/{visit.path['id']}")
+    if not _fits_blueprint(issuer):
+        raise NotFound("There is no blueprint for these vendors.")
+    record = {"account_sid": None, "agent_run_label": scenario_of(issuer)}
+    content = filled("per_run_key", record, desk.house.base_url, None, None)
+    headers = [
+        (b"content-type", b"application/json"),
+        (b"content-disposition", b'attachment; filename="keybrake-per-run-key.blueprint.json"'),
+        *PRIVATE,
+    ]
+    return Response(200, headers, content)
+
+
+def key_for_a_run(issuer: Mapping[str, Any]) -> dict[str, Any]:
+    """What a scenario asks of `/vault/keys`: a tenth of what it might, for a quarter of an hour."""
+    template = issuer["template"]
+    return {
+        "vendor": template["vendors"][0],
+        "agent_run_label": f"{scenario_of(issuer)}/{{{{var.scenario.executionId}}}}",
+        "daily_usd_cap": template["daily_usd_cap_max"],
+        "allowed_endpoints": template["allowed_endpoints"],
+        "expires_in": "15m",
+    }
+
+
+def scenario_of(issuer: Mapping[str, Any]) -> str:
+    return issuer["name"] or "my-scenario"
+
+
+def curl_line(issuer: Mapping[str, Any], base_url: str, secret: str) -> str:
+    body = {**key_for_a_run(issuer), "agent_run_label": f"{scenario_of(issuer)}/1"}
+    pieces = (
+        f"curl {shlex.quote(f'{base_url}/vault/keys')}",
+        f"-H {shlex.quote(f'Authorization: Bearer {secret}')}",
+        "-H 'Content-Type: application/json'",
+        f"-d {shlex.quote(orjson.dumps(body).decode())}",
+    )
+    return " \\\n  ".join(pieces)
+
+
+def _fits_blueprint(issuer: Mapping[str, Any]) -> bool:
+    made_for = next(it.vendors for it in catalogue() if it.name == "per_run_key")
+    return any(vendor in made_for for vendor in issuer["template"]["vendors"])
+
+
+def _endpoints(desk: Desk, issuer: Mapping[str, Any]) -> Sequence[Any]:
+    """Each entry in the words of the first of its vendors that has words for it."""
+    vendors = issuer["template"]["vendors"]
+    modules = desk.house.doors.vendors
+    found = []
+    for entry in issuer["template"]["allowed_endpoints"]:
+        told = [endpoint_of(modules.get(vendor), vendor, entry) for vendor in vendors]
+        found.append(next((it for it in told if it.is_known), told[0]))
+    return found
+
+
+def _form(
+    desk: Desk, visit: Visit, form: Form, errors: Sequence[dict[str, str]], status: int = 200
+) -> Response:
+    known, modules = desk.house.known, desk.house.doors.vendors
+    accounts = sorted({account for vendor in known.values() for account in vendor.accounts})
+    return desk.page(
+        visit,
+        "issuer_new.html",
+        status=status,
+        nav="keys",
+        vendors=[(name, title_of(name), groups_of(modules[name])) for name in known],
+        accounts=accounts,
+        form=form,
+        picked=set(form.every("endpoint")),
+        picked_vendors=set(form.every("vendor")),
+        lives=LIVES,
+        errors=errors,
+        wrong={error["field"]: error["problem"] for error in errors},
+        number=form.one("number") or number(),
+    )
+
+
+PAGES: Final = (
+    Page("GET", "/issuers", show_all),
+    Page("GET", "/issuers/new", form),
+    Page("POST", "/issuers/new", make),
+    Page("GET", "/issuers/{id}", show),
+    Page("GET", "/issuers/{id}/made", made),
+    Page("POST", "/issuers/{id}/blueprint", blueprint),
+)

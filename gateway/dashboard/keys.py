@@ -1,0 +1,130 @@
+"""The list of keys: found by words and by what they are, sorted, fifty to a page; all of it in the
+address.
+
+With thousands of keys only the fifty that are shown get a record. What decides their order comes
+from the keys in memory, or, for money, from the look at all budgets that open pages share.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Final
+
+from gateway.admin.keys import shown
+from gateway.admin.views import status
+from gateway.dashboard.budgets import Line
+from gateway.dashboard.endpoints import title_of
+from gateway.dashboard.forms import Form
+from gateway.dashboard.pages import Desk, Page, Visit
+from gateway.http.message import Response
+from gateway.vault.keys import Key
+from ledger import Standing
+
+ROWS: Final = 50
+STATES: Final = ("active", "expired", "revoked", "all")
+NEVER_US: Final = 1 << 62
+
+SORTS: Final = {
+    "created": "Newest",
+    "spent": "Spent most",
+    "share": "Nearest to its cap",
+    "used": "Last used",
+    "expiry": "Expires soonest",
+}
+MONEY: Final = frozenset({"spent", "share"})
+"""Sorts that take a look at all budgets."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What the address asks for. after: how many rows are before the page's first."""
+
+    text: str
+    vendor: str
+    state: str
+    issuer: str
+    sort: str
+    after: int
+
+    @property
+    def narrows(self) -> bool:
+        return bool(self.text or self.vendor or self.issuer) or self.state != "active"
+
+
+def read_wanted(query: Form) -> Wanted:
+    """What cannot be read is as if it were not there."""
+    state, sort, after = query.one("status"), query.one("sort"), query.one("after")
+    return Wanted(
+        query.one("q").casefold()[:200],
+        query.one("vendor"),
+        state if state in STATES else "active",
+        query.one("issuer"),
+        sort if sort in SORTS else "created",
+        int(after) if after.isascii() and after.isdecimal() and len(after) < 9 else 0,
+    )
+
+
+async def show(desk: Desk, visit: Visit) -> Response:
+    house, wanted = desk.house, read_wanted(visit.query)
+    lines = await desk.budgets.lines() if wanted.sort in MONEY else ()
+    fit = fitting(house.registry.all_keys(), wanted, visit.now_us, lines)
+    page = fit[wanted.after : wanted.after + ROWS]
+    more = wanted.after + ROWS < len(fit)
+    return desk.page(
+        visit,
+        "keys.html",
+        nav="keys",
+        wanted=wanted,
+        keys=[shown(house, key) for key in page],
+        found=len(fit),
+        is_new=next(iter(house.registry.all_keys()), None) is None,
+        older=visit.turned(after=wanted.after + ROWS) if more else None,
+        newest=visit.turned() if wanted.after else None,
+        sorts=SORTS,
+        states=STATES,
+        vendors=[(name, title_of(name)) for name in house.known],
+        issuers=[
+            (issuer.terms.issuer_id, issuer.terms.name or issuer.terms.issuer_id)
+            for issuer in house.registry.issuers()
+        ],
+    )
+
+
+def fitting(
+    keys: Iterable[Key], wanted: Wanted, now_us: int, lines: Iterable[Line] = ()
+) -> list[Key]:
+    """In the order that is asked for; of those that are equal there, in the order they come.
+    lines: budgets, for an order by money. A key too new to be among them has spent nothing."""
+    found = [key for key in keys if _fits(key, wanted, now_us)]
+    if wanted.sort in MONEY:
+        rank = {line.key.terms.key_id: _rank(wanted.sort, line.standing) for line in lines}
+        found.sort(key=lambda key: -rank.get(key.terms.key_id, 0.0))
+    elif wanted.sort == "used":
+        found.sort(key=lambda key: -key.last_used_us)
+    elif wanted.sort == "expiry":
+        found.sort(key=lambda key: key.terms.expires_at_us or NEVER_US)
+    return found
+
+
+def _fits(key: Key, wanted: Wanted, now_us: int) -> bool:
+    terms = key.terms
+    if wanted.state != "all" and status(key, now_us) != wanted.state:
+        return False
+    if wanted.vendor and terms.vendor != wanted.vendor:
+        return False
+    if wanted.issuer and terms.issuer_id != wanted.issuer:
+        return False
+    return not wanted.text or any(
+        wanted.text in text.casefold() for text in (terms.label, terms.name, terms.key_id)
+    )
+
+
+def _rank(sort: str, standing: Standing) -> float:
+    counts = standing.spent_micros + standing.held_micros - standing.restored_micros
+    if sort == "spent":
+        return float(counts)
+    return counts / standing.cap_micros if standing.cap_micros else 0.0
+
+
+PAGES: Final = (Page("GET", "/keys", show),)
