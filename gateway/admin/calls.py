@@ -21,6 +21,7 @@ from gateway.admin.views import moment as shown_moment
 from gateway.errors import InvalidRequest, NotFound
 from gateway.http.message import Response
 from gateway.vault.fields import choice, mistake, moment, refuse, text, usd
+from gateway.vault.runs import LABEL_CHARS_MAX
 from ledger import Ending, Hold, HoldState
 from ledger.history import Filters, NoSuchCall
 from vendors.money import show_usd
@@ -29,7 +30,7 @@ EXPORT_CHUNK_BYTES: Final = 65_536
 
 _FILTER_FIELDS: Final = (
     text("key_id", "Calls of this key."),
-    text("run", "Calls with this effective run label."),
+    text("run", "Calls with this effective run label.", chars_max=LABEL_CHARS_MAX),
     text("scenario", "Calls of all runs of this scenario."),
     text("label", "Calls of keys with this agent_run_label."),
     text("vendor", "Calls to this vendor."),

@@ -10,6 +10,7 @@ from typing import Any, Final, Generic, TypeVar
 from gateway.admin.views import page
 from gateway.errors import InvalidRequest
 from gateway.vault.fields import Field, mistake, text
+from gateway.vault.runs import LABEL_CHARS_MAX
 
 T = TypeVar("T")
 
@@ -29,7 +30,10 @@ LIMIT: Final = Field(
     {"type": "integer", "minimum": 1, "maximum": LIMIT_MAX, "default": LIMIT_DEFAULT},
     "How many at most.",
 )
-PAGE_FIELDS: Final = (LIMIT, text("starting_after", "The last id of the page before."))
+PAGE_FIELDS: Final = (
+    LIMIT,
+    text("starting_after", "The last id of the page before.", chars_max=LABEL_CHARS_MAX),
+)
 
 
 @dataclass(frozen=True, slots=True)

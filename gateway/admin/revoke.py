@@ -19,14 +19,15 @@ from gateway.vault.bars import Bar
 from gateway.vault.fields import choice, flag, matching, mistake, refuse, text
 from gateway.vault.keys import Key
 from gateway.vault.registry import Cut
+from gateway.vault.runs import LABEL_CHARS_MAX
 
 _CUT_FIELDS: Final = (
     choice("in_flight", "What becomes of calls on their way. Default finish.", ["finish", "abort"]),
     flag("cancel_open_intents", "Cancel at the vendor what these keys left open."),
 )
 _RUN_FIELDS: Final = (
-    text("label", "This run."),
-    text("prefix", "Every run whose label begins so."),
+    text("label", "This run.", chars_max=LABEL_CHARS_MAX),
+    text("prefix", "Every run whose label begins so.", chars_max=LABEL_CHARS_MAX),
 )
 _SCOPE_FIELDS: Final = (
     matching("vendor", "This vendor.", "[a-z][a-z0-9_]{0,31}", "a vendor's name"),
@@ -39,8 +40,16 @@ _ISSUER_FIELDS: Final = (
 )
 _RESUME_FIELDS: Final = (
     *_SCOPE_FIELDS,
-    text("label", "Calls with this effective label go on again; revoked keys stay so."),
-    text("prefix", "Calls of every run whose label begins so go on again; revoked keys stay so."),
+    text(
+        "label",
+        "Calls with this effective label go on again; revoked keys stay so.",
+        chars_max=LABEL_CHARS_MAX,
+    ),
+    text(
+        "prefix",
+        "Calls of every run whose label begins so go on again; revoked keys stay so.",
+        chars_max=LABEL_CHARS_MAX,
+    ),
 )
 
 

@@ -11,6 +11,7 @@ from gateway.admin.views import moment as shown_moment
 from gateway.admin.views import spend_record
 from gateway.errors import NotFound
 from gateway.vault.fields import choice, moment, text
+from gateway.vault.runs import LABEL_CHARS_MAX
 from ledger.history import NoSuchCall
 
 SPAN_US: Final = 30 * 86_400_000_000
@@ -72,5 +73,6 @@ ROUTES: Final = (
           query=(*PAGE_FIELDS, choice("by", "Default run.", ["run", "scenario"]), *_SPAN_FIELDS)),
     Route("GET", "/vault/runs/detail", ADMIN, detail,
           "One run: spend by operation, refusal, state and key", "Run",
-          query=(text("label", "The run's effective label.", required=True),)),
+          query=(text("label", "The run's effective label.", required=True,
+                      chars_max=LABEL_CHARS_MAX),)),
 )  # fmt: skip

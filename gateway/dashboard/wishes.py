@@ -12,6 +12,7 @@ from urllib.parse import urlencode
 
 from gateway.dashboard.forms import Form
 from gateway.dashboard.spans import Span, read_span
+from gateway.vault.runs import LABEL_CHARS_MAX
 from ledger import HoldState
 from ledger.history import Filters
 
@@ -31,8 +32,6 @@ NAMES: Final = {
 """A filter's name, and what people call it."""
 DECISIONS: Final = ("allowed", "refused")
 STATES: Final = (*(state.value for state in HoldState), "taken_over")
-CHARS_MAX: Final = 300
-"""No value in the log that can be asked for is longer."""
 SPAN: Final = "30d"
 
 
@@ -60,5 +59,5 @@ class Wishes:
 
 
 def read_wishes(query: Form, now_us: int) -> Wishes:
-    given = {name: text for name in NAMES if (text := query.one(name)[:CHARS_MAX])}
+    given = {name: text for name in NAMES if (text := query.one(name)[:LABEL_CHARS_MAX])}
     return Wishes(given, read_span(query, now_us, SPAN))

@@ -21,6 +21,8 @@ import orjson
 from ledger import Note
 
 KIND: Final = "run"
+LABEL_CHARS_MAX: Final = 301
+"""Of an effective label: a key's own with 200, a slash, and 100 of `Keybrake-Run`."""
 _LABEL, _PREFIX, _OPEN = "label:", "prefix:", "open:"
 
 

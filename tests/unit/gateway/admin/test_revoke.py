@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from gateway.vault.keys import Key
+from gateway.vault.runs import LABEL_CHARS_MAX
 from tests.unit.gateway.admin.side import BODY, Side
 
 
@@ -203,3 +204,11 @@ async def test_an_issuers_keys_go_with_it_unless_kept(side: Side, keep: bool) ->
     assert shown["status"] == ("active" if keep else "revoked")
     _, shown = await side.ask("GET", f"/vault/issuers/{issuer['id']}")
     assert shown["status"] == "revoked"
+
+
+async def test_the_longest_label_that_a_call_can_have_is_revoked(side: Side) -> None:
+    label = f"{'k' * 200}/{'r' * 100}"
+    assert len(label) == LABEL_CHARS_MAX
+    for method, path in (("runs/revoke", {"label": label}), ("resume", {"label": label})):
+        status, answer = await side.ask("POST", f"/vault/{method}", path)
+        assert status == 200, answer
