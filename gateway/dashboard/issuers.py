@@ -20,7 +20,6 @@ from gateway.dashboard.guard import PRIVATE
 from gateway.dashboard.keyform import EXPIRIES, issuer_body, made_name
 from gateway.dashboard.keymaker import number, told
 from gateway.dashboard.pages import Desk, Page, Visit, go_to
-from gateway.dashboard.snippets import STAND_IN
 from gateway.dashboard.takeaway import filled
 from gateway.dashboard.words import page_of
 from gateway.errors import NotFound, Refusal
@@ -28,7 +27,8 @@ from gateway.http.message import Response
 
 ROWS: Final = 50
 NOTHING: Final = Form(())
-ISSUER_STAND_IN: Final = STAND_IN.replace("vault", "issuer")
+ISSUER_STAND_IN: Final = "kb_issuer_…"
+RUN_S: Final = 900
 LIVES: Final = {span: words for span, words in EXPIRIES.items() if span != "never"}
 
 
@@ -124,14 +124,15 @@ async def blueprint(desk: Desk, visit: Visit) -> Response:
 
 
 def key_for_a_run(issuer: Mapping[str, Any]) -> dict[str, Any]:
-    """What a scenario asks of `/vault/keys`: a tenth of what it might, for a quarter of an hour."""
+    """What a scenario asks of `/vault/keys`: all that it may, for a quarter of an hour."""
     template = issuer["template"]
+    seconds = min(RUN_S, int(template["expires_in_max"].removesuffix("s")))
     return {
         "vendor": template["vendors"][0],
         "agent_run_label": f"{scenario_of(issuer)}/{{{{var.scenario.executionId}}}}",
         "daily_usd_cap": template["daily_usd_cap_max"],
         "allowed_endpoints": template["allowed_endpoints"],
-        "expires_in": "15m",
+        "expires_in": f"{seconds}s",
     }
 
 

@@ -83,7 +83,7 @@ async def show(desk: Desk, visit: Visit) -> Response:
         newest=visit.turned() if wanted.after else None,
         sorts=SORTS,
         states=STATES,
-        vendors=[(name, title_of(name)) for name in house.known],
+        titles={name: title_of(name) for name in house.known},
         issuers=[
             (issuer.terms.issuer_id, issuer.terms.name or issuer.terms.issuer_id)
             for issuer in house.registry.issuers()

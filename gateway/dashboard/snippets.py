@@ -183,7 +183,10 @@ def _node_stripe(told: _Told) -> str:
         call = f"stripe.rawRequest({_js(sample.method)}, {_js(sample.path)}{more})"
     return f"""import Stripe from "stripe";
 
-const stripe = new Stripe({_js(told.secret)}, {_js(config)});
+const stripe = new Stripe(
+  {_js(told.secret)},
+  {_js(config)},
+);
 console.log(await {call});
 """
 
