@@ -18,10 +18,18 @@ from gateway.dashboard import (
     calls,
     cuts,
     doubts,
+    issuers,
+    keymaker,
+    keys,
+    onekey,
     overview,
     runs,
     settings,
     sign_in,
+    spend,
+    stopping,
+    takeaway,
+    whatif,
 )
 from gateway.dashboard.assets import Assets
 from gateway.dashboard.budgets import Budgets
@@ -56,9 +64,17 @@ _log = logging.getLogger("keybrake")
 PAGES: Final[Sequence[Page]] = (
     *overview.PAGES,
     *doubts.PAGES,
+    *keys.PAGES,
+    *keymaker.PAGES,
+    *takeaway.PAGES,
+    *onekey.PAGES,
+    *whatif.PAGES,
+    *stopping.PAGES,
+    *issuers.PAGES,
     *calls.PAGES,
     *runs.PAGES,
     *cuts.PAGES,
+    *spend.PAGES,
     *settings.PAGES,
     *sign_in.PAGES,
 )
