@@ -38,7 +38,7 @@ demo: $(VENV)/.run ## a key with a 500 USD cap, charged until it brakes, in 20 s
 # ── working on it ───────────────────────────────────────────────────────────────────────────────
 
 .PHONY: test check lint types format unit property integration browser screenshots crash cover bench
-test: lint types $(VENV)/.node $(VENV)/.assets $(VENV)/.browser binary ## everything: lint, types, all suites, 100 % of ledger and vendors covered
+test: lint types $(VENV)/.node $(VENV)/.assets $(VENV)/.browser $(VENV)/.balancer binary ## everything: lint, types, all suites, 100 % of ledger and vendors covered
 	$(BIN)/python -m pytest -q --cov=ledger --cov=vendors --cov-branch --cov-report=term-missing:skip-covered \
 	  --cov-fail-under=100 tests
 
@@ -62,7 +62,7 @@ unit: $(VENV)/.dev ## unit tests and the tests that read our own source
 property: $(VENV)/.dev ## hypothesis
 	$(BIN)/python -m pytest -q tests/property
 
-integration: $(VENV)/.node $(VENV)/.assets binary ## a real gateway and the sandbox, from outside; official SDKs
+integration: $(VENV)/.node $(VENV)/.assets $(VENV)/.balancer binary ## a real gateway and the sandbox, from outside; official SDKs
 	$(BIN)/python -m pytest -q tests/integration
 
 browser: $(VENV)/.node $(VENV)/.assets $(VENV)/.browser ## the dashboard in a real browser
@@ -170,4 +170,13 @@ $(VENV)/.browser: $(VENV)/.dev
 	    echo "the browser tests need Chromium; on Debian: apt-get install chromium fonts-dejavu-core" >&2; exit 3; }; \
 	  echo "installing Chromium for the browser tests …" >&2; export DEBIAN_FRONTEND=noninteractive; \
 	  { apt-get -qq update && apt-get -qq install --no-install-recommends chromium fonts-dejavu-core; } </dev/null >/dev/null; }
+	@touch $@
+
+# Load balancers for the tests that stand behind them: HAProxy and nginx, Debian's.
+$(VENV)/.balancer: $(VENV)/.dev
+	@PATH="$$PATH:/usr/sbin"; { command -v haproxy && command -v nginx; } >/dev/null || { \
+	  [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null || { \
+	    echo "the balancer tests need HAProxy and nginx; on Debian: apt-get install haproxy nginx-light" >&2; exit 3; }; \
+	  echo "installing HAProxy and nginx for the balancer tests …" >&2; export DEBIAN_FRONTEND=noninteractive RUNLEVEL=1; \
+	  { apt-get -qq update && apt-get -qq install --no-install-recommends haproxy nginx-light; } </dev/null >/dev/null; }
 	@touch $@

@@ -33,6 +33,7 @@ from gateway.run.commands import (
     keys,
     local,
     quote,
+    ready,
     runs,
     spend,
 )
@@ -93,7 +94,7 @@ def make_parser() -> argparse.ArgumentParser:
     groups.add_parser(
         "demo", help="a key with a 500 USD cap, charged until it brakes"
     ).set_defaults(handle=run_demo)
-    for group in (keys, issuers, runs, calls, quote, spend, backup, local, doctor):
+    for group in (keys, issuers, runs, calls, quote, spend, backup, local, doctor, ready):
         group.add(groups)
     return parser
 
