@@ -49,5 +49,7 @@ def logging_put_back() -> Iterator[None]:
     """What tests change of logging is put back."""
     root, ours = logging.getLogger(), logging.getLogger(log.NAME)
     kept = (root.handlers, root.level, ours.level, logging.raiseExceptions)
+    way = log._way
     yield
+    log._way = way
     root.handlers, root.level, ours.level, logging.raiseExceptions = kept

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import shlex
+from dataclasses import replace
 
 from gateway.run.banner import banner, charge_line, create_line
-from gateway.settings import AccountSettings, Secret, Settings, VendorSettings
+from gateway.settings import AccountSettings, Secret, ServerSettings, Settings, VendorSettings
 
 SANDBOXED = Settings(vendors={"stripe": VendorSettings("stripe", "x", sandbox=True)})
 
@@ -60,3 +61,11 @@ def test_pasted_lines_are_whole() -> None:
     create = words(create_line("http://h", "kb_admin_x"))
     assert "Authorization: Bearer kb_admin_x" in create
     assert json.loads(create[-1])["daily_usd_cap"] == 500
+
+
+def test_with_a_certificate_everything_is_https() -> None:
+    settings = replace(SANDBOXED, server=ServerSettings(tls_cert_file="cert.pem"))
+    text = banner(settings, "127.0.0.1:8443", "kb_admin_x", "vault_key_x", "127.0.0.1:9443")
+    assert "https://127.0.0.1:8443" in text
+    assert "https://127.0.0.1:9443/openapi.json" in text
+    assert "http://" not in text

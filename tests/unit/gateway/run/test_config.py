@@ -13,6 +13,8 @@ import pytest
 from gateway.run import config, modules
 from gateway.run.config import ConfigMistakes
 from gateway.settings import ServerSettings, Settings, VendorSettings
+from tests.certificates import CERT, OTHER
+from tests.certificates import KEY as KEY_FILE
 from tests.unit.gateway.run.pretended import RESEND, STRIPE, TWILIO
 from vendors.contract import Vendor
 
@@ -375,3 +377,61 @@ def test_the_shipped_file_tells_of_every_setting_in_words() -> None:
     for above, line in itertools.pairwise(lines):
         if re.match(r"#[a-z_]+ = ", line):
             assert above.startswith("# "), line
+
+
+# ── the edge ────────────────────────────────────────────────────────────────────────────────────
+
+SANDBOX = '[vendors.stripe]\nsandbox = "auto"\n'
+
+
+def edge(*lines: str) -> str:
+    return "\n".join(("[server]", *lines, SANDBOX))
+
+
+def test_the_edge_in_order(load: Load) -> None:
+    text = edge(
+        f'tls_cert_file = "{CERT}"',
+        f'tls_key_file = "{KEY_FILE}"',
+        'trusted_proxies = ["10.0.0.0/8", "::1"]',
+        "proxy_protocol = true",
+    )
+    server = load(text).server
+    assert (server.scheme, server.trusted_proxies) == ("https", ("10.0.0.0/8", "::1"))
+    assert load(edge(f'tls_cert_file = "{OTHER}"')).server.scheme == "https"
+    assert load(edge()).server.scheme == "http"
+
+
+@pytest.mark.parametrize(
+    ("lines", "why"),
+    [
+        (['tls_cert_file = "no.pem"'], ["tls_cert_file: there is no such file"]),
+        (['tls_key_file = "no.pem"'], ["tls_key_file: there is no such file"]),
+        ([f'tls_key_file = "{KEY_FILE}"'], ["tls_key_file: needs server.tls_cert_file beside it"]),
+        ([f'tls_cert_file = "{CERT}"'], ["tls_cert_file: no certificate with its key in PEM"]),
+        (
+            [f'tls_cert_file = "{CERT}"', 'tls_key_file = "no.pem"'],
+            ["tls_key_file: there is no such file"],
+        ),
+        (
+            ['tls_cert_file = "no.pem"', f'tls_key_file = "{KEY_FILE}"'],
+            ["tls_cert_file: there is no such file"],
+        ),
+        (
+            [f'tls_cert_file = "{OTHER}"', f'tls_key_file = "{KEY_FILE}"'],
+            ["tls_key_file: the key in", "does not belong to the certificate"],
+        ),
+        (["proxy_protocol = true"], ["proxy_protocol: needs server.trusted_proxies"]),
+        (
+            ["trusted_proxies = []", "proxy_protocol = true"],
+            ["proxy_protocol: needs server.trusted_proxies"],
+        ),
+        (
+            ['trusted_proxies = ["10.0.0.1/8"]', "proxy_protocol = true"],
+            ["trusted_proxies: 10.0.0.1/8 is no address and no network"],
+        ),
+    ],
+)
+def test_what_the_edge_lacks_is_one_mistake(load: Load, lines: list[str], why: list[str]) -> None:
+    (mistake,) = mistakes(load, edge(*lines))
+    for words in why:
+        assert words in mistake

@@ -121,3 +121,29 @@ def test_a_broken_stream_stops_nobody() -> None:
     logger, stream = lines("json")
     stream.close()
     logger.info("x")
+
+
+def test_setting_up_again_keeps_the_way_and_what_waits_on_it() -> None:
+    _, stream = lines("json")
+    way, _ = log.way()
+    assert log.set_up("info", "text", stream) is logging.getLogger(log.NAME)
+    assert log.way() == (way, True)
+    lines("json")
+    assert log.way()[0] is not way
+
+
+def test_without_a_set_up_lines_go_to_stderr(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(log, "_way", None)
+    way, as_text = log.way()
+    way.write(b"here\n")
+    assert (capsys.readouterr().err, as_text) == ("here\n", False)
+
+
+def test_what_cannot_be_formatted_stops_nobody() -> None:
+    logger, stream = lines("json")
+    logger.info("%d", "no number")
+    logger.info("next")
+    logging.shutdown([lambda: logging.getLogger().handlers[0]])
+    assert stream.getvalue().count("next") == 1

@@ -174,3 +174,22 @@ def test_files() -> None:
     values.check_file(__file__)
     with pytest.raises(ValueError, match="no such file"):
         values.check_file(__file__ + "x")
+
+
+def test_networks() -> None:
+    values.check_networks(())
+    values.check_networks(("10.0.0.0/8", "192.0.2.7", "fd00::/8", "::1"))
+
+
+@pytest.mark.parametrize(
+    ("value", "why"),
+    [
+        ("10.0.0.1/8", "10.0.0.1/8 is no address and no network: is 10.0.0.0/8 meant?"),
+        ("balancer", "balancer is no address and no network: such as 10.0.0.7 or 10.0.0.0/8"),
+        ("", " is no address and no network: such as 10.0.0.7 or 10.0.0.0/8"),
+    ],
+)
+def test_networks_that_are_none(value: str, why: str) -> None:
+    with pytest.raises(ValueError) as caught:
+        values.check_networks(("192.0.2.7", value))
+    assert str(caught.value) == why
