@@ -85,7 +85,10 @@ include deploy/binary/binary.mk
 
 # ── setting it up ───────────────────────────────────────────────────────────────────────────────
 
-.PHONY: rates pins clean
+.PHONY: docs rates pins clean
+docs: $(VENV)/.run ## docs/settings-reference.md from gateway.toml
+	@$(BIN)/python -m docs.settings_reference
+
 rates: $(VENV)/.run ## today's exchange rates into var/rates.json, for money.rates_file
 	@mkdir -p var && rm -rf var/rates.tmp && mkdir var/rates.tmp
 	@npm pack --silent --pack-destination var/rates.tmp @fawazahmed0/currency-api@latest >/dev/null </dev/null
