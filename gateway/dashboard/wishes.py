@@ -48,6 +48,11 @@ class Wishes:
         return Filters(since_us=self.span.since_us, until_us=self.span.until_us, **self.given)
 
     @property
+    def is_plain(self) -> bool:
+        """Is every page of it read from one index, without sifting?"""
+        return len(self.given) <= 1
+
+    @property
     def asked(self) -> str:
         """The query of `/vault/calls` that asks for the same."""
         return urlencode({**self.given, **self.span.asked})

@@ -1,0 +1,145 @@
+"""Revoking runs: what the confirmation names, what is done, and letting them go on."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+
+from gateway.dashboard.cuts import told
+from gateway.vault.keys import Key
+from tests.unit.gateway.dashboard.logs import browsing
+from tests.unit.gateway.dashboard.visits import Browser, header
+
+pytestmark = pytest.mark.anyio
+
+
+class Flying:
+    """A call on its way, as a key knows it."""
+
+    call_id = "call_1"
+
+    def __init__(self, key: Key, label: str) -> None:
+        self.key, self.label, self.aborted = key, label, False
+
+    def abort(self) -> bool:
+        self.aborted = True
+        return True
+
+
+async def someone() -> Browser:
+    browser = Browser()
+    await browser.sign_in()
+    return browser
+
+
+async def flying(browser: Browser, label: str, of_key: str) -> Flying:
+    made = await browser.side.key(agent_run_label=of_key)
+    key = browser.side.registry.key(made["id"])
+    assert key is not None
+    flight = Flying(key, label)
+    key.in_flight.add(cast("Any", flight))
+    return flight
+
+
+async def test_the_confirmation_names_the_run_its_keys_and_what_is_on_its_way() -> None:
+    browser = await someone()
+    key = await browser.side.key(agent_run_label="billing/1", name="May")
+    await flying(browser, "billing/1", "other/1")
+    await browser.get("/dashboard/runs/revoke?label=billing/1")
+    assert "Revoke the run <bdi>billing/1</bdi>?" in browser.page
+    assert f'href="/dashboard/keys/{key["id"]}">May</a>' in browser.page
+    assert '<dd id="in-flight">1</dd>' in browser.page
+
+
+async def test_of_a_scenario_it_says_what_it_covers() -> None:
+    browser = await someone()
+    for number in range(23):
+        await browser.side.key(agent_run_label=f"billing/{number}")
+    await browser.side.key(agent_run_label="billing-2/1", name="Not this one")
+    await browser.get("/dashboard/runs/revoke?prefix=billing/")
+    assert "also runs that begin later" in browser.page
+    assert "and 3 more" in browser.page
+    assert "Not this one" not in browser.page
+
+
+@pytest.mark.parametrize("wish", ["finish", "abort"])
+async def test_a_run_is_revoked_and_what_became_of_its_calls_is_said_once(wish: str) -> None:
+    browser = await someone()
+    await browser.side.key(agent_run_label="billing/1")
+    flight = await flying(browser, "billing/1", "other/1")
+    await browser.get("/dashboard/runs/revoke?label=billing/1")
+    answer = await browser.post(
+        "/dashboard/runs/revoke",
+        {"label": "billing/1", "in_flight": wish, "cancel_open_intents": "1"},
+    )
+    assert answer.status == 303
+    assert header(answer, b"location") == "/dashboard/runs/one?label=billing%2F1"
+    assert browser.side.registry.runs.revoked("billing/1")
+    assert flight.aborted == (wish == "abort")
+    await browser.get("/dashboard/settings")
+    said = "1 call on the way ended" if wish == "abort" else "1 call on the way may finish"
+    assert "The run billing/1 is revoked, with 1 key." in browser.page
+    assert said in browser.page
+    assert "pi_1 canceled" in browser.page
+
+
+async def test_a_run_goes_on_again_by_its_label(tmp_path: Path) -> None:
+    async with browsing(tmp_path) as browser:
+        await browser.called()
+        await browser.get("/dashboard/runs/revoke?label=billing/1")
+        await browser.post("/dashboard/runs/revoke", {"label": "billing/1"})
+        await browser.get("/dashboard/runs/one?label=billing/1")
+        assert 'id="reopen"' in browser.page
+        await browser.post("/dashboard/runs/reopen", {"label": "billing/1"})
+        assert not browser.side.registry.runs.revoked("billing/1")
+        await browser.get("/dashboard/runs/one?label=billing/1")
+        assert "The run billing/1 may call again." in browser.page
+
+
+async def test_a_scenario_is_stopped_and_goes_on_again_from_the_list(tmp_path: Path) -> None:
+    async with browsing(tmp_path) as browser:
+        await browser.called()
+        await browser.get("/dashboard/runs/revoke?prefix=billing/")
+        answer = await browser.post("/dashboard/runs/revoke", {"prefix": "billing/"})
+        assert header(answer, b"location") == "/dashboard/runs?by=scenario"
+        assert browser.side.registry.runs.revoked("billing/77")
+        await browser.get("/dashboard/runs?by=scenario")
+        assert 'name="prefix" value="billing/"' in browser.page
+        answer = await browser.post("/dashboard/runs/reopen", {"prefix": "billing/"})
+        assert header(answer, b"location") == "/dashboard/runs?by=scenario"
+        assert not browser.side.registry.runs.revoked("billing/77")
+
+
+@pytest.mark.parametrize("query", ["", "?label=a&prefix=b", "?label=%20"])
+async def test_one_run_or_one_prefix_is_named(query: str) -> None:
+    browser = await someone()
+    assert (await browser.get(f"/dashboard/runs/revoke{query}")).status == 400
+
+
+async def test_a_wish_that_is_none_comes_back_with_the_form() -> None:
+    browser = await someone()
+    await browser.get("/dashboard/runs/revoke?label=billing/1")
+    answer = await browser.post(
+        "/dashboard/runs/revoke", {"label": "billing/1", "in_flight": "kill"}
+    )
+    assert answer.status == 400
+    assert "<code>in_flight</code>" in browser.page
+    assert not browser.side.registry.runs.revoked("billing/1")
+
+
+async def test_labels_are_text() -> None:
+    browser = await someone()
+    await browser.send(
+        "GET", "/dashboard/runs/revoke?label=%22%3E%3Cscript%3Ealert(1)%3C/script%3E"
+    )
+    assert "<script>alert" not in browser.page
+
+
+def test_nothing_left_open_is_said() -> None:
+    answer = {"revoked": 0, "aborted": 0, "in_flight": 0, "canceled": []}
+    assert told(answer, "", "billing/") == (
+        "Every run that begins with billing/ is revoked, with 0 keys. "
+        "Nothing was left open at the vendor."
+    )
