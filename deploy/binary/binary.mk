@@ -20,7 +20,7 @@ $(BINARY): $(shell $(FIND_SHIPPED)) $(wildcard deploy/binary/*) requirements.txt
 	@rm -rf $(MADE)/site/setuptools* $(MADE)/site/_distutils_hack $(MADE)/site/*.pth
 	@$(PIP) --no-deps --no-build-isolation --no-index --no-compile --upgrade --target $(MADE)/site $(MADE)/source
 	@rm -rf $(MADE)/site/bin
-	@$(BIN)/python deploy/binary/build.py $(MADE)/site $(MADE)/work $(BINARY)
+	@$(BIN)/python deploy/binary/build.py $(MADE)/source $(MADE)/site $(MADE)/work $(BINARY)
 	@touch -r $(MADE)/begun $(BINARY)
 
 # Python as a static library, and what links it: installed where we may, asked for where we may not.

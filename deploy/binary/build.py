@@ -1,10 +1,10 @@
-"""Assembles the binary: `python deploy/binary/build.py SITE WORK OUT`.
+"""Assembles the binary: `python deploy/binary/build.py SOURCE SITE WORK OUT`.
 
-SITE holds the packages, installed; WORK is a folder for what is made on the way; OUT is the
-program. The interpreter is the one that runs this: Debian's own, whose static library the launcher
-is linked with. What is put in is written down here, whoever it belongs to is asked for its licence,
-and whatever is missing ends the build with a word that says what. The same input gives the same
-bytes.
+SOURCE is the house; SITE has all packages, installed, and it among them; WORK is a folder for what
+is made on the way; OUT is the program. The interpreter is the one that runs this: Debian's own,
+whose static library the launcher is linked with. What is put in is written down here, whoever it
+belongs to is asked for its licence, and whatever is missing ends the build with a word that says
+what. The same input gives the same bytes.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import subprocess
 import sys
 import sysconfig
 import zipfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from functools import cache
 from importlib.metadata import Distribution, distributions
 from pathlib import Path
@@ -45,16 +45,14 @@ GLIBC: Final = re.compile(
     r"(libc|libm|libdl|librt|libpthread|libutil|libresolv|ld-linux[\w-]*)\.so"
 )
 """What every Debian has; all other libraries come along."""
+HOUSE: Final = ("gateway", "ledger", "vendors", "bench")
 PAGES: Final = (
     "gateway/dashboard/assets/htmx.min.js",
     "gateway/dashboard/assets/pico.min.css",
     "gateway/dashboard/assets/uPlot.iife.min.js",
     "gateway/dashboard/assets/uPlot.min.css",
-    "gateway/dashboard/static/",
-    "gateway/dashboard/templates/",
 )
-"""What no import asks for, and nobody would miss before a person opens the dashboard. With a / at
-its end: something below it."""
+"""Files that a checkout does not have before `make run` brought them."""
 EPOCH: Final = (1980, 1, 1, 0, 0, 0)
 
 
@@ -62,7 +60,7 @@ class Missing(Exception):
     """One line: what the binary would lack."""
 
 
-def main(site: Path, work: Path, out: Path) -> None:
+def main(source: Path, site: Path, work: Path, out: Path) -> None:
     work.mkdir(parents=True, exist_ok=True)
     files: dict[str, bytes] = {}
     natives = {**_natives(site), **_dynload()}
@@ -78,7 +76,7 @@ def main(site: Path, work: Path, out: Path) -> None:
     files["keybrake_start.pyc"] = _compiled(HERE / "keybrake_start.py", "keybrake_start.py", work)
     files["keybrake_contents.pyc"] = _contents(data, needs, work)
     files["licences.txt"] = _licences(site, needs).encode()
-    _check(files)
+    _check(source, files)
     _pack(_linked(work), files, out)
 
 
@@ -238,13 +236,14 @@ def _linked(work: Path) -> bytes:
     return program.read_bytes()
 
 
-def _check(files: Iterable[str]) -> None:
-    """Raises Missing for what no import would miss."""
-    names = list(files)
-    for wanted in PAGES:
-        below = wanted.endswith("/")
-        if not any(name.startswith(wanted) if below else name == wanted for name in names):
-            raise Missing(f"{wanted} is not among the installed files: see pyproject.toml")
+def _check(source: Path, files: Collection[str]) -> None:
+    """Raises Missing for a file of the house that its packaging left out: a table or a page that
+    nobody would miss before it is asked for."""
+    without = frozenset(("__pycache__", "README.md", "npm"))
+    own = [f"{folder}/{name}" for folder in HOUSE for name in _walk(source / folder, without)]
+    for name in (*own, *PAGES):
+        if (f"{name}c" if name.endswith(".py") else name) not in files:
+            raise Missing(f"{name} is not among the installed files: see pyproject.toml")
 
 
 def _pack(launcher: bytes, files: dict[str, bytes], out: Path) -> None:
