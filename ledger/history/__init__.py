@@ -6,9 +6,25 @@ doubted here is rebuilt from the journal, whose entries `keybrake ledger verify`
 """
 
 from ledger.history.file import Trouble
+from ledger.history.health import VendorHealth
 from ledger.history.history import History
 from ledger.history.marks import Journals
-from ledger.history.reader import Filters, NoSuchCall
+from ledger.history.reader import Filters, Found, NoSuchCall, Place
 from ledger.history.schema import CallRow, scenario
+from ledger.history.spend import Line, Overview, Series
 
-__all__ = ["CallRow", "Filters", "History", "Journals", "NoSuchCall", "Trouble", "scenario"]
+__all__ = [
+    "CallRow",
+    "Filters",
+    "Found",
+    "History",
+    "Journals",
+    "Line",
+    "NoSuchCall",
+    "Overview",
+    "Place",
+    "Series",
+    "Trouble",
+    "VendorHealth",
+    "scenario",
+]

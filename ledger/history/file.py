@@ -1,9 +1,11 @@
-"""The audit log's SQLite file through aiosqlite: one connection that writes, one that only reads.
+"""The audit log's SQLite file through aiosqlite: one connection that writes, others only read.
 
 Each `await` on aiosqlite is a hop to its thread and back, so statements carry whole batches. A
 transaction is shielded: whoever waits for it may be cancelled, it is carried through or undone
-before the next one begins and before the file is closed.
-Only the writing connection checkpoints; the other is opened read-only.
+before the next one begins and before the file is closed. Its last statement books what it changed
+in the sums (`tallies.py`), so that no way of writing can leave them behind.
+Only the writing connection checkpoints; others are opened read-only, and what they read in one go
+is bounded, since a checkpoint waits for whoever still reads what it would overwrite.
 
 Errors become ours here: `Unwritable` is a value's fault and would fail again, `Trouble` is the
 disk's and may pass.
@@ -15,13 +17,14 @@ import asyncio
 import contextlib
 import os
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 import aiosqlite
 
 from ledger.history.schema import VERSION, creation
+from ledger.history.tallies import BEGIN_EMPTY, SETTLE, TABLES, TRIGGERS
 
 _PRAGMAS: Final = (
     "PRAGMA journal_mode = WAL",
@@ -30,6 +33,7 @@ _PRAGMAS: Final = (
     "PRAGMA cache_size = -4096",
     "PRAGMA journal_size_limit = 67108864",
 )
+_READ_CACHE: Final = "PRAGMA cache_size = -16384"
 _VALUES_FAULT: Final = (
     ValueError,
     OverflowError,
@@ -61,8 +65,13 @@ class Statement(NamedTuple):
     many: bool = False
 
 
+Params = Sequence[Any] | Mapping[str, Any]
+Fetch = Callable[[str, Params], Awaitable[list[Any]]]
+"""All rows of a bounded query. Raises Trouble, Unwritable."""
+
+
 class File:
-    """Living: one connection."""
+    """Living: one connection. Who reads waits for who writes, and for who reads before."""
 
     __slots__ = ("_alone", "_db")
 
@@ -92,17 +101,38 @@ class File:
         """The file must be there. Raises Trouble."""
         try:
             db = await aiosqlite.connect(_read_only(path), uri=True, isolation_level=None)
-            return cls(db)
         except sqlite3.Error as exc:
             raise _ours(exc) from exc
+        file = cls(db)
+        await file.fetch(_READ_CACHE)
+        return file
 
     async def transact(self, statements: Sequence[Statement]) -> None:
         """All of them or none. Raises Trouble, Unwritable."""
         task = asyncio.get_running_loop().create_task(self._in_turn(statements))
         await asyncio.shield(task)
 
-    async def fetch(self, sql: str, params: Sequence[Any] = ()) -> list[Any]:
+    async def fetch(self, sql: str, params: Params = ()) -> list[Any]:
         """All rows of a bounded query. Raises Trouble, Unwritable."""
+        async with self._alone:
+            return await self._fetch(sql, params)
+
+    @contextlib.asynccontextmanager
+    async def snapshot(self) -> AsyncIterator[Fetch]:
+        """Several bounded queries that see the file as it is at one moment. Raises Trouble."""
+        async with self._alone:
+            try:
+                await self._fetch("BEGIN")
+                yield self._fetch
+            finally:  # what was queued is carried out, even if nobody waits for it any more
+                with contextlib.suppress(Trouble):
+                    await self._fetch("ROLLBACK")
+
+    async def close(self) -> None:
+        async with self._alone:
+            await self._db.close()
+
+    async def _fetch(self, sql: str, params: Params = ()) -> list[Any]:
         try:
             return list(await self._db.execute_fetchall(sql, params))
         except _VALUES_FAULT as exc:
@@ -110,19 +140,14 @@ class File:
         except sqlite3.Error as exc:
             raise _ours(exc) from exc
 
-    async def close(self) -> None:
-        async with self._alone:
-            await self._db.close()
-
     async def _prepare(self, path: Path) -> None:
         for pragma in _PRAGMAS:
             await self.fetch(pragma)
         ((version,),) = await self.fetch("PRAGMA user_version")
-        if version not in (0, VERSION):
+        if not 0 <= version <= VERSION:
             raise Trouble(f"{path}: made by another version of the product ({version})")
-        await self.transact(
-            [Statement(sql) for sql in (*creation(), f"PRAGMA user_version = {VERSION}")]
-        )
+        tables = (*creation(), *TABLES, *TRIGGERS, BEGIN_EMPTY, f"PRAGMA user_version = {VERSION}")
+        await self.transact([Statement(sql) for sql in tables])
 
     async def _in_turn(self, statements: Sequence[Statement]) -> None:
         async with self._alone:
@@ -136,6 +161,7 @@ class File:
                     await self._db.executemany(sql, params)
                 else:
                     await self._db.execute(sql, params)
+            await self._db.execute(SETTLE)
             await self._db.execute("COMMIT")
         except (*_VALUES_FAULT, sqlite3.Error) as exc:
             with contextlib.suppress(sqlite3.Error):  # the error may have undone it already

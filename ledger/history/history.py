@@ -6,6 +6,9 @@ changes. `catch_up` once at start, in the background if it may take long: it rea
 where the log is known to reach (all of them when the file was lost), then keeps marks of its own
 accord.
 
+A file of an earlier version gets its sums (`tallies.py`) in the background; until they are there
+what is asked of them is counted from the calls.
+
 The rows are not chained: the journal is, and whatever is doubted here can be rebuilt from it.
 """
 
@@ -23,28 +26,36 @@ from typing import Final
 import orjson
 
 from ledger.entries import Ending, Entry, HoldState, Shed
-from ledger.history.file import Damaged, File, Statement
+from ledger.history.file import Damaged, File, Statement, Trouble
+from ledger.history.health import Health
 from ledger.history.marks import MARK_EVERY_S, Journals
 from ledger.history.reader import Reader
 from ledger.history.rebuild import TAKEN_OVER, Change, Rebuild, change, concerned
+from ledger.history.runs import Runs
 from ledger.history.schema import CONCERNED, GIVE_BACK, MARK, MARKS
 from ledger.history.spend import Spend
+from ledger.history.tallies import FILL, UNSUMMED
 from ledger.history.writer import QUEUE_MAX, Writer, change_statements, row_statements
 from ledger.hold import Hold
 
 REBUILD_GROUPS: Final = 256
 """Entry groups that are applied at a time: a few milliseconds of the event loop."""
+FILL_PAUSE_S: Final = 0.02
+"""Between two parts of a file's sums that are filled in: calls' rows come first."""
+FILL_RETRY_S: Final = 10.0
 Group = tuple[int, list[Entry]]
 """A journal's sequence number, and the entries that stand under it."""
 _log = logging.getLogger("keybrake")
 
 
 class History:
-    """Living: the writer with its queue, the reader with its connection."""
+    """Living: the writer with its queue, the readers with a connection for pages and one for
+    exports."""
 
     __slots__ = (
         "_caught_up",
         "_file",
+        "_filling",
         "_marking",
         "_reading",
         "_writer",
@@ -52,24 +63,31 @@ class History:
         "calls",
         "export",
         "in_doubt",
+        "overview",
         "record",
         "run",
         "runs",
+        "search",
+        "series",
         "spend",
+        "vendor_health",
     )
 
-    def __init__(self, file: File, reading: File, queue_max: int) -> None:
-        self._file, self._reading = file, reading
+    def __init__(self, file: File, reading: File, exporting: File, *, queue_max: int) -> None:
+        self._file, self._reading = file, (reading, exporting)
         self._writer = Writer(file, queue_max)
+        self._filling = asyncio.get_running_loop().create_task(self._fill(), name="history-sums")
         self._marking: asyncio.Task[None] | None = None
         self._caught_up = asyncio.Event()
         self._caught_up.set()
         self.record = self._writer.record
         """record(row: CallRow): a call has ended. Queued; well under a microsecond."""
-        reader = Reader(reading)
+        reader, runs, spend = Reader(reading), Runs(reading), Spend(reading)
         self.call, self.calls, self.in_doubt = reader.call, reader.calls, reader.in_doubt
-        self.runs, self.run, self.export = reader.runs, reader.run, reader.export
-        self.spend = Spend(reading).spend
+        self.search, self.export = reader.search, Reader(exporting).export
+        self.runs, self.run = runs.runs, runs.run
+        self.spend, self.series, self.overview = spend.spend, spend.series, spend.overview
+        self.vendor_health = Health(reading).vendor_health
 
     @classmethod
     async def open(cls, where: str | Path, *, queue_max: int = QUEUE_MAX) -> History:
@@ -83,19 +101,24 @@ class History:
             _log.error("the audit log %s is damaged (%s): it is set aside and rebuilt", path, exc)
             _set_aside(path)
             file = await File.writing(path)
+        opened = [file]
         try:
-            return cls(file, await File.reading(path), queue_max)
+            opened.append(await File.reading(path))
+            opened.append(await File.reading(path))
         except BaseException:
-            await file.close()
+            for each in reversed(opened):
+                await each.close()
             raise
+        return cls(*opened, queue_max=queue_max)
 
     async def close(self) -> None:
         """Write what has gathered, and close."""
-        if self._marking is not None:
-            self._marking.cancel()
-            await asyncio.wait((self._marking,))
+        for task in filter(None, (self._marking, self._filling)):
+            task.cancel()
+            await asyncio.wait((task,))
         await self._writer.close()
-        await self._reading.close()
+        for reading in self._reading:
+            await reading.close()
         await self._file.close()
 
     # -- what happens ----------------------------------------------------------------------------
@@ -126,6 +149,22 @@ class History:
         writer = self._writer
         dropped = {f"dropped_{kind}": count for kind, count in writer.dropped.items()}
         return {"waiting": writer.waiting, "written": writer.written, **dropped}
+
+    # -- the sums of a file that had none --------------------------------------------------------
+
+    async def _fill(self) -> None:
+        """Sum up the rows that wait for it, the newest first, a part at a time."""
+        pause_s = FILL_PAUSE_S
+        while True:
+            try:
+                if await self._file.fetch(UNSUMMED) == [(0,)]:
+                    return
+                await self._file.transact([Statement(sql) for sql in FILL])
+                pause_s = FILL_PAUSE_S
+            except Trouble as exc:
+                _log.warning("the audit log's sums are not filled in yet: %s", exc)
+                pause_s = FILL_RETRY_S
+            await asyncio.sleep(pause_s)
 
     # -- catching up -----------------------------------------------------------------------------
 

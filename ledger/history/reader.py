@@ -1,15 +1,20 @@
-"""What people ask of the audit log: pages of calls by filter, one call, runs and what they spent.
+"""What people ask of the audit log: pages of calls by filter, one call, an export.
 
-Every query is bounded and runs on an index that is named in it: of several filters the one that
-tells calls apart best, in its span of time, newest first. A page begins after (or before) a call by
-its id, so pages stay put while new calls come in.
+Of several filters the one that the fewest calls pass leads: its index is walked, newest first, and
+each of its entries is looked up in the indexes of the others, without touching the rows. One look
+walks LOOK_ENTRIES entries at most, so that it is over in a moment whatever was asked. `search` is
+one look, and says how far back it went; `calls` looks on until its page is full, in looks of their
+own, so that others get their turn between them.
+
+A page begins after (or before) a call, so pages stay put while new calls come in.
 """
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, fields
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import orjson
 
@@ -18,17 +23,27 @@ from ledger.history.schema import COLUMNS, FILTERS
 
 LIMIT_MAX: Final = 1_001
 """Rows of one page: a thousand, and one to know whether there are more."""
-EXPORT_ROWS: Final = 500
-"""Rows that an export holds at a time."""
+LOOK_ENTRIES: Final = 25_000
+"""Index entries of one look: some tens of milliseconds."""
+EXPORT_ROWS: Final = 200
+"""Rows that an export holds at a time: the interpreter is busy with them for a few milliseconds."""
+EXPORT_PAUSE_S: Final = 0.005
+"""Between two pages of an export: calls go first."""
 
 Record = dict[str, Any]
 _SELECTED: Final = (*COLUMNS, "restored_micros")
 _SELECT: Final = "SELECT " + ", ".join(f'"{name}"' for name in _SELECTED) + " FROM calls"
-_COST: Final = "cost_micros + own_cost_micros"
 
 
 class NoSuchCall(LookupError):
     """A page was asked for that begins at a call which is not there."""
+
+
+class Place(NamedTuple):
+    """Where a call stands in the log: when it came in, and its number in the file."""
+
+    at_us: int
+    n: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +68,21 @@ class Filters:
 assert {field.name for field in fields(Filters)} == {*FILTERS, "since_us", "until_us"}
 
 
+@dataclass(frozen=True, slots=True)
+class Found:
+    """records: newest first. reached: all calls before this place are still to be searched; None:
+    there are none. cut: the page is not full, the look went as far as one may."""
+
+    records: list[Record]
+    reached: Place | None
+    cut: bool
+
+
+class _Look(NamedTuple):
+    places: list[Place]
+    reached: Place | None
+
+
 class Reader:
     """Over one read-only connection. Every method raises Trouble when the file gives nothing."""
 
@@ -65,6 +95,28 @@ class Reader:
         rows = await self._file.fetch(f'{_SELECT} WHERE "id" = ?', (call_id,))
         return _record(rows[0]) if rows else None
 
+    async def search(
+        self,
+        filters: Filters,
+        limit: int,
+        *,
+        starting_after: str | None = None,
+        before: Place | None = None,
+    ) -> Found:
+        """At most `limit` calls, newest first, of those that one look finds: the newest, or those
+        right after the call `starting_after`, or from where another search has `reached`. Raises
+        NoSuchCall."""
+        limit = min(limit, LIMIT_MAX - 1)
+        if starting_after is not None:
+            before = await self._place(starting_after)
+        hunt = await self._hunt(filters)
+        places, reached = await self._look(hunt, limit + 1, before, "DESC")
+        kept = places[:limit]
+        records = await self._records(kept)
+        if len(places) > limit:
+            return Found(records, kept[-1], cut=False)
+        return Found(records, reached, cut=reached is not None)
+
     async def calls(
         self,
         filters: Filters,
@@ -75,22 +127,12 @@ class Reader:
     ) -> list[Record]:
         """At most `limit` (and LIMIT_MAX) calls, newest first: the newest, or those right after
         `starting_after`, or right before `ending_before`, in that order. Raises NoSuchCall."""
-        index, conditions, params = _where(filters)
-        order = "DESC"
-        if starting_after is not None:
-            conditions.append("(at_us, n) < (?, ?)")
-            params += await self._place(starting_after)
-        elif ending_before is not None:
-            conditions.append("(at_us, n) > (?, ?)")
-            params += await self._place(ending_before)
-            order = "ASC"
-        sql = (
-            f"{_SELECT} INDEXED BY {index} WHERE {' AND '.join(conditions)} "
-            f"ORDER BY at_us {order}, n {order} LIMIT ?"
-        )
-        rows = await self._file.fetch(sql, (*params, min(limit, LIMIT_MAX)))
-        records = [_record(row) for row in rows]
-        return records if order == "DESC" else records[::-1]
+        start, order = starting_after, "DESC"
+        if starting_after is None and ending_before is not None:
+            start, order = ending_before, "ASC"
+        place = None if start is None else await self._place(start)
+        hunt = await self._hunt(filters)
+        return await self._records(await self._page(hunt, limit, place, order))
 
     async def in_doubt(self, limit: int, *, starting_after: str | None = None) -> list[Record]:
         """Calls of which nobody knows what became of them."""
@@ -98,105 +140,111 @@ class Reader:
 
     async def export(self, filters: Filters) -> AsyncIterator[Record]:
         """All that match, newest first, a page in memory at a time."""
-        after: str | None = None
-        while page := await self.calls(filters, EXPORT_ROWS, starting_after=after):
-            for record in page:
+        hunt = await self._hunt(filters)
+        after: Place | None = None
+        while places := await self._page(hunt, EXPORT_ROWS, after, "DESC"):
+            for record in await self._records(places):
                 yield record
-            after = page[-1]["id"]
+            after = places[-1]
+            await asyncio.sleep(EXPORT_PAUSE_S)
 
-    async def runs(
-        self,
-        since_us: int,
-        until_us: int,
-        limit: int,
-        *,
-        by: str = "run",
-        starting_after: str | None = None,
-    ) -> list[Record]:
-        """What the runs, or (by 'scenario') the scenarios, of a span of time spent; the one with
-        the latest call first. starting_after: the last name of the page before. The span bounds the
-        work: every call in it is read."""
-        assert by in ("run", "scenario")
-        having = ""
-        params: list[Any] = [since_us, until_us]
-        if starting_after is not None:
-            last_at = await self._last_at(by, starting_after, since_us, until_us)
-            having = f'HAVING (max(at_us), "{by}") < (?, ?)'
-            params = [*params, last_at, starting_after]
-        sql = (
-            f'SELECT "{by}", {_TOTALS} FROM calls INDEXED BY calls_by_at_us '
-            f'WHERE at_us >= ? AND at_us < ? AND "{by}" IS NOT NULL GROUP BY "{by}" {having} '
-            f'ORDER BY max(at_us) DESC, "{by}" DESC LIMIT ?'
-        )
-        rows = await self._file.fetch(sql, (*params, min(limit, LIMIT_MAX)))
-        return [dict(zip((by, *_TOTAL_NAMES), row, strict=True)) for row in rows]
+    async def _page(self, hunt: _Hunt, limit: int, place: Place | None, order: str) -> list[Place]:
+        """Look until the page is full, or nothing is left."""
+        limit = min(limit, LIMIT_MAX)
+        found, place = await self._look(hunt, limit, place, order)
+        while place is not None and len(found) < limit:
+            more, place = await self._look(hunt, limit - len(found), place, order)
+            found += more
+        return found
 
-    async def run(self, label: str) -> Record | None:
-        """One run: its totals, and the same by operation, by code of refusal, by state and by key,
-        the dearest and most frequent first. None: no call was made under this label."""
-        ((*totals,),) = await self._file.fetch(
-            f'SELECT scenario, {_TOTALS} FROM calls INDEXED BY calls_by_run WHERE "run" = ?',
-            (label,),
-        )
-        record = dict(zip(("scenario", *_TOTAL_NAMES), totals, strict=True))
-        if not record["calls"]:
-            return None
-        parts = {f"by_{name}": await self._parts(label, name) for name in _PARTS}
-        return {"run": label, **record, **parts}
+    async def _look(self, hunt: _Hunt, limit: int, place: Place | None, order: str) -> _Look:
+        entries, params = hunt.entries(place, order)
+        rows = await self._file.fetch(hunt.sifted(entries), (*params, *hunt.sieve, limit))
+        places = [Place(*row) for row in rows]
+        if len(places) == limit:
+            return _Look(places, places[-1] if places else None)
+        last = f"SELECT * FROM ({entries}) LIMIT 1 OFFSET ?"
+        ends = await self._file.fetch(last, (*params, LOOK_ENTRIES - 1))
+        return _Look(places, Place(*ends[0]) if ends else None)
 
-    async def _parts(self, label: str, name: str) -> list[Record]:
-        rows = await self._file.fetch(
-            f'SELECT "{name}", sum("count") AS calls, sum({_COST}) AS cost FROM calls '
-            f'INDEXED BY calls_by_run WHERE "run" = ? AND "{name}" IS NOT NULL '
-            f'GROUP BY "{name}" ORDER BY cost DESC, calls DESC, "{name}" LIMIT {_PARTS_MAX}',
-            (label,),
-        )
-        return [dict(zip((name, "calls", "cost_micros"), row, strict=True)) for row in rows]
+    async def _hunt(self, filters: Filters) -> _Hunt:
+        """The filter that the fewest calls pass leads. A look would walk no more of them."""
+        hunt = _Hunt(filters)
+        if len(hunt.asked) > 1:
+            counts = [
+                (*(await self._file.fetch(*hunt.counted(lead)))[0], lead)
+                for lead in range(len(hunt.asked))
+            ]
+            hunt.lead(min(counts)[1])
+        return hunt
 
-    async def _place(self, call_id: str) -> tuple[int, int]:
+    async def _records(self, places: list[Place]) -> list[Record]:
+        numbers = orjson.dumps([place.n for place in places]).decode()
+        sql = f"{_SELECT} WHERE n IN (SELECT value FROM json_each(?)) ORDER BY at_us DESC, n DESC"
+        return [_record(row) for row in await self._file.fetch(sql, (numbers,))]
+
+    async def _place(self, call_id: str) -> Place:
         rows = await self._file.fetch('SELECT at_us, n FROM calls WHERE "id" = ?', (call_id,))
         if not rows:
             raise NoSuchCall(call_id)
-        at_us, n = rows[0]
-        return at_us, n
+        return Place(*rows[0])
 
-    async def _last_at(self, by: str, name: str, since_us: int, until_us: int) -> int:
-        ((last_at,),) = await self._file.fetch(
-            f'SELECT max(at_us) FROM calls INDEXED BY calls_by_{by} WHERE "{by}" = ? '
-            "AND at_us >= ? AND at_us < ?",
-            (name, since_us, until_us),
+
+class _Hunt:
+    """What is asked for, as SQL: the entries of the leading index, sifted by the others'."""
+
+    __slots__ = ("_since_us", "_until_us", "asked")
+
+    def __init__(self, filters: Filters) -> None:
+        self.asked: list[tuple[str, Any]] = [
+            (name, value) for name in FILTERS if (value := getattr(filters, name)) is not None
+        ]
+        self._since_us = filters.since_us or 0
+        self._until_us = filters.until_us
+
+    def lead(self, number: int) -> None:
+        self.asked.insert(0, self.asked.pop(number))
+
+    @property
+    def sieve(self) -> list[Any]:
+        return [value for _, value in self.asked[1:]]
+
+    def counted(self, lead: int) -> tuple[str, list[Any]]:
+        """How many entries the index of this filter has in the span, as far as one look goes."""
+        index, conditions, params = self._within(self.asked[lead : lead + 1])
+        entries = f"SELECT 1 FROM calls INDEXED BY {index} WHERE {conditions} LIMIT {LOOK_ENTRIES}"
+        return f"SELECT count(*) FROM ({entries})", params
+
+    def entries(self, place: Place | None, order: str) -> tuple[str, list[Any]]:
+        """What one look walks."""
+        index, conditions, params = self._within(self.asked[:1])
+        if place is not None:
+            conditions += f" AND (at_us, n) {'<' if order == 'DESC' else '>'} (?, ?)"
+            params += place
+        return (
+            f"SELECT at_us, n FROM calls INDEXED BY {index} WHERE {conditions} "
+            f"ORDER BY at_us {order}, n {order} LIMIT {LOOK_ENTRIES}",
+            params,
         )
-        if last_at is None:
-            raise NoSuchCall(name)
-        return int(last_at)
 
+    def sifted(self, entries: str) -> str:
+        """Those that pass the other filters, in the order of the entries."""
+        passes = "".join(
+            f" AND EXISTS (SELECT 1 FROM calls c INDEXED BY calls_by_{name} "
+            f'WHERE c."{name}" = ? AND c.at_us = e.at_us AND c.n = e.n)'
+            for name, _ in self.asked[1:]
+        )
+        return f"SELECT at_us, n FROM ({entries}) AS e WHERE 1{passes} LIMIT ?"
 
-_TOTAL_COLUMNS: Final = {
-    "calls": 'coalesce(sum("count"), 0)',
-    "refused": """coalesce(sum("count") FILTER (WHERE decision = 'refused'), 0)""",
-    "cost_micros": f"coalesce(sum({_COST}), 0)",
-    "in_doubt_micros": f"""coalesce(sum({_COST}) FILTER (WHERE "state" = 'in_doubt'), 0)""",
-    "restored_micros": "coalesce(sum(restored_micros), 0)",
-    "first_at_us": "min(at_us)",
-    "last_at_us": "max(at_us)",
-}
-_TOTAL_NAMES: Final = tuple(_TOTAL_COLUMNS)
-_TOTALS: Final = ", ".join(_TOTAL_COLUMNS.values())
-_PARTS: Final = ("operation", "code", "state", "key_id")
-_PARTS_MAX: Final = 100
-
-
-def _where(filters: Filters) -> tuple[str, list[str], list[Any]]:
-    """The index to use, the conditions and their parameters."""
-    asked = [(name, value) for name in FILTERS if (value := getattr(filters, name)) is not None]
-    conditions = [f'"{name}" = ?' for name, _ in asked]
-    params: list[Any] = [value for _, value in asked]
-    conditions.append("at_us >= ?")
-    params.append(filters.since_us or 0)
-    if filters.until_us is not None:
-        conditions.append("at_us < ?")
-        params.append(filters.until_us)
-    return f"calls_by_{asked[0][0] if asked else 'at_us'}", conditions, params
+    def _within(self, asked: list[tuple[str, Any]]) -> tuple[str, str, list[Any]]:
+        """The index to walk, the conditions on it, and their parameters."""
+        conditions = [*(f'"{name}" = ?' for name, _ in asked), "at_us >= ?"]
+        params = [*(value for _, value in asked), self._since_us]
+        if self._until_us is not None:
+            conditions.append("at_us < ?")
+            params.append(self._until_us)
+        index = f"calls_by_{asked[0][0] if asked else 'at_us'}"
+        return index, " AND ".join(conditions), params
 
 
 def _record(row: tuple[Any, ...]) -> Record:

@@ -1,4 +1,4 @@
-"""The audit log's one table: its columns, its indexes, and the statements that write it.
+"""The audit log's table of calls: its columns, its indexes, and the statements that write it.
 
 A row is one call (or, past a minute's allowance, several alike refusals with a count). Rows are
 written a few hundred to a statement: SQLite then runs a whole batch without handing the
@@ -16,8 +16,8 @@ from collections.abc import Sequence
 from itertools import chain
 from typing import Any, Final, NamedTuple
 
-VERSION: Final = 1
-"""Of the table. It is kept in the file's `user_version`."""
+VERSION: Final = 2
+"""Of the tables, in the file's `user_version`. 1 had no sums (`tallies.py`): they are filled in."""
 
 
 class CallRow(NamedTuple):

@@ -11,7 +11,8 @@ import pytest
 from ledger.history.file import File, Statement
 from ledger.history.reader import LIMIT_MAX, NoSuchCall, Record
 from ledger.history.schema import CallRow, insertion
-from ledger.history.spend import DAY_US, GROUPS, Spend
+from ledger.history.spend import GROUPS, Spend
+from ledger.history.tallies import DAY_US
 from tests.unit.ledger.history.journals import AT_US, row
 
 END_US = AT_US + 10 * DAY_US
@@ -115,23 +116,3 @@ async def test_a_group_that_is_not_there(shelf: Shelf) -> None:
 
 async def test_a_page_has_an_end(shelf: Shelf) -> None:
     assert len(await shelf.spend("key", LIMIT_MAX + 1)) == 2
-
-
-@pytest.mark.parametrize(
-    ("wishes", "index"),
-    [({}, "at_us"), ({"account": "acme"}, "account"), ({"vendor": "stripe"}, "vendor")],
-)
-async def test_the_span_is_read_from_an_index(
-    shelf: Shelf, wishes: dict[str, str], index: str
-) -> None:
-    asked: list[str] = []
-
-    class Watched:
-        async def fetch(self, sql: str, params: Any) -> list[Any]:
-            plan = await shelf.reading.fetch(f"EXPLAIN QUERY PLAN {sql}", params)
-            asked.append(plan[0][3])
-            return []
-
-    await Spend(Watched()).spend("key", AT_US, END_US, 5, **wishes)  # type: ignore[arg-type]
-    assert f"SEARCH calls USING INDEX calls_by_{index} (" in asked[0]
-    assert "at_us>?" in asked[0]

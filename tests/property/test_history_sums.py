@@ -1,0 +1,201 @@
+"""The audit log's sums beside a plain GROUP BY over its calls, after any life of the file.
+
+Rows come and come again as others, holds go on, refunds give back, in batches of any size; the file
+is closed and opened, rebuilt from journals, or came from a version that knew no sums and is filled
+in meanwhile. At every step each table of sums is what the calls say, and what is asked of a span
+through the sums is what is counted call by call.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ledger.history import tallies
+from ledger.history.file import File, Statement
+from ledger.history.runs import Runs
+from ledger.history.schema import CallRow
+from ledger.history.spend import GROUPS, Spend
+from ledger.history.tallies import DAY_US, FILL, HOUR_US, KINDS, MEASURES, UNITS
+from ledger.history.writer import Batch
+
+START_US = 20_780 * DAY_US
+NAMES = st.sampled_from((None, "a", "b"))
+STATES = st.sampled_from((None, "open", "standing", "pending", "in_doubt", "settled", "released"))
+MONEY = st.integers(0, 100)
+
+
+def _row(facts: dict[str, Any]) -> CallRow:
+    return CallRow(**facts)
+
+
+ROWS = st.fixed_dictionaries(
+    {
+        "id": st.sampled_from([f"call_{n}" for n in range(12)]),
+        "at_us": st.integers(0, 8).map(lambda n: START_US + n * 11 * HOUR_US + n * 1_000_003),
+        "key_id": st.sampled_from(("vk_1", "vk_2")),
+        "run": NAMES,
+        "scenario": NAMES,
+        "vendor": NAMES,
+        "account": NAMES,
+        "operation": NAMES,
+        "decision": st.sampled_from(("allowed", "refused")),
+        "code": NAMES,
+        "held_micros": MONEY,
+        "cost_micros": MONEY,
+        "own_cost_micros": MONEY,
+        "state": STATES,
+        "day": st.sampled_from((None, 20_780, 20_781)),
+        "hold_id": st.one_of(st.none(), st.integers(1, 6)),
+        "own_hold_id": st.one_of(st.none(), st.integers(7, 8)),
+        "count": st.sampled_from((1, 2, 600)),
+    }
+).map(_row)
+CHANGES = st.tuples(
+    STATES.filter(bool),
+    st.one_of(st.none(), MONEY),
+    st.integers(1, 8),
+    st.sampled_from((None, "o")),
+)
+GIVE_BACKS = st.tuples(st.sampled_from(("re_1", "re_2")), MONEY, st.integers(1, 6))
+BATCHES = st.builds(
+    Batch,
+    rows=st.lists(ROWS, max_size=6),
+    grown=st.just([]),
+    changes=st.lists(CHANGES, max_size=3),
+    give_backs=st.lists(GIVE_BACKS, max_size=2),
+)
+STEPS = st.lists(
+    st.one_of(BATCHES, BATCHES, st.sampled_from(("reopen", "fill", "from version 1"))), max_size=8
+)
+SPANS = st.tuples(st.integers(-HOUR_US, 5 * DAY_US), st.integers(0, 5 * DAY_US)).map(
+    lambda span: (START_US + span[0], START_US + span[0] + span[1])
+)
+
+
+class Life:
+    """One file, and who looks after it."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    async def open(self) -> None:
+        self.file = await File.writing(self.path)
+        self.reading = await File.reading(self.path)
+
+    async def close(self) -> None:
+        await self.reading.close()
+        await self.file.close()
+
+    async def go_on(self, step: Batch | str) -> None:
+        if isinstance(step, Batch):
+            await self.file.transact(step.statements())
+        elif step == "fill":
+            await self.file.transact([Statement(sql) for sql in FILL])
+        else:
+            await self.close()
+            if step == "from version 1":
+                _forget_sums(self.path)
+            await self.open()
+
+    async def check(self) -> None:
+        fetch = self.reading.fetch
+        ((upto,),) = await fetch("SELECT upto FROM unsummed")
+        sums = ", ".join(f"sum({value.format('')})" for value in MEASURES.values())
+        ends = "min(at_us), max(at_us)"
+        place = "coalesce(vendor, ''), coalesce(account, '')"
+        for unit in UNITS:
+            for kind, value in KINDS.items():
+                name = value.format("")
+                told = await fetch(f"SELECT * FROM {unit.table} WHERE kind = '{kind}'")
+                counted = await fetch(
+                    f"SELECT '{kind}', at_us / {unit.length_us}, {place}, {name}, {sums}, {ends} "
+                    f"FROM calls WHERE n > {upto} AND {name} IS NOT NULL GROUP BY 2, 3, 4, 5"
+                )
+                assert sorted(told) == sorted(counted), (unit.table, kind)
+        counted = await fetch(
+            f"SELECT run, at_us / {DAY_US}, {sums}, {ends} FROM calls "
+            f"WHERE n > {upto} AND run IS NOT NULL GROUP BY 1, 2"
+        )
+        assert sorted(await fetch("SELECT * FROM tally_runs")) == sorted(counted)
+        await self._check_parts(upto)
+
+    async def _check_parts(self, upto: int) -> None:
+        """Of the runs that have ever been large, and of no others."""
+        fetch = self.reading.fetch
+        parts = ", ".join(f"coalesce(\"{name}\", '')" for name in tallies.PART)
+        counted = await fetch(
+            f'SELECT {parts}, sum("count"), sum(cost_micros + own_cost_micros) FROM calls '
+            f"WHERE n > {upto} AND run IN (SELECT run FROM large_runs) GROUP BY {parts}"
+        )
+        assert sorted(await fetch("SELECT * FROM tally_parts")) == sorted(counted)
+        due = await fetch(
+            f"SELECT run FROM calls WHERE n > {upto} AND run IS NOT NULL GROUP BY run "
+            f'HAVING sum("count") > {tallies.RUN_CALLS_MAX}'
+        )
+        assert set(due) <= set(await fetch("SELECT run FROM large_runs"))
+
+    async def answers(self, since_us: int, until_us: int) -> list[Any]:
+        spend, runs = Spend(self.reading), Runs(self.reading)
+        groups = [await spend.spend(by, since_us, until_us, 100) for by in GROUPS]
+        groups += [await spend.spend(by, since_us, until_us, 9, vendor="a") for by in GROUPS]
+        series = [
+            await spend.series(by, since_us, until_us, step, 2)
+            for by in (None, "key", "account")
+            for step in ("day", "hour")
+        ]
+        listed = [await runs.runs(since_us, until_us, 9, by=by) for by in ("run", "scenario")]
+        paged: list[Any] = []
+        while page := await runs.runs(
+            since_us, until_us, 1, **({"starting_after": paged[-1]["run"]} if paged else {})
+        ):
+            paged += page
+        assert paged == listed[0]
+        each = [await runs.run(run) for run in ("a", "b")]
+        return [*groups, await spend.overview(since_us, until_us), *series, *listed, *each]
+
+    async def answers_by_calls(self, since_us: int, until_us: int) -> list[Any]:
+        """The same while no row counts as summed up."""
+        await self.file.transact([Statement("UPDATE unsummed SET upto = upto + 1000000")])
+        try:
+            return await self.answers(since_us, until_us)
+        finally:
+            await self.file.transact([Statement("UPDATE unsummed SET upto = upto - 1000000")])
+
+
+def _forget_sums(path: Path) -> None:
+    """As a file of version 1 was."""
+    with sqlite3.connect(path) as db:
+        for (name,) in db.execute(
+            "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'"
+        ).fetchall():
+            if name not in ("calls", "marks"):
+                db.execute(f"DROP TABLE {name}")
+        db.execute("PRAGMA user_version = 1")
+    db.close()
+
+
+async def _live(steps: Sequence[Batch | str], span: tuple[int, int]) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        life = Life(Path(folder) / "audit.db")
+        await life.open()
+        try:
+            for step in steps:
+                await life.go_on(step)
+                await life.check()
+            assert await life.answers(*span) == await life.answers_by_calls(*span)
+        finally:
+            await life.close()
+
+
+@settings(max_examples=60, deadline=None)
+@given(STEPS, SPANS)
+def test_the_sums_are_what_the_calls_say(steps: list[Batch | str], span: tuple[int, int]) -> None:
+    asyncio.run(_live(steps, span))
