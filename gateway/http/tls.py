@@ -18,7 +18,7 @@ from typing import Final
 
 _log = logging.getLogger("keybrake.http")
 
-LOOK_S: Final = 3.0
+LOOK_S: Final = 2.0
 """Between two looks at the files."""
 CIPHERS: Final = "ECDHE+AESGCM:ECDHE+CHACHA20"
 """Of TLS 1.2: forward secrecy and authenticated encryption. TLS 1.3 has no others."""
