@@ -44,3 +44,13 @@ def test_an_unannounced_one_takes_the_most_it_may_have() -> None:
 
 def test_one_that_will_be_refused_for_its_size_takes_no_more_than_the_limit() -> None:
     assert BodyRoom(1_000_000, 600_000).take(Announced(10**12)) == 600_000
+
+
+def test_another_size_remembers_what_was_taken() -> None:
+    room = BodyRoom(1_000_000, 600_000)
+    taken = room.take(Announced(600_000))
+    room.renew(700_000, 200_000)
+    with pytest.raises(RateLimited):
+        room.take(Announced(200_000))
+    room.give(taken)
+    assert room.take(Announced(600_000)) == 200_000

@@ -38,3 +38,10 @@ def test_many_addresses_do_not_fill_memory(monkeypatch: pytest.MonkeyPatch) -> N
     for number in range(10):
         counts.wrong(str(number), NOON_US)
     assert len(counts._counts) <= 3
+
+
+def test_the_limit_may_change_within_a_minute() -> None:
+    counts = Guesses(0)
+    assert isinstance(counts.wrong("192.0.2.1", 0), RateLimited)
+    counts.per_minute = 2
+    assert isinstance(counts.wrong("192.0.2.1", 0), KeyUnknown)

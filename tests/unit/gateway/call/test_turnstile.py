@@ -137,3 +137,45 @@ async def test_a_place_may_come_free_between_asking_and_waiting() -> None:
     entrance = Entrance()
     await entrance.gate.enter("a")
     assert entrance.gate._inside == 1
+
+
+def limits(places: int = 1, rate: int = 0, wait_s: float = 60.0) -> VendorSettings:
+    return VendorSettings(
+        "stripe",
+        "https://api.stripe.com",
+        connections_max=places,
+        calls_per_second_max=rate,
+        queue_wait_s=wait_s,
+    )
+
+
+async def test_other_limits_count_who_is_inside_and_let_in_who_waits() -> None:
+    entrance = Entrance(places=2)
+    for name in ("a1", "b1", "c1", "d1"):
+        entrance.come(name)
+    await rounds()
+    entrance.gate.renew(limits(places=3))
+    await rounds()
+    assert entrance.inside == ["a1", "b1", "c1"]
+    entrance.gate.renew(limits(places=1))
+    for _ in range(2):
+        entrance.gate.leave()
+        await rounds()
+    assert entrance.inside == ["a1", "b1", "c1"], "one is inside still"
+    entrance.gate.leave()
+    await rounds()
+    assert entrance.inside[-1] == "d1"
+
+
+async def test_a_rate_comes_and_goes_while_calls_pass() -> None:
+    entrance = Entrance(places=9)
+    assert entrance.gate.try_enter()
+    entrance.gate.renew(limits(places=9, rate=2))
+    assert [entrance.gate.try_enter() for _ in range(3)] == [True, True, False]
+    entrance.gate.renew(limits(places=9, rate=1))
+    assert not entrance.gate.try_enter(), "what was used up is not given back"
+    entrance.come("a1")
+    await rounds()
+    entrance.gate.renew(limits(places=9))
+    await rounds()
+    assert entrance.inside == ["a1"]

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -132,3 +134,64 @@ async def test_stopping_ends_a_look_and_gives_its_turn_back(scene: Scene) -> Non
     assert not turns._lines
     with pytest.raises(NotOpen, match="draining"):
         await scene.crew.look_now("call_1")
+
+
+# -- other settings ----------------------------------------------------------------------------
+
+
+def renew(scene: Scene, **changes: Any) -> None:
+    doors = scene.crew._doors
+    doors.settings = replace(
+        doors.settings, reconciler=replace(doors.settings.reconciler, **changes)
+    )
+    scene.crew.renew()
+
+
+async def test_other_settings_leave_the_queue_as_it_is(scene: Scene) -> None:
+    hold = await scene.open(PENDING, tag="SM1")
+    scene.crew.scan()
+    mate, asker = scene.mate, scene.mate.asker
+    scene.crew.renew()
+    assert (scene.mate, scene.mate.asker) == (mate, asker), "nothing changed"
+    renew(scene, pending_after_h=1)
+    assert scene.mate is mate
+    assert scene.mate.asker is not asker
+    assert len(scene.mate.cases) == 1
+    scene.wait(3_600)
+    assert await scene.looks() == 1
+    assert hold.state is HoldState.SETTLED, "the new age is in force"
+
+
+async def test_a_look_that_is_under_way_ends_as_it_began(scene: Scene) -> None:
+    hold = await scene.open(PENDING, tag="SM1")
+    scene.told.object("SM1", "settled", 7 * USD)
+    scene.wait(10)
+    scene.crew.scan()
+    turns = scene.calls.doors.turns
+    await turns.take("stripe/default/SM1")
+    looking = asyncio.ensure_future(scene.mate.turn())
+    await until(lambda: bool(turns._lines["stripe/default/SM1"]))
+    renew(scene, calls_per_second_max=7)
+    after = asyncio.ensure_future(scene.mate.turn())
+    turns.give("stripe/default/SM1")
+    assert [await looking, await after] == [True, False]
+    assert hold.settled_micros == 7 * USD
+
+
+async def test_accounts_come_and_go_under_a_running_crew(scene: Scene) -> None:
+    await scene.open(PENDING, tag="SM1")
+    scene.crew.start()
+    renew(scene, enabled=False)
+    assert scene.crew.accounts() == scene.crew.work() == []
+    await until(lambda: names() == {"reconcile-scan"})
+    renew(scene, enabled=True)
+    assert names() == {"reconcile-scan", "reconcile-stripe-default"}
+    await scene.crew.stop()
+    assert names() == set()
+    scene.crew.renew()
+    assert names() == set(), "what ended for good does not begin again"
+
+
+def names() -> set[str]:
+    tasks = asyncio.all_tasks()
+    return {task.get_name() for task in tasks if task.get_name().startswith("reconcile")}

@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from gateway.run import sandbox as module
-from gateway.run.sandbox import SandboxFailed, has_stand_in, sandboxes, secret_text
+from gateway.run.changes import changes
+from gateway.run.sandbox import SandboxFailed, has_stand_in, led_back, sandboxes, secret_text
 from gateway.settings import AccountSettings, Secret, Settings, VendorSettings
 from vendors.contract import Credential, Vendor
 
@@ -140,3 +142,44 @@ def test_the_command_is_the_module_of_its_own() -> None:
     assert module.command("stripe", "--x") == [
         sys.executable, "-m", "bench.sandbox", "stripe", "--x",
     ]  # fmt: skip
+
+
+# -- settings that are read again ---------------------------------------------------------------
+
+RUNS_AT = "http://127.0.0.1:9"
+
+
+def began() -> Settings:
+    """As `sandboxes` gave them: a stand-in of Stripe runs, Resend is real."""
+    stripe = replace(vendor(sandboxed=True), base_url=RUNS_AT)
+    resend = replace(vendor(sandboxed=False), name="resend", base_url="https://api.resend.com")
+    return Settings(vendors={"stripe": stripe, "resend": resend})
+
+
+def test_a_vendor_is_led_back_to_its_stand_in(known: Mapping[str, Vendor]) -> None:
+    wanted = Settings(vendors={"stripe": replace(vendor(sandboxed=True), total_timeout_s=7.0)})
+    led, missing = led_back(began(), began(), wanted, known)
+    assert missing == []
+    assert led.vendors["stripe"].base_url == RUNS_AT
+    assert led.vendors["stripe"].hosts["files"] == f"{RUNS_AT}/files"
+    assert led.vendors["stripe"].total_timeout_s == 7.0
+
+
+def test_real_credentials_take_over(known: Mapping[str, Vendor]) -> None:
+    wanted = Settings(vendors={"stripe": vendor(sandboxed=False)})
+    assert led_back(began(), began(), wanted, known) == (wanted, [])
+
+
+def test_a_stand_in_that_does_not_run_waits_for_a_restart(known: Mapping[str, Vendor]) -> None:
+    """What was there stays: real credentials are never swapped for a stand-in by accident."""
+    other = {"default": AccountSettings("default", Secret("sk_test_unknown_to_it"))}
+    wanted = Settings(
+        vendors={
+            "stripe": replace(vendor(sandboxed=True), accounts=other),
+            "resend": replace(vendor(sandboxed=True), name="resend"),
+            "twilio": replace(vendor(sandboxed=True), name="twilio"),
+        }
+    )
+    led, missing = led_back(began(), began(), wanted, known)
+    assert missing == [f"vendors.{name}.sandbox" for name in ("stripe", "resend", "twilio")]
+    assert changes(led, began()) == []

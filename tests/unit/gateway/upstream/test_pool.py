@@ -505,3 +505,76 @@ async def test_a_look_up_that_an_answer_bent_is_never_sent(target: str) -> None:
         with pytest.raises(NotSent, match="no target"):
             await upstream.look(Lookup(target, ""))
     assert heard == []
+
+
+# Other settings while calls are under way.
+
+READ = Lookup("/v1/balance", "")
+
+
+def settings_at(url: str, *secrets: str, **limits: Any) -> dict[str, VendorSettings]:
+    accounts = {f"a{n}": AccountSettings(f"a{n}", Secret(one)) for n, one in enumerate(secrets)}
+    return {"double": replace(VendorSettings("double", url, accounts=accounts), **limits)}
+
+
+async def test_only_what_changed_is_made_again() -> None:
+    async with vendor_double(answering(OK)) as double:
+        loop = asyncio.get_running_loop()
+        upstreams = Upstreams(settings_at(double.url, "sk_test_a", "sk_test_b"), loop, KNOWN)
+        a, b = upstreams.accounts.values()
+        await a.look(READ)
+        await b.look(READ)
+        prepared = upstreams.prepared(settings_at(double.url, "sk_test_a", "sk_test_z"), KNOWN)
+        assert upstreams.account("double", "a1") is b, "nothing has changed yet"
+        upstreams.renew(prepared)
+        new = upstreams.account("double", "a1")
+        assert upstreams.account("double", "a0") is a
+        assert (a.idle, b.idle, b.connections) == (1, 0, 0)
+        assert new.authorization == b"Bearer sk_test_z"
+        assert new.counts is b.counts, "numbers go on"
+        upstreams.renew(upstreams.prepared(settings_at(double.url, "sk_test_a"), KNOWN))
+        with pytest.raises(KeyError):
+            upstreams.account("double", "a1")
+        await upstreams.close()
+
+
+@pytest.mark.parametrize(
+    "change", [{"connections_max": 3}, {"total_timeout_s": 3.0}, {"hosts": {"files": "http://x"}}]
+)
+async def test_other_limits_are_another_way(change: dict[str, Any]) -> None:
+    loop = asyncio.get_running_loop()
+    upstreams = Upstreams(settings_at("http://127.0.0.1:9", "sk_test_a"), loop, KNOWN)
+    before = upstreams.account("double", "a0")
+    same = settings_at("http://127.0.0.1:9", "sk_test_a", queue_wait_s=9.0)
+    upstreams.renew(upstreams.prepared(same, KNOWN))
+    assert upstreams.account("double", "a0") is before
+    other = settings_at("http://127.0.0.1:9", "sk_test_a", **change)
+    upstreams.renew(upstreams.prepared(other, KNOWN))
+    assert upstreams.account("double", "a0") is not before
+    await upstreams.close()
+
+
+async def test_who_holds_the_old_way_sends_on_it_and_is_held_to_its_deadline() -> None:
+    loop = asyncio.get_running_loop()
+    async with vendor_double(silent) as double:
+        upstreams = Upstreams(settings_at(double.url, "a", first_byte_timeout_s=0.0), loop, KNOWN)
+        old, watch = upstreams.account("double", "a0"), Watch()
+        upstreams.renew(upstreams.prepared(settings_at(double.url, "b"), KNOWN))
+        task = asyncio.ensure_future(old.send(post(), watch))  # it was chosen before the change
+        await until(lambda: watch.left)
+        upstreams.sweep(loop.time() + 1)
+        with pytest.raises(OutcomeUnknown):
+            await task
+        assert (old.counts.ends["timed_out"], old.connections) == (1, 0)
+        await upstreams.close()
+
+
+async def test_a_connection_of_the_old_way_is_not_kept() -> None:
+    async with vendor_double(answering(OK)) as double:
+        loop = asyncio.get_running_loop()
+        upstreams = Upstreams(settings_at(double.url, "a"), loop, KNOWN)
+        old = upstreams.account("double", "a0")
+        upstreams.renew(upstreams.prepared(settings_at(double.url, "b"), KNOWN))
+        await old.look(READ)
+        assert (old.idle, old.connections) == (0, 0)
+        await upstreams.close()
