@@ -17,7 +17,7 @@ from gateway.vault.known import Known, KnownVendor
 from gateway.vault.registry import Registry
 from ledger import Copied, Ending, Hold, HoldState, Order, Shed, Ticket
 from ledger.backup import Check
-from ledger.history import Filters
+from ledger.history import Filters, Found, Overview, Place, Series, VendorHealth
 from vendors.contract import Vendor
 from vendors.rates import Rates
 
@@ -52,6 +52,15 @@ class History(Protocol):
         ending_before: str | None = None,
     ) -> list[dict[str, Any]]: ...
 
+    async def search(
+        self,
+        filters: Filters,
+        limit: int,
+        *,
+        starting_after: str | None = None,
+        before: Place | None = None,
+    ) -> Found: ...
+
     def export(self, filters: Filters) -> AsyncIterator[dict[str, Any]]: ...
 
     async def runs(
@@ -76,7 +85,15 @@ class History(Protocol):
         starting_after: str | int | None = None,
     ) -> list[dict[str, Any]]: ...
 
+    async def series(
+        self, by: str | None, since_us: int, until_us: int, step: str, top: int = 5
+    ) -> Series: ...
+
     async def run(self, label: str) -> dict[str, Any] | None: ...
+
+    async def overview(self, since_us: int, until_us: int) -> Overview: ...
+
+    async def vendor_health(self, since_us: int) -> list[VendorHealth]: ...
 
     def follow(self, endings: Iterable[Ending | Shed]) -> None: ...
 

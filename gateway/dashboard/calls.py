@@ -7,6 +7,7 @@ of a span that ends now grows at its top, unless it is told to hold still.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -21,29 +22,30 @@ from gateway.dashboard.wishes import STATES as ASKED_STATES
 from gateway.errors import InvalidRequest
 from gateway.http.message import Response
 from ledger import HoldState
-from ledger.history import NoSuchCall, Trouble
+from ledger.history import Found, NoSuchCall, Place, Trouble
 
 ROWS: Final = 50
+_PLACE: Final = re.compile(r"([0-9]{1,16})-([0-9]{1,16})", re.ASCII)
 FORMATS: Final = ("csv", "ndjson")
 UNSURE: Final = frozenset(
     {HoldState.IN_DOUBT.value, HoldState.PENDING.value, HoldState.STANDING.value}
 )
-ALIKE_ROWS: Final = 20
 SHOWN_PLAIN: Final = ("run", "key_id", "vendor", "decision", "state")
 """Filters that stand in the open; the others wait behind a word."""
 
 
 @dataclass(frozen=True, slots=True)
 class Sheet:
-    """A page of calls. newer, older: the call that the next page that way begins at; ''."""
+    """A page of calls. is_first: nothing is newer. newer, older: what the next page that way
+    begins at, as `before` and `after` take it; ''. cut: the look went as far back as one look may,
+    to reached_us, and there is more."""
 
     records: list[dict[str, Any]]
+    is_first: bool = True
     newer: str = ""
     older: str = ""
-
-    @property
-    def is_first(self) -> bool:
-        return not self.newer
+    cut: bool = False
+    reached_us: int | None = None
 
 
 async def show(desk: Desk, visit: Visit) -> Response:
@@ -72,25 +74,48 @@ async def show(desk: Desk, visit: Visit) -> Response:
 
 
 async def read_sheet(desk: Desk, wishes: Wishes, after: str, before: str) -> Sheet:
-    """after: older ones than this call; before: newer ones. A call that is not there: the newest.
-    Raises CannotReadLog."""
-    history, filters = desk.house.history, wishes.filters
+    """after: a call, or the place that a look has reached: what is older. before: a call, and what
+    is newer. A call that is not there: the newest. Raises CannotReadLog."""
+    history = desk.house.history
     try:
         await history.flush()
-        if before:
-            records = await history.calls(filters, ROWS + 1, ending_before=before)
+        if before and wishes.is_plain:
+            records = await history.calls(wishes.filters, ROWS + 1, ending_before=before)
             if len(records) > ROWS:
-                records = records[1:]
-                return Sheet(records, records[0]["id"], records[-1]["id"])
+                first, last = records[1]["id"], records[-1]["id"]
+                return Sheet(records[1:], is_first=False, newer=first, older=last)
             after = ""  # few are newer: so it is the first page
-        records = await history.calls(filters, ROWS + 1, starting_after=after or None)
+        place = _place(after)
+        found = await history.search(
+            wishes.filters,
+            ROWS,
+            starting_after=after if after and place is None else None,
+            before=place,
+        )
     except NoSuchCall:
         return await read_sheet(desk, wishes, "", "")
     except Trouble:
         raise CannotReadLog() from None
-    older = records[ROWS - 1]["id"] if len(records) > ROWS else ""
-    records = records[:ROWS]
-    return Sheet(records, records[0]["id"] if after and records else "", older)
+    return _sheet(found, wishes, is_first=not after)
+
+
+def _sheet(found: Found, wishes: Wishes, *, is_first: bool) -> Sheet:
+    reached = found.reached
+    back = wishes.is_plain and not is_first and bool(found.records)
+    return Sheet(
+        found.records,
+        is_first,
+        found.records[0]["id"] if back else "",
+        "" if reached is None else f"{reached.at_us}-{reached.n}",
+        found.cut,
+        None if reached is None else reached.at_us,
+    )
+
+
+def _place(after: str) -> Place | None:
+    """Where a look goes on; None where `after` is a call's id."""
+    found = _PLACE.fullmatch(after)
+    return None if found is None else Place(int(found[1]), int(found[2]))
 
 
 async def one(desk: Desk, visit: Visit) -> Response:

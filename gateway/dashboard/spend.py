@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 from urllib.parse import urlencode
 
 from gateway.admin.problems import CannotReadLog
@@ -19,10 +19,7 @@ from gateway.dashboard.spans import DAY_US, Span, between, read_span
 from gateway.dashboard.words import from_micros, micros, with_query
 from gateway.errors import InvalidRequest
 from gateway.http.message import Response
-from ledger.history import Trouble
-
-if TYPE_CHECKING:
-    from ledger.history import Series
+from ledger.history import Series, Trouble
 
 BY: Final = {
     "vendor": "Vendors",

@@ -24,7 +24,16 @@ from gateway.vault.keys import Key
 from gateway.vault.registry import Registry
 from gateway.vault.secrets import Kind, digest, mint
 from ledger import Ending, Hold, Shed
-from ledger.history import CallRow, Filters, NoSuchCall
+from ledger.history import (
+    CallRow,
+    Filters,
+    Found,
+    NoSuchCall,
+    Overview,
+    Place,
+    Series,
+    VendorHealth,
+)
 from tests.fakes import FakeLedger
 from vendors.contract import Vendor
 from vendors.rates import Rates
@@ -75,6 +84,8 @@ class FakeHistory:
         self.spent_by: dict[str, list[dict[str, Any]]] = {}
         self.asked_spend: list[tuple[str, int, int, dict[str, Any]]] = []
         self.trouble: Exception | None = None
+        self.seen = Overview(0, 0, 0, 0, 0, 0, 0, 0, None, None, ())
+        self.health: list[VendorHealth] = []
 
     def metrics(self) -> dict[str, float]:
         return {"written": len(self.rows), "waiting": 0}
@@ -111,6 +122,21 @@ class FakeHistory:
             rows = rows[ids.index(starting_after) + 1 :]
         return rows[:limit]
 
+    async def search(
+        self,
+        filters: Filters,
+        limit: int,
+        *,
+        starting_after: str | None = None,
+        before: Place | None = None,
+    ) -> Found:
+        return Found(await self.calls(filters, limit, starting_after=starting_after), None, False)
+
+    async def series(
+        self, by: str | None, since_us: int, until_us: int, step: str, top: int = 5
+    ) -> Series:
+        return Series(3_600_000_000, (), ())
+
     async def export(self, filters: Filters) -> AsyncIterator[dict[str, Any]]:
         for row in self.rows:
             if _fits(row, filters):
@@ -138,6 +164,12 @@ class FakeHistory:
             raise NoSuchCall("nobody")
         self.asked_spend.append((by, since_us, until_us, wishes))
         return self.spent_by[by][:limit]
+
+    async def overview(self, since_us: int, until_us: int) -> Overview:
+        return self.seen
+
+    async def vendor_health(self, since_us: int) -> list[VendorHealth]:
+        return [one for one in self.health if one.last_at_us >= since_us]
 
     async def run(self, label: str) -> dict[str, Any] | None:
         return self.run_of.get(label)
