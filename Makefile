@@ -74,7 +74,7 @@ screenshots: $(VENV)/.node $(VENV)/.assets $(VENV)/.browser ## every page, light
 crash: $(VENV)/.dev ## kill -9 under load, then read the books
 	$(BIN)/python -m pytest -q tests/crash
 
-cover: $(VENV)/.node ## coverage of everything, branch by branch, into build/coverage
+cover: $(VENV)/.node binary ## coverage of everything, branch by branch, into build/coverage
 	$(BIN)/python -m pytest -q --cov --cov-branch --cov-report=term-missing:skip-covered \
 	  --cov-report=html:build/coverage tests/unit tests/property tests/integration tests/test_*.py
 

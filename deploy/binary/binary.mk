@@ -25,16 +25,16 @@ $(BINARY): $(shell $(FIND_SHIPPED)) $(wildcard deploy/binary/*) requirements.txt
 
 # Python as a static library, and what links it: installed where we may, asked for where we may not.
 define GET_LINKER
-static=$$($(BIN)/python -c 'import sysconfig as it; print(it.get_config_var("LIBPL"), it.get_python_version(), sep="/libpython")').a
-wanted=libpython$$(basename "$$static" | grep -o '[0-9]*\.[0-9]*')-dev
+library=$$($(BIN)/python -c 'import sysconfig as it; print("libpython" + it.get_python_version())')
+static=$$($(BIN)/python -c 'import sysconfig as it; print(it.get_config_var("LIBPL"))')/$$library.a
 there() { [ -e "$$static" ] && command -v gcc >/dev/null && command -v readelf >/dev/null; }
 if ! there && [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
-  echo "installing gcc and $$wanted …" >&2
+  echo "installing gcc and $$library-dev …" >&2
   export DEBIAN_FRONTEND=noninteractive
-  { apt-get -qq update && apt-get -qq install --no-install-recommends gcc libc6-dev "$$wanted"; } </dev/null >&2
+  { apt-get -qq update && apt-get -qq install --no-install-recommends gcc libc6-dev "$$library-dev"; } </dev/null >&2
 fi
 if ! there; then
-  echo "make binary needs Debian's Python as a library, and gcc: apt-get install gcc libc6-dev $$wanted" >&2
+  echo "make binary needs Debian's Python as a library, and gcc: apt-get install gcc libc6-dev $$library-dev" >&2
   exit 3
 fi
 endef
