@@ -14,7 +14,7 @@ from typing import Any, Final, NamedTuple
 from ledger.history.file import Fetch, File
 from ledger.history.reader import LIMIT_MAX, NoSuchCall, Record
 from ledger.history.spans import Cover, covered, source
-from ledger.history.tallies import DAYS, HOURS, MEASURES, Unit
+from ledger.history.tallies import DAYS, HOURS, MEASURES, UNSUMMED, Unit
 
 SERIES_MAX: Final = 24
 """Lines of a series, beside the rest: more than a chart can tell apart."""
@@ -165,7 +165,7 @@ class Spend:
         """What was spent step by step. step: 'day' or 'hour', of UTC; the span is widened to whole
         ones, at most the last STEPS_MAX. by: one of GROUPS but 'day'; None for all in one line.
         top: so many groups, the dearest of the span, have a line of their own, at most
-        SERIES_MAX."""
+        SERIES_MAX. A call that names no such group (no scenario) is in no line."""
         unit = STEPS[step]
         end = -(-until_us // unit.length_us)
         first = max(since_us // unit.length_us, end - STEPS_MAX)
@@ -209,13 +209,10 @@ async def _stepped(
     fetch: Fetch, kind: str, unit: Unit, first: int, end: int
 ) -> tuple[str, list[Any]]:
     """The sums of each step, as a query with its parameters."""
-    ((unsummed,),) = await fetch("SELECT upto FROM unsummed", ())
+    ((unsummed,),) = await fetch(UNSUMMED, ())
     if not unsummed:
-        return f"SELECT * FROM {unit.table} WHERE kind = ? AND at >= ? AND at < ?", [
-            kind,
-            first,
-            end,
-        ]
+        sums = f"SELECT * FROM {unit.table} WHERE kind = ? AND at >= ? AND at < ?"
+        return sums, [kind, first, end]
     span = (first * unit.length_us, end * unit.length_us)
     parts, params = source(kind, Cover((), (), (span,)))
     return f"SELECT *, first_at_us / {unit.length_us} AS at FROM ({parts})", params

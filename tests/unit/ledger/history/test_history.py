@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -13,10 +13,20 @@ from ledger import BudgetTerms
 from ledger.entries import Ending, Entry, HoldState, Shed
 from ledger.history import Filters, History, Trouble
 from ledger.history import history as module
-from ledger.history.file import File
+from ledger.history.file import File, Statement
 from ledger.history.history import REBUILD_GROUPS
+from ledger.history.schema import creation, insertion
+from ledger.history.tallies import FILL, FILL_ROWS, UNSUMMED
 from tests.ledgers import NOON_US, open_in
-from tests.unit.ledger.history.journals import MemoryJournals, ended, held, parted, restored, row
+from tests.unit.ledger.history.journals import (
+    AT_US,
+    MemoryJournals,
+    ended,
+    held,
+    parted,
+    restored,
+    row,
+)
 
 
 @pytest.fixture
@@ -245,6 +255,62 @@ async def test_another_version_is_left_alone(path: Path) -> None:
     other.close()
     with pytest.raises(Trouble, match="another version"):
         await History.open(path)
+
+
+def begin_without_sums(path: Path, rows: int) -> None:
+    """As a file of version 1."""
+    with sqlite3.connect(path) as db:
+        for statement in creation():
+            db.execute(statement)
+        for n in range(rows):
+            db.execute(*insertion([row(n, cost_micros=1)]))
+        db.execute("PRAGMA user_version = 1")
+    db.close()
+
+
+async def test_a_file_without_sums_gets_them_meanwhile(
+    path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """What is asked is right from the first moment on, and calls are written beside it. The first
+    part finds a disk that does not take it."""
+    monkeypatch.setattr(module, "FILL_PAUSE_S", 0.0)
+    monkeypatch.setattr(module, "FILL_RETRY_S", 0.0)
+    begin_without_sums(path, FILL_ROWS + 5)
+    transact, stumbles = File.transact, [Trouble("no room")]
+
+    async def stumbling(self: File, statements: Sequence[Statement]) -> None:
+        if stumbles and statements[0].sql == FILL[0]:
+            raise stumbles.pop()
+        await transact(self, statements)
+
+    monkeypatch.setattr(File, "transact", stumbling)
+    history = await History.open(path)
+    reading = await File.reading(path)
+    costs = set()
+    history.record(row(10**6, cost_micros=10))
+    await history.flush()
+    async with asyncio.timeout(10):
+        while await reading.fetch(UNSUMMED) != [(0,)]:
+            (group,) = await history.spend("vendor", 0, AT_US * 2, 9)
+            costs.add(group["cost_micros"])
+    (group,) = await history.spend("vendor", 0, AT_US * 2, 9)
+    assert costs | {group["cost_micros"]} == {FILL_ROWS + 15}
+    assert await reading.fetch("SELECT sum(calls) FROM tally_runs") == [(FILL_ROWS + 6,)]
+    assert "sums are not filled in yet: no room" in caplog.text
+    await reading.close()
+    await history.close()
+
+
+async def test_filling_goes_on_at_the_next_start(path: Path) -> None:
+    begin_without_sums(path, 3)
+    for _ in range(2):
+        history = await History.open(path)
+        await history.close()
+    async with asyncio.timeout(10):
+        history = await History.open(path)
+        while (await history.overview(0, AT_US * 2)).calls != 3:
+            pass
+        await history.close()
 
 
 async def test_a_failed_open_leaves_no_connection(

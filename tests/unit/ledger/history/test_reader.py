@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
+from ledger.history import reader as module
 from ledger.history.file import File, Statement
-from ledger.history.reader import EXPORT_ROWS, LIMIT_MAX, Filters, NoSuchCall, Reader
+from ledger.history.reader import EXPORT_ROWS, LIMIT_MAX, Filters, NoSuchCall, Place, Reader
 from ledger.history.schema import FILTERS, CallRow, insertion
 from tests.unit.ledger.history.journals import AT_US, row
 
@@ -101,6 +102,82 @@ async def test_an_export_is_everything_in_pages(shelf: Shelf) -> None:
     assert found == [row(n).id for n in reversed(range(count))]
     odd = [record["id"] async for record in shelf.reader.export(Filters(key_id="vk_2"))]
     assert len(odd) == EXPORT_ROWS
+
+
+async def found(
+    shelf: Shelf, filters: Filters, limit: int, **place: Any
+) -> tuple[list[int], Place | None, bool]:
+    search = await shelf.reader.search(filters, limit, **place)
+    numbers = [int(record["id"].removeprefix("call_")) for record in search.records]
+    return numbers, search.reached, search.cut
+
+
+async def test_a_search_says_where_to_go_on(shelf: Shelf) -> None:
+    await shelf.put(*(row(n, code="c") for n in range(5)))
+    numbers, reached, cut = await found(shelf, Filters(code="c"), 3)
+    assert (numbers, reached, cut) == ([4, 3, 2], Place(AT_US + 2, 3), False)
+    assert await found(shelf, Filters(code="c"), 3, before=reached) == ([1, 0], None, False)
+    after = await found(shelf, Filters(code="c"), 2, starting_after=row(2).id)
+    assert after == ([1, 0], None, False)
+    with pytest.raises(NoSuchCall):
+        await found(shelf, Filters(), 3, starting_after="call_nowhere")
+
+
+async def test_a_search_is_over_after_one_look(
+    shelf: Shelf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever it found by then; `calls` looks on."""
+    monkeypatch.setattr(module, "LOOK_ENTRIES", 4)
+    await shelf.put(*(row(n, key_id="a" if n < 2 else "b", code="c") for n in range(10)))
+    await shelf.put(*(row(n, key_id="a") for n in range(10, 15)))
+    wanted = Filters(key_id="a", code="c")
+    numbers, reached, cut = await found(shelf, wanted, 5)
+    assert (numbers, cut) == ([], True)
+    steps = 0
+    while reached is not None:
+        numbers, reached, cut = await found(shelf, wanted, 5, before=reached)
+        steps += 1
+    assert (numbers, cut, steps) == ([1, 0], False, 1)
+    assert await ids(shelf, wanted, 1) == [1]
+    assert await ids(shelf, wanted, 5) == [1, 0]
+    assert await ids(shelf, wanted, 5, ending_before=row(0).id) == [1]
+    assert [record["id"] async for record in shelf.reader.export(wanted)] == [row(1).id, row(0).id]
+
+
+async def test_the_filter_that_the_fewest_pass_leads(shelf: Shelf) -> None:
+    await shelf.put(*(row(n, key_id="a", code="c" if n == 7 else None) for n in range(20)))
+    asked: list[str] = []
+
+    class Watched:
+        async def fetch(self, sql: str, params: Any = ()) -> list[Any]:
+            asked.append(sql)
+            return await shelf.reading.fetch(sql, params)
+
+    reader = Reader(Watched())  # type: ignore[arg-type]
+    for wanted in (Filters(key_id="a", code="c"), Filters(key_id="b", code="c")):
+        await reader.calls(wanted, 5)
+    looks = [sql for sql in asked if "EXISTS" in sql]
+    assert ["FROM calls INDEXED BY calls_by_code" in sql for sql in looks] == [True, False]
+
+
+async def test_a_look_reads_indexes_alone(shelf: Shelf) -> None:
+    plans: list[str] = []
+
+    class Watched:
+        async def fetch(self, sql: str, params: Any = ()) -> list[Any]:
+            if "EXISTS" in sql:
+                plans.extend(
+                    step[3]
+                    for step in await shelf.reading.fetch(f"EXPLAIN QUERY PLAN {sql}", params)
+                )
+            return await shelf.reading.fetch(sql, params)
+
+    every: dict[str, Any] = dict.fromkeys(FILTERS, "x")
+    await Reader(Watched()).search(Filters(**every, since_us=1, until_us=9), 5)  # type: ignore[arg-type]
+    reads = [step for step in plans if "SEARCH" in step]
+    assert len(reads) == len(FILTERS)
+    assert all("COVERING INDEX" in step for step in reads), reads
+    assert not [step for step in plans if "B-TREE" in step]
 
 
 async def test_in_doubt(shelf: Shelf) -> None:

@@ -11,8 +11,8 @@ import pytest
 from ledger.history.file import File, Statement
 from ledger.history.reader import LIMIT_MAX, NoSuchCall, Record
 from ledger.history.schema import CallRow, insertion
-from ledger.history.spend import GROUPS, Spend
-from ledger.history.tallies import DAY_US
+from ledger.history.spend import GROUPS, STEPS_MAX, Line, Overview, Spend
+from ledger.history.tallies import DAY_US, HOUR_US
 from tests.unit.ledger.history.journals import AT_US, row
 
 END_US = AT_US + 10 * DAY_US
@@ -116,3 +116,52 @@ async def test_a_group_that_is_not_there(shelf: Shelf) -> None:
 
 async def test_a_page_has_an_end(shelf: Shelf) -> None:
     assert len(await shelf.spend("key", LIMIT_MAX + 1)) == 2
+
+
+async def test_all_of_a_span_at_a_glance(shelf: Shelf) -> None:
+    spend = Spend(shelf.reading)
+    await shelf.put(row(6, decision="refused", code="rate_limited", count=2))
+    assert await spend.overview(AT_US, END_US) == Overview(
+        calls=15,
+        refused=11,
+        cost_micros=16,
+        settled_micros=6,
+        standing_micros=1,
+        pending_micros=2,
+        in_doubt_micros=7,
+        restored_micros=0,
+        first_at_us=AT_US + 1,
+        last_at_us=AT_US + DAY_US,
+        codes=(("rate_limited", 2),),
+    )
+    assert await spend.overview(0, 1) == Overview(0, 0, 0, 0, 0, 0, 0, 0, None, None, ())
+
+
+async def test_a_line_for_the_dearest_and_one_for_the_rest(shelf: Shelf) -> None:
+    spend = Spend(shelf.reading)
+    await shelf.put(row(6, account="third", cost_micros=1))
+    days = await spend.series("account", AT_US, AT_US + 2 * DAY_US, "day", 1)
+    first_us = TODAY * DAY_US
+    assert days.at_us == (first_us, first_us + DAY_US, first_us + 2 * DAY_US)
+    assert days.lines == (
+        Line("stripe/default", (10, 1, 0), (9, 0, 0), (6, 1, 0)),
+        Line(None, (3, 0, 0), (0, 0, 0), (10, 0, 0)),
+    )
+    whole = await spend.series(None, AT_US, AT_US + 1, "hour")
+    assert (whole.step_us, len(whole.at_us)) == (HOUR_US, 1)
+    assert whole.lines == (Line("", (13,), (9,), (16,)),)
+    await shelf.file.transact([Statement("UPDATE unsummed SET upto = 100")])
+    again = await spend.series("account", AT_US, AT_US + 2 * DAY_US, "day", 1)
+    assert again == days, "while the sums are filled in it is counted from the calls"
+    none = await spend.series("key", 0, 1, "day")
+    assert (none.at_us, none.lines) == ((0,), ())
+
+
+async def test_a_series_has_an_end(shelf: Shelf) -> None:
+    spend = Spend(shelf.reading)
+    long = await spend.series("vendor", 0, END_US, "hour", 10**9)
+    assert (len(long.at_us), [line.name for line in long.lines]) == (
+        STEPS_MAX,
+        ["stripe", "twilio"],
+    )
+    assert long.at_us[-1] < END_US <= long.at_us[-1] + HOUR_US
