@@ -1,0 +1,162 @@
+"""Issuers on pages: made, shown, and what makes a key for a run."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from typing import Any
+
+import orjson
+import pytest
+
+from gateway.dashboard.issuers import curl_line, key_for_a_run
+from tests.unit.gateway.dashboard.visits import Browser, header
+
+FIELDS = {
+    "name": "per-run",
+    "daily_usd_cap": "100",
+    "daily_usd_cap_max": "25",
+    "vendor": "stripe",
+    "endpoint": "POST /v1/payment_intents",
+    "expires_in": "24h",
+    "number": "form-1",
+}
+HOSTILE = "'\"><script>alert(1)</script>"
+
+
+@pytest.fixture
+async def browser() -> Browser:
+    made = Browser()
+    await made.get("/dashboard/sign-in")
+    await made.sign_in()
+    await made.get("/dashboard/issuers/new")
+    return made
+
+
+async def test_without_issuers_it_says_what_one_is_for(browser: Browser) -> None:
+    await browser.get("/dashboard/issuers")
+    assert "No issuers yet." in browser.page
+
+
+async def test_an_issuer_is_made_once_and_its_secret_shown_once(browser: Browser) -> None:
+    first = await browser.post("/dashboard/issuers/new", FIELDS)
+    await browser.get("/dashboard/issuers/new")
+    again = await browser.post("/dashboard/issuers/new", FIELDS)
+    page = header(first, b"location")
+    assert page == header(again, b"location")
+    (issuer,) = browser.side.registry.issuers()
+    await browser.get(page)
+    secret = re.search(r'id="secret">(\w+)<', browser.page)
+    assert secret is not None
+    assert browser.side.registry.find_issuer(secret[1].encode()) is issuer
+    await browser.get(page)
+    assert secret[1] not in browser.page
+    assert "was shown already" in browser.page
+
+
+async def test_the_body_that_is_shown_makes_a_key(browser: Browser) -> None:
+    issuer = await browser.side.issuer(name="per-run")
+    status, made = await browser.side.ask(
+        "POST", "/vault/keys", key_for_a_run(issuer), key=issuer["key"]
+    )
+    assert status == 201
+    assert made["agent_run_label"].startswith("per-run/")
+    short = {**issuer["template"], "expires_in_max": "60s"}
+    assert key_for_a_run({**issuer, "template": short})["expires_in"] == "60s"
+
+
+async def test_mistakes_keep_what_was_typed(browser: Browser) -> None:
+    wrong = {**FIELDS, "name": HOSTILE, "daily_usd_cap": "", "daily_usd_cap_max": "x", "vendor": ""}
+    answer = await browser.post("/dashboard/issuers/new", wrong)
+    assert answer.status == 400
+    assert "3 things are not right yet" in browser.page
+    assert "A key&#39;s daily cap at most" in browser.page
+    assert "<script>alert" not in browser.page
+    assert re.search(r'value="POST /v1/payment_intents" checked', browser.page)
+    assert list(browser.side.registry.issuers()) == []
+
+
+async def test_the_list_and_one_of_it(browser: Browser) -> None:
+    issuer = await browser.side.issuer(name=HOSTILE)
+    body = {
+        "vendor": "stripe",
+        "daily_usd_cap": 5,
+        "agent_run_label": "r/1",
+        "allowed_endpoints": ["POST /v1/payment_intents"],
+    }
+    await browser.side.ask("POST", "/vault/keys", body, key=issuer["key"])
+    await browser.get("/dashboard/issuers?after=x")
+    assert f'data-issuer="{issuer["id"]}"' in browser.page
+    assert '<td class="number wide">1</td>' in browser.page
+    assert "<script>alert" not in browser.page
+    await browser.get(f"/dashboard/issuers/{issuer['id']}")
+    assert (
+        "Keys for Stripe, each with a daily cap of $500.00 at most, for 4 h at most."
+        in browser.page
+    )
+    assert "Charge a customer" in browser.page
+    assert f'href="/dashboard/keys?issuer={issuer["id"]}&amp;status=all"' in browser.page
+    assert (await browser.get("/dashboard/issuers/iss_nobody")).status == 404
+
+
+async def test_fifty_to_a_page(browser: Browser) -> None:
+    for _ in range(52):
+        await browser.side.issuer()
+    await browser.get("/dashboard/issuers")
+    assert browser.page.count("data-issuer") == 50
+    await browser.get("/dashboard/issuers?after=50")
+    assert browser.page.count("data-issuer") == 2
+    assert "« Newest" in browser.page
+
+
+async def test_words_of_whichever_vendor_has_them(browser: Browser) -> None:
+    template = {
+        "vendors": ["stripe", "twilio"],
+        "allowed_endpoints": ["POST /2010-04-01/Accounts/*/Messages.json", "POST /v1/odd"],
+        "daily_usd_cap_max": 5,
+        "per_call_usd_max": 1,
+        "total_usd_cap_max": 50,
+        "daily_call_cap_max": 7,
+        "account": None,
+    }
+    issuer = await browser.side.issuer(template=template, keys_per_hour=9)
+    await browser.get(f"/dashboard/issuers/{issuer['id']}")
+    assert "Send an SMS or WhatsApp message" in browser.page
+    assert "and 9 keys an hour" in browser.page
+    assert "a day: 7 at most" in browser.page
+
+
+async def test_a_scenario_that_makes_a_key_for_each_run(browser: Browser) -> None:
+    issuer = await browser.side.issuer(name="per-run")
+    await browser.get(f"/dashboard/issuers/{issuer['id']}/made")
+    path = f"/dashboard/issuers/{issuer['id']}/blueprint"
+    answer = await browser.post(path, {})
+    assert answer.status == 200
+    assert b"https://gw1.example.com/vault/keys" in answer.body
+    assert issuer["key"].encode() not in answer.body
+    assert orjson.loads(answer.body)["name"] == "per-run"
+    texts: Any = {
+        "vendors": ["twilio"],
+        "allowed_endpoints": ["POST /2010-04-01/Accounts/*/Messages.json"],
+        "daily_usd_cap_max": 5,
+    }
+    sms = await browser.side.issuer(template=texts)
+    await browser.get(f"/dashboard/issuers/{sms['id']}/made")
+    assert "Download a scenario" not in browser.page
+    answer = await browser.post(f"/dashboard/issuers/{sms['id']}/blueprint", {})
+    assert answer.status == 404
+
+
+def test_the_curl_line_is_quoted() -> None:
+    issuer = {
+        "name": 'it\'s "mine" $HOME',
+        "template": {
+            "vendors": ["stripe"],
+            "daily_usd_cap_max": "5.00",
+            "allowed_endpoints": ["POST /v1/x"],
+            "expires_in_max": "3600s",
+        },
+    }
+    words = shlex.split(curl_line(issuer, "https://gw", "kb_issuer_x").replace("\\\n", " "))
+    assert words[1] == "https://gw/vault/keys"
+    assert orjson.loads(words[-1])["agent_run_label"] == 'it\'s "mine" $HOME/1'
