@@ -15,7 +15,7 @@ from gateway.vault.runs import LABEL_CHARS_MAX
 from ledger.history import NoSuchCall
 
 SPAN_US: Final = 30 * 86_400_000_000
-"""Without `since`: every call of the span is read, so that it is bounded."""
+"""Without `since`."""
 
 
 async def list_runs(house: House, ask: Ask) -> Answer:

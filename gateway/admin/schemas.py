@@ -305,6 +305,35 @@ SCHEMAS: Final[dict[str, Schema]] = {
         },
     ),
     "GroupList": listing(ref("Group")),
+    "SpendSeries": record(
+        {
+            "object": {"const": "spend_series"},
+            "by": maybe({"enum": ["account", "vendor", "key", "operation", "scenario"]}),
+            "step": {"enum": ["day", "hour"]},
+            "steps": {"type": "array", "items": TIME},
+            "lines": {
+                "type": "array",
+                "items": record(
+                    {
+                        "id": maybe(TEXT | {"description": "null: all that have no own line."}),
+                        "calls": {"type": "array", "items": WHOLE},
+                        "refused": {"type": "array", "items": WHOLE},
+                        "cost_usd": {"type": "array", "items": USD},
+                    }
+                ),
+            },
+        }
+    ),
+    "SpendOverview": record(
+        {
+            "object": {"const": "spend_overview"},
+            **_SPEND,
+            "settled_usd": USD,
+            "standing_usd": USD,
+            "pending_usd": USD,
+            "by_code": {"type": "array", "items": record({"code": TEXT, "calls": WHOLE})},
+        }
+    ),
     "Quote": record(_QUOTE),
     "Backup": record(
         {

@@ -11,9 +11,11 @@ from ledger.history.history import History
 from ledger.history.marks import Journals
 from ledger.history.reader import Filters, Found, NoSuchCall, Place
 from ledger.history.schema import CallRow, scenario
-from ledger.history.spend import Line, Overview, Series
+from ledger.history.spend import SERIES_MAX, STEPS_MAX, Line, Overview, Series
 
 __all__ = [
+    "SERIES_MAX",
+    "STEPS_MAX",
     "CallRow",
     "Filters",
     "Found",

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from ledger.history import Line, Overview, Series
 from tests.unit.gateway.admin.side import Side
 
 DAY_US = 86_400_000_000
@@ -91,4 +92,55 @@ async def test_thirty_days_by_account_unless_it_is_asked_otherwise(side: Side) -
 async def test_what_cannot_be_asked(side: Side, query: str, field: str) -> None:
     side.history.spent_by = {"account": [], "day": []}
     status, told = await side.ask("GET", f"/vault/spend?{query}")
+    assert (status, [m["field"] for m in told["errors"]]) == (400, [field])
+
+
+async def test_step_by_step(side: Side, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[tuple[Any, ...]] = []
+
+    async def series(*wishes: Any) -> Series:
+        asked.append(wishes)
+        lines = (Line("stripe", (1, 0), (1, 0), (8_300, 0)), Line(None, (0, 2), (0, 0), (0, 0)))
+        return Series(DAY_US, (20_717 * DAY_US, 20_718 * DAY_US), lines)
+
+    monkeypatch.setattr(side.history, "series", series)
+    _, told = await side.ask("GET", "/vault/spend/series?by=vendor&top=1")
+    assert told == {
+        "object": "spend_series",
+        "by": "vendor",
+        "step": "day",
+        "steps": ["2026-09-21T00:00:00.000Z", "2026-09-22T00:00:00.000Z"],
+        "lines": [
+            {"id": "stripe", "calls": [1, 0], "refused": [1, 0], "cost_usd": ["0.0083", "0.00"]},
+            {"id": None, "calls": [0, 2], "refused": [0, 0], "cost_usd": ["0.00", "0.00"]},
+        ],
+    }
+    await side.ask("GET", "/vault/spend/series?step=hour")
+    (by, since_us, until_us, step, top), (none, first_us, end_us, hour, default) = asked
+    assert (by, until_us - since_us, step, top) == ("vendor", 30 * DAY_US, "day", 1)
+    assert (none, end_us - first_us, hour, default) == (None, 2 * DAY_US, "hour", 5)
+
+
+async def test_all_together(side: Side) -> None:
+    side.history.seen = Overview(
+        *(3, 1, 12_000_000, 4_000_000, 0, 8_000_000, 0, 1, None, 1_790_000_000_000_000),
+        (("rate_limited", 1),),
+    )
+    _, told = await side.ask("GET", "/vault/spend/overview")
+    assert (told["cost_usd"], told["settled_usd"], told["first_at"]) == ("12.00", "4.00", None)
+    assert told["by_code"] == [{"code": "rate_limited", "calls": 1}]
+
+
+@pytest.mark.parametrize(
+    ("target", "field"),
+    [
+        ("series?step=hour&since=2026-01-01T00:00:00Z&until=2026-03-01T00:00:00Z", "since"),
+        ("series?by=day", "by"),
+        ("series?step=minute", "step"),
+        ("series?top=1000", "top"),
+        ("overview?since=2020-01-01T00:00:00Z", "since"),
+    ],
+)
+async def test_what_cannot_be_shown(side: Side, target: str, field: str) -> None:
+    status, told = await side.ask("GET", f"/vault/spend/{target}")
     assert (status, [m["field"] for m in told["errors"]]) == (400, [field])
