@@ -34,6 +34,7 @@ MAY_IMPORT: Final = {
         "jinja2",
         "markupsafe",
         "certifi",
+        "shtab",
     },
     "bench": {"bench", "aiohttp", "h11", "orjson", "uvloop"},
 }
@@ -57,11 +58,13 @@ LIBRARIES: Final = {
     "sqlite3": ("ledger/",),
     "ssl": (
         "gateway/http/tls.py",
+        "gateway/run/commands/checks.py",  # the day a certificate ends
         "gateway/upstream/origins.py",
         "gateway/upstream/stream.py",
     ),
     "aiosqlite": ("ledger/history/",),
     "aiohttp": ("bench/",),
+    "shtab": ("gateway/run/commands/completion.py",),
     "jinja2": ("gateway/dashboard/",),
     "markupsafe": ("gateway/dashboard/",),
 }

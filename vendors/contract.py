@@ -184,6 +184,10 @@ class Vendor(Protocol):
         """The catalogue's row for a canonical path; product '' is the main API host. Never fails:
         an unlisted read is FREE, an unlisted write UNPRICED."""
 
+    def listed(self) -> Sequence[str]:
+        """The catalogue's operations as an allowlist names them (`POST /v1/charges/*/capture`), so
+        that the nearest one can be told of a misspelt entry; empty where nobody can say."""
+
     def idempotent(self, operation: Operation) -> bool:
         """Does the vendor carry out a second call with the same idempotency key only once? If not,
         a retry is answered from what we kept, and never sent."""

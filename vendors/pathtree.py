@@ -59,3 +59,9 @@ def _walk(node: _Node, segments: Sequence[str], i: int) -> Found | None:
         return None
     found = _walk(node.parameter, segments, i + 1)
     return None if found is None else (found[0], found[1] or segment)
+
+
+def starred(method: str, pattern: str, product: str = "") -> str:
+    """A row as an entry of an allowlist names it: `POST /v1/charges/*/capture`."""
+    segments = ["*" if "{" in part else part for part in pattern.split("/")[1:]]
+    return f"{method} /{'/'.join([*filter(None, [product]), *segments])}"

@@ -36,6 +36,9 @@ class Plain:
     def products(self) -> Mapping[str, str]:
         return {}
 
+    def listed(self) -> Sequence[str]:
+        return ()
+
     @property
     def account_headers(self) -> tuple[bytes, ...]:
         return ()

@@ -9,6 +9,7 @@ from typing import Any, Final
 from gateway.admin.house import House
 from gateway.admin.paging import PAGE_FIELDS, cut
 from gateway.admin.routes import ADMIN, MAKERS, Answer, Ask, Route, Who
+from gateway.admin.unlisted import warnings
 from gateway.admin.views import key_record, self_record, status
 from gateway.errors import NotFound
 from gateway.ids import make_id
@@ -48,7 +49,13 @@ async def create(house: House, ask: Ask) -> Answer:
     terms = read_terms(ask.body, house.known, key_id, now_us, issuer)
     terms = replace(terms, sandbox=house.doors.settings.vendors[terms.vendor].sandbox)
     key, secret = await house.registry.issue(terms, issuer, ask.remember(key_id))
-    return {**shown(house, key), "key": secret, "base_url": house.base_url}
+    told = warnings(terms, house.doors.vendors[terms.vendor])
+    return {
+        **shown(house, key),
+        "key": secret,
+        "base_url": house.base_url,
+        **({"warnings": told} if told else {}),
+    }
 
 
 async def list_keys(house: House, ask: Ask) -> Answer:

@@ -231,7 +231,13 @@ _COPIED: Final = {
 
 SCHEMAS: Final[dict[str, Schema]] = {
     "Key": record(_KEY),
-    "NewKey": record({**_KEY, **_SECRET}),
+    "NewKey": record(
+        {**_KEY, **_SECRET},
+        {
+            "warnings": TEXTS
+            | {"description": "Entries that no operation of the vendor answers to."}
+        },
+    ),
     "OwnKey": record(_OWN_KEY),
     "KeyList": listing(ref("Key")),
     "Issuer": record(_ISSUER),

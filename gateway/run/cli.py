@@ -20,23 +20,27 @@ import sys
 import threading
 from collections.abc import Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from gateway.run import log
-from gateway.run.banner import TRIAL_KEY, banner, sandbox_words
+from gateway.run import log, paste
+from gateway.run.banner import banner, first_vendor, sandbox_words
 from gateway.run.commands import (
     api,
     backup,
     calls,
+    completion,
     doctor,
     issuers,
     keys,
     local,
     quote,
     ready,
+    reconcile,
     runs,
     spend,
+    stop,
 )
+from gateway.run.commands.parser import Parser, furnish
 from gateway.run.config import ConfigMistakes
 from gateway.run.modules import discovered
 from gateway.run.sandbox import SandboxFailed, sandboxes
@@ -57,6 +61,16 @@ EXAMPLES = """examples:
   keybrake calls tail                   the audit log as it grows
   keybrake spend --by account           who spent how much
   keybrake runs revoke scenario/8f31    stop one run now
+  keybrake backup                       a verified copy of the books, while calls go on
+  keybrake doctor                       what is wrong, and what to do about it
+"""
+SERVE_EXAMPLES = """examples:
+  keybrake serve                        on gateway.toml of this folder, if there is one
+  keybrake serve --config /etc/keybrake/gateway.toml
+  KEYBRAKE__SERVER__LISTEN=127.0.0.1:8090 keybrake serve
+"""
+DEMO_EXAMPLES = """examples:
+  keybrake demo                         20 seconds, on a gateway that is gone afterwards
 """
 
 
@@ -78,9 +92,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def make_parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="keybrake",
-        description=EXAMPLES + "\nHard spend caps for AI that acts through other people's APIs.",
+        description=EXAMPLES + "\n\nHard spend caps for AI that acts through other people's APIs.",
         epilog="exit codes: 0 done, 1 failed, 2 wrong usage or settings, 3 cannot start, 4 refused",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -88,14 +102,22 @@ def make_parser() -> argparse.ArgumentParser:
         "--version", action="version", version=local.version(), help="show the version and exit"
     )
     groups = parser.add_subparsers(dest="group", required=True, metavar="COMMAND")
-    serving = groups.add_parser("serve", help="run the gateway in the foreground")
+    serving = groups.add_parser(
+        "serve", help="run the gateway in the foreground", description=SERVE_EXAMPLES
+    )
     local.add_config_option(serving)
     serving.set_defaults(handle=run_serve)
     groups.add_parser(
-        "demo", help="a key with a 500 USD cap, charged until it brakes"
+        "demo",
+        help="a key with a 500 USD cap, charged until it brakes",
+        description=DEMO_EXAMPLES,
     ).set_defaults(handle=run_demo)
-    for group in (keys, issuers, runs, calls, quote, spend, backup, local, doctor, ready):
+    for group in (
+        keys, issuers, runs, calls, reconcile, quote, spend, stop, backup, local, doctor, ready,
+        completion,
+    ):  # fmt: skip
         group.add(groups)
+    furnish(parser)
     return parser
 
 
@@ -136,29 +158,28 @@ def welcome(settings: Settings, ready: Ready) -> None:
 
 
 def _greet(settings: Settings, ready: Ready) -> None:
-    stripe = settings.vendors.get("stripe")  # what is tried is a charge: with nobody's real money
-    tryable = ready.admin_key is not None and stripe is not None and stripe.sandbox
-    tryable = tryable and settings.server.scheme == "http"  # our own certificate may bear any name
-    vault_key = trial_key(ready.admin_address, ready.admin_key or "") if tryable else None
-    print(
-        banner(settings, ready.address, ready.admin_key, vault_key, ready.admin_address), flush=True
-    )
+    to_try = first_vendor(settings, sandbox=True)  # with nobody's real money
+    trial = None
+    if ready.admin_key is not None and to_try is not None and not settings.server.tls_cert_file:
+        trial = trial_key(ready.admin_address, ready.admin_key, to_try.name)
+    text = banner(settings, ready.address, ready.admin_key, trial, ready.admin_address)
+    print(text, flush=True)
 
 
-def trial_key(address: str, admin_key: str) -> str | None:
-    """A vault key to play with, at a first start with the sandbox. None: it could not be made."""
+def trial_key(address: str, admin_key: str, vendor: str) -> dict[str, Any] | None:
+    """A vault key to play with, at a first start with a sandbox. None: it could not be made."""
     connection = http.client.HTTPConnection(address, timeout=10)
     headers = {"Authorization": f"Bearer {admin_key}", "Content-Type": "application/json"}
     try:
-        connection.request("POST", "/vault/keys", json.dumps(TRIAL_KEY), headers)
+        body = json.dumps(paste.trial_terms(vendor))
+        connection.request("POST", "/vault/keys", body, headers)
         answer = connection.getresponse()
-        made = json.loads(answer.read()) if answer.status == 201 else {}
+        made: dict[str, Any] = json.loads(answer.read())
     except (OSError, http.client.HTTPException, ValueError):
         return None
     finally:
         connection.close()
-    key: str | None = made.get("key")
-    return key
+    return made if answer.status == 201 else None
 
 
 def _told(text: str, code: int) -> int:

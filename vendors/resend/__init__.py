@@ -28,6 +28,7 @@ from vendors.contract import (
     Sent,
     StreamReader,
 )
+from vendors.pathtree import starred
 from vendors.plain import Plain
 from vendors.rates import Rate, Rates
 from vendors.resend import errors, reading
@@ -57,6 +58,8 @@ _ANSWER_HEADERS: Final = frozenset(
     b"ratelimit-policy ratelimit-remaining ratelimit-reset retry-after x-resend-daily-quota "
     b"x-resend-monthly-quota".split()
 )
+
+_LISTED: Final = tuple(starred(row.method, row.pattern) for row in CATALOGUE.rows)
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +107,9 @@ class Resend(Plain):
 
     def operation(self, method: str, path: str, product: str) -> Operation:
         return CATALOGUE.find(method, path)
+
+    def listed(self) -> Sequence[str]:
+        return _LISTED
 
     def idempotent(self, operation: Operation) -> bool:
         """Sending a mail or a batch, and nothing else."""

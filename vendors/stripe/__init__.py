@@ -28,6 +28,7 @@ from vendors.contract import (
     Reading,
     Sent,
 )
+from vendors.pathtree import starred
 from vendors.plain import Plain
 from vendors.rates import Rate, Rates
 from vendors.stripe import errors, reading
@@ -58,6 +59,8 @@ _ANSWER_HEADERS: Final = frozenset(
     b"original-request request-id retry-after stripe-account stripe-context stripe-notice "
     b"stripe-rate-limited-reason stripe-should-retry stripe-version".split()
 )
+
+_LISTED: Final = tuple(starred(row.method, row.pattern) for row in CATALOGUE.rows)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +105,9 @@ class Stripe(Plain):
     def operation(self, method: str, path: str, product: str) -> Operation:
         """One catalogue for all hosts: none of them is a way around a price."""
         return CATALOGUE.find(method, path)
+
+    def listed(self) -> Sequence[str]:
+        return _LISTED
 
     def idempotent(self, operation: Operation) -> bool:
         """Every POST. `/v1` keeps the first answer, whatever it was; `/v2` carries a failed call

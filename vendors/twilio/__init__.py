@@ -30,6 +30,7 @@ from vendors.contract import (
     Sent,
     Vendor,
 )
+from vendors.pathtree import starred
 from vendors.plain import Plain
 from vendors.rates import Rate, Rates
 from vendors.twilio import accounts, catalogue, errors, links, reading, search, settle
@@ -55,6 +56,11 @@ _ANSWER_HEADERS: Final = frozenset(
 _SDK: Final = b"twilio-"
 _STAND_IN: Final = "5a4db0c5" * 4
 """Of the form that Twilio's have, and easy to recognise."""
+
+_LISTED: Final = tuple(
+    starred(row.operation.method, row.operation.pattern, row.product)
+    for row in catalogue.CATALOGUE.rows
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +122,9 @@ class Twilio(Plain):
 
     def operation(self, method: str, path: str, product: str) -> Operation:
         return catalogue.find(method, path, product)
+
+    def listed(self) -> Sequence[str]:
+        return _LISTED
 
     def needs_body(self, operation: Operation, content_type: str) -> bool:
         return reading.needs_body(operation)

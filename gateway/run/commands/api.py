@@ -45,11 +45,12 @@ class Unreachable(CommandFailed):
 
 
 class Refused(CommandFailed):
-    """The gateway answered no. problem: its document."""
+    """The gateway answered no. status, problem: of its answer."""
 
     code = 4
 
     def __init__(self, status: int, problem: Mapping[str, Any]) -> None:
+        self.status = status
         self.problem = problem
         words = problem.get("detail") or problem.get("message") or problem.get("title") or ""
         head = f"refused ({status} {problem.get('error', '?')})"
@@ -75,7 +76,7 @@ class Api:
         return self._json("GET", path + _query(query), None)
 
     def post(self, path: str, body: Mapping[str, Any], *, timeout_s: float = TIMEOUT_S) -> Any:
-        return json.loads(self._ask("POST", path, body, timeout_s).read())
+        return self._json("POST", path, body, timeout_s)
 
     def patch(self, path: str, body: Mapping[str, Any]) -> Any:
         return self._json("PATCH", path, body)
@@ -100,8 +101,17 @@ class Api:
         answer = self._ask("GET", path + _query(query), None)
         return iter(lambda: answer.read(65_536), b"")
 
-    def _json(self, method: str, target: str, body: Mapping[str, Any] | None) -> Any:
-        return json.loads(self._ask(method, target, body).read())
+    def _json(
+        self,
+        method: str,
+        target: str,
+        body: Mapping[str, Any] | None,
+        timeout_s: float = TIMEOUT_S,
+    ) -> Any:
+        try:
+            return json.loads(self._ask(method, target, body, timeout_s).read())
+        except (OSError, http.client.HTTPException, ValueError) as exc:
+            raise Unreachable(f"{self.url} broke off its answer ({_why(exc)}); {HINT}") from None
 
     def _ask(
         self,

@@ -6,16 +6,25 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from gateway.run.commands import api, keys, show
+from gateway.run.commands import api, keys
 
 COLUMNS = (
     "id", "name", "daily_usd_cap", "spent_usd", "held_usd", "remaining_usd", "status", "created_at",
     "revoked_at",
 )  # fmt: skip
 
+SHORT = (
+    "id", "name", "status", "cap_usd", "spent_usd", "held_usd", "remaining_usd", "resets_at",
+    "keys_per_hour", "template", "in_doubt_usd", "pending_usd", "standing_usd", "over_cap_usd",
+    "created_at", "revoked_at",
+)  # fmt: skip
+
 EXAMPLES = """examples:
   keybrake issuers create --name billing --cap 2000 --key-cap 500 --allow 'POST /v1/payment_intents'
   keybrake issuers create --body issuer.json
+  keybrake issuers list
+  keybrake issuers show iss_…
+  keybrake issuers update iss_… --cap 3000 --keys-per-hour 100
   keybrake issuers revoke iss_… --keep-keys
 """
 
@@ -23,7 +32,7 @@ EXAMPLES = """examples:
 def add(groups: Any) -> None:
     group = groups.add_parser(
         "issuers",
-        help="issuer keys: create, list, show, revoke",
+        help="issuer keys: create, list, show, update, revoke",
         description=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -49,13 +58,20 @@ def add(groups: Any) -> None:
     listing = commands.add_parser("list", help="newest first")
     api.add_limit(listing)
     shown = commands.add_parser("show", help="one issuer, with what its keys spent")
+    keys.add_verbose(shown)
+    updating = commands.add_parser("update", help="change its cap, pace, name or template")
+    updating.add_argument("--cap", metavar="USD", help="at most this much a day, over all its keys")
+    updating.add_argument("--keys-per-hour", metavar="N", help="none lifts it")
+    updating.add_argument("--name", help="for people")
+    updating.add_argument("--template", metavar="FILE", help="a whole new one, JSON; - is stdin")
     revoking = commands.add_parser("revoke", help="end an issuer and its keys")
-    for parser in (shown, revoking):
-        parser.add_argument("id")
+    for parser in (shown, updating, revoking):
+        parser.add_argument("id", help="iss_…")
     revoking.add_argument("--keep-keys", action="store_true", help="its keys live on")
     keys.add_in_flight(revoking)
     for parser, run in (
-        (making, run_create), (listing, run_list), (shown, run_show), (revoking, run_revoke),
+        (making, run_create), (listing, run_list), (shown, run_show), (updating, run_update),
+        (revoking, run_revoke),
     ):  # fmt: skip
         api.add_options(parser)
         parser.set_defaults(handle=run)
@@ -75,7 +91,26 @@ def run_list(args: argparse.Namespace) -> int:
 
 def run_show(args: argparse.Namespace) -> int:
     record = api.connect(args).get(f"/vault/issuers/{api.segment(args.id)}")
-    show.as_json(record) if args.json else show.as_record(record)
+    keys.show_one(record, SHORT, args)
+    return 0
+
+
+def run_update(args: argparse.Namespace) -> int:
+    body: dict[str, Any] = {
+        "daily_usd_cap": args.cap,
+        "keys_per_hour": keys.whole(args.keys_per_hour),
+        "name": args.name,
+        "template": keys.read_body(args.template, "--template") if args.template else None,
+    }
+    changes = {
+        name: None if value in keys.LIFTED else value
+        for name, value in body.items()
+        if value is not None
+    }
+    if not changes:
+        raise api.Misused("issuers update needs something to change")
+    record = api.connect(args).patch(f"/vault/issuers/{api.segment(args.id)}", changes)
+    keys.show_one(record, SHORT, args)
     return 0
 
 

@@ -7,6 +7,7 @@ import importlib.metadata
 import os
 import platform
 import sys
+from collections.abc import Mapping
 from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any, Final
@@ -15,11 +16,28 @@ from gateway.run import config, modules, sandbox
 from gateway.run.commands import api, show
 from gateway.settings import LedgerSettings, Settings
 from ledger import LedgerRefused, ShardReport, verify
+from vendors.contract import Vendor
 
 IS_BINARY: Final = "_keybrake" in sys.builtin_module_names
 """deploy/binary/keybrake.c, which this interpreter is then linked with."""
 
 
+CONFIG_EXAMPLES = """examples:
+  keybrake config check                 all mistakes at once, each with its line
+  keybrake config show                  what is in force, and where each value comes from
+  keybrake config show --json --config /etc/keybrake/gateway.toml
+"""
+LEDGER_EXAMPLES = """examples:
+  keybrake ledger verify                every row of the books, while the gateway is stopped
+  keybrake backup --verify COPY         the same of a copy, at any time
+"""
+OPENAPI_EXAMPLES = """examples:
+  keybrake openapi > openapi.json       for a client or a generator; no key is needed
+"""
+SANDBOX_EXAMPLES = """examples:
+  keybrake sandbox stripe               on 127.0.0.1:8420, for tests of your own
+  keybrake sandbox twilio --listen 127.0.0.1:0 --secret AC…:TOKEN
+"""
 SHARD_COLUMNS: Final = tuple(field.name for field in fields(ShardReport))
 
 
@@ -45,10 +63,18 @@ def ledger_settings_of(args: argparse.Namespace) -> LedgerSettings:
 def add(groups: Any) -> None:
     _add_config(groups)
     _add_ledger(groups)
-    openapi = groups.add_parser("openapi", help="the admin API's OpenAPI document, from a gateway")
+    openapi = groups.add_parser(
+        "openapi",
+        help="the admin API's OpenAPI document, from a gateway",
+        description=OPENAPI_EXAMPLES,
+    )
     api.add_options(openapi)
     openapi.set_defaults(handle=run_openapi)
-    standing_in = groups.add_parser("sandbox", help="a vendor's stand-in of our own, by itself")
+    standing_in = groups.add_parser(
+        "sandbox",
+        help="a vendor's stand-in of our own, by itself",
+        description=SANDBOX_EXAMPLES,
+    )
     standing_in.add_argument("vendor", help="stripe, twilio or resend")
     standing_in.add_argument("--listen", default="127.0.0.1:8420", help="(default 127.0.0.1:8420)")
     standing_in.add_argument(
@@ -58,11 +84,13 @@ def add(groups: Any) -> None:
         help="a credential it accepts, Twilio's as AC…:TOKEN or AC…:SK…:SECRET; repeat it",
     )
     standing_in.set_defaults(handle=run_sandbox)
-    groups.add_parser("version", help="this version").set_defaults(handle=run_version)
+    groups.add_parser(
+        "version", help="this version", description="examples:\n  keybrake version\n"
+    ).set_defaults(handle=run_version)
 
 
 def _add_config(groups: Any) -> None:
-    group = groups.add_parser("config", help="settings: check, show")
+    group = groups.add_parser("config", help="settings: check, show", description=CONFIG_EXAMPLES)
     commands = group.add_subparsers(dest="command", required=True, metavar="COMMAND")
     checking = commands.add_parser(
         "check", help="all mistakes at once; exit code 2 if there are any"
@@ -75,7 +103,7 @@ def _add_config(groups: Any) -> None:
 
 
 def _add_ledger(groups: Any) -> None:
-    group = groups.add_parser("ledger", help="the books: verify")
+    group = groups.add_parser("ledger", help="the books: verify", description=LEDGER_EXAMPLES)
     commands = group.add_subparsers(dest="command", required=True, metavar="COMMAND")
     verifying = commands.add_parser(
         "verify",
@@ -102,9 +130,18 @@ def run_show(args: argparse.Namespace) -> int:
     rows = [
         {"name": row.name, "value": row.value, "origin": row.origin}
         for row in config.show(settings, vendors)
+        if not _means_nothing(row, vendors)
     ]
     show.as_json(rows) if args.json else show.as_table(rows, ("name", "value", "origin"))
     return 0
+
+
+def _means_nothing(row: config.Shown, vendors: Mapping[str, Vendor]) -> bool:
+    """An id of an account whose vendor has none."""
+    parts = row.name.split(".")
+    if len(parts) != 5 or parts[4] not in ("account_sid", "api_key_sid"):
+        return False
+    return not vendors[parts[1]].sandbox_credential.account
 
 
 def run_verify(args: argparse.Namespace) -> int:

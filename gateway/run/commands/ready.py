@@ -8,9 +8,16 @@ from typing import Any
 
 from gateway.run.commands import api, show
 
+EXAMPLES = """examples:
+  keybrake ready                        for health checks: exit code 0 or 1
+  keybrake ready --url https://gw1.example.com
+"""
+
 
 def add(groups: Any) -> None:
-    parser = groups.add_parser("ready", help="may calls be sent there? exit code 0 or 1")
+    parser = groups.add_parser(
+        "ready", help="may calls be sent there? exit code 0 or 1", description=EXAMPLES
+    )
     api.add_options(parser)
     parser.set_defaults(handle=run)
 

@@ -6,45 +6,76 @@ import json
 import shlex
 from dataclasses import replace
 
-from gateway.run.banner import banner, charge_line, create_line
-from gateway.settings import AccountSettings, Secret, ServerSettings, Settings, VendorSettings
+import pytest
 
-SANDBOXED = Settings(vendors={"stripe": VendorSettings("stripe", "x", sandbox=True)})
+from gateway.run.banner import banner, first_vendor, sandbox_words
+from gateway.settings import (
+    AccountSettings,
+    DashboardSettings,
+    Secret,
+    ServerSettings,
+    Settings,
+    VendorSettings,
+)
+
+TRIAL = {
+    "vendor": "stripe",
+    "daily_usd_cap": "500.00",
+    "allowed_endpoints": ["POST /v1/payment_intents"],
+    "key": "vault_key_x",
+}
 
 
-def words(line: str) -> list[str]:
+def here(*names: str, sandbox: bool = True) -> Settings:
+    return Settings(vendors={name: VendorSettings(name, "x", sandbox=sandbox) for name in names})
+
+
+def pasted(text: str) -> list[str]:
     """As a shell would read the pasted lines."""
-    return shlex.split(line.replace("\\\n", " "))
+    lines = text[text.index("    curl") :].split("\n\n")[0]
+    return shlex.split(lines.replace("\\\n", " "))
 
 
 def test_a_first_start_shows_the_key_once_and_a_line_to_paste() -> None:
-    text = banner(SANDBOXED, "127.0.0.1:8080", "kb_admin_x", "vault_key_x")
-    assert "kb_admin_x" in text
-    assert "Bearer vault_key_x" in text
-    assert "STRIPE SANDBOX" in text
+    text = banner(here("stripe"), "127.0.0.1:8080", "kb_admin_x", TRIAL)
+    assert text.count("kb_admin_x") == 1
+    words = pasted(text)
+    assert words[:3] == ["curl", "-i", "http://127.0.0.1:8080/stripe/v1/payment_intents"]
+    assert "Authorization: Bearer vault_key_x" in words
+    assert json.loads(words[-1]) == {"amount": 1200, "currency": "usd", "customer": "cus_1"}
     assert "http://127.0.0.1:8080/openapi.json" in text
+    assert "http://127.0.0.1:8080/dashboard" in text
 
 
 def test_a_later_start_shows_no_key() -> None:
-    real = Settings(vendors={"stripe": VendorSettings("stripe", "x")})
+    real = here("stripe", sandbox=False)
     text = banner(real, "127.0.0.1:8080", None, None, "127.0.0.1:9090")
     assert "$KEYBRAKE_ADMIN_KEY" in text
     assert "http://127.0.0.1:9090/vault/keys" in text
-    assert "SANDBOX" not in text
+    assert "http://127.0.0.1:9090/dashboard" in text
 
 
-def test_each_stand_in_is_named_on_a_line() -> None:
-    twilio = VendorSettings("twilio", "x", sandbox=True)
-    resend = VendorSettings("resend", "x")
-    everyone = {**SANDBOXED.vendors, "twilio": twilio, "resend": resend}
-    lines = banner(Settings(vendors=everyone), "127.0.0.1:8080", None, None).splitlines()
-    loud = [line.split(":")[0] for line in lines if line.startswith("***")]
-    assert loud == ["*** STRIPE SANDBOX", "*** TWILIO SANDBOX"]
+def test_a_sandbox_is_the_logs_to_tell() -> None:
+    assert "SANDBOX" not in banner(here("stripe", "twilio"), "127.0.0.1:8080", None, None)
+    assert sandbox_words("twilio").startswith("*** TWILIO SANDBOX")
 
 
-def test_without_stripe_there_is_no_line_for_it() -> None:
-    twilio = Settings(vendors={"twilio": VendorSettings("twilio", "x", sandbox=True)})
-    assert "curl" not in banner(twilio, "127.0.0.1:8080", "kb_admin_x", None)
+@pytest.mark.parametrize("vendor", ["stripe", "twilio", "resend", "acme"])
+def test_there_is_a_line_for_whatever_vendor_is_there(vendor: str) -> None:
+    words = pasted(banner(here(vendor), "127.0.0.1:8080", "kb_admin_x", None))
+    assert json.loads(words[-1])["vendor"] == vendor
+
+
+def test_without_a_vendor_there_is_nothing_to_paste() -> None:
+    assert "curl" not in banner(Settings(), "127.0.0.1:8080", "kb_admin_x", None)
+
+
+def test_the_vendor_to_begin_with() -> None:
+    mixed = Settings(vendors={**here("resend").vendors, **here("stripe", sandbox=False).vendors})
+    first, tried = first_vendor(mixed), first_vendor(mixed, sandbox=True)
+    assert first is not None
+    assert tried is not None
+    assert (first.name, tried.name) == ("stripe", "resend")
 
 
 def test_with_several_accounts_the_pasted_line_names_one() -> None:
@@ -54,18 +85,12 @@ def test_with_several_accounts_the_pasted_line_names_one() -> None:
     assert '"account": "acme"' in text
 
 
-def test_pasted_lines_are_whole() -> None:
-    charge = words(charge_line("http://h", "vault_key_x"))
-    assert charge[:3] == ["curl", "-i", "http://h/stripe/v1/payment_intents"]
-    assert json.loads(charge[-1]) == {"amount": 1200, "currency": "usd", "customer": "cus_1"}
-    create = words(create_line("http://h", "kb_admin_x"))
-    assert "Authorization: Bearer kb_admin_x" in create
-    assert json.loads(create[-1])["daily_usd_cap"] == 500
-
-
-def test_with_a_certificate_everything_is_https() -> None:
-    settings = replace(SANDBOXED, server=ServerSettings(tls_cert_file="cert.pem"))
-    text = banner(settings, "127.0.0.1:8443", "kb_admin_x", "vault_key_x", "127.0.0.1:9443")
-    assert "https://127.0.0.1:8443" in text
-    assert "https://127.0.0.1:9443/openapi.json" in text
-    assert "http://" not in text
+def test_with_a_certificate_it_is_https_and_a_dashboard_may_be_off() -> None:
+    settings = replace(
+        here("stripe"),
+        server=ServerSettings(tls_cert_file="cert.pem"),
+        dashboard=DashboardSettings(enabled=False),
+    )
+    text = banner(settings, "127.0.0.1:8080", None, None)
+    assert "https://127.0.0.1:8080/vault/keys" in text
+    assert "/dashboard" not in text

@@ -42,7 +42,7 @@ def gateway(monkeypatch: pytest.MonkeyPatch, no_secrets: None) -> Iterator[Prete
             self.end_headers()
             self.wfile.write(raw)
 
-        do_POST = do_GET
+        do_POST = do_PATCH = do_GET
 
         def log_message(self, *args: Any) -> None:
             pass

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -47,3 +48,21 @@ def test_list_show_revoke(gateway: Any) -> None:
     assert cli.main(["issuers", "show", "iss_1"]) == 0
     assert cli.main(["issuers", "revoke", "iss_1", "--keep-keys"]) == 0
     assert gateway.asked[-1][2] == {"in_flight": "finish", "keys": "keep"}
+
+
+def test_an_update_says_only_what_changes(
+    gateway: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    gateway.will("PATCH", "/vault/issuers/iss_1", {"id": "iss_1", "cap_usd": "3000.00"})
+    words = ["issuers", "update", "iss_1"]
+    assert cli.main([*words, "--cap", "3000", "--keys-per-hour", "none"]) == 0
+    assert gateway.asked[-1][2] == {"daily_usd_cap": "3000", "keys_per_hour": None}
+    assert "3000.00" in capsys.readouterr().out
+    file = tmp_path / "template.json"
+    file.write_text('{"vendors": ["stripe"]}')
+    assert cli.main([*words, "--template", str(file), "--keys-per-hour", "9", "--json"]) == 0
+    assert gateway.asked[-1][2] == {"keys_per_hour": 9, "template": {"vendors": ["stripe"]}}
+    file.write_text("{")
+    assert cli.main([*words, "--template", str(file)]) == 2
+    assert "--template" in capsys.readouterr().err
+    assert cli.main(words) == 2

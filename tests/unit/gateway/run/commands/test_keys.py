@@ -11,7 +11,10 @@ import pytest
 
 from gateway.run import cli
 
-MADE = {"id": "vk_1", "key": "vault_key_x", "daily_usd_cap": "500.00"}
+MADE = {
+    "id": "vk_1", "key": "vault_key_x", "daily_usd_cap": "500.00", "vendor": "stripe",
+    "allowed_endpoints": ["POST /v1/payment_intents"], "base_url": "http://gw1", "mode": "enforce",
+}  # fmt: skip
 CREATE = ["keys", "create", "--cap", "500", "--allow", "POST /v1/payment_intents", "--label", "a/1"]
 
 
@@ -30,8 +33,22 @@ def test_a_key_is_made_from_options(gateway: Any, capsys: pytest.CaptureFixture[
         "expires_in": None,
     }
     out, err = capsys.readouterr()
-    assert "vault_key_x" in out
+    lines = out.splitlines()
+    assert lines[0] == "vault_key_x", "first, and alone on its line"
+    assert "cap_usd    500.00" in lines
+    assert "curl -i http://gw1/stripe/v1/payment_intents \\" in lines
+    assert "mode" not in out
     assert "shown this once" in err
+
+
+def test_the_whole_record_and_what_the_gateway_warns_of(
+    gateway: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    gateway.will("POST", "/vault/keys", {**MADE, "warnings": ["no operation is POST /v1/x"]}, 201)
+    assert cli.main([*CREATE, "-v"]) == 0
+    out, err = capsys.readouterr()
+    assert "mode" in out
+    assert "warning: no operation is POST /v1/x" in err
 
 
 def test_json_is_all_there_is_on_stdout(gateway: Any, capsys: pytest.CaptureFixture[str]) -> None:
@@ -64,6 +81,47 @@ def test_what_a_key_needs(gateway: Any, capsys: pytest.CaptureFixture[str]) -> N
     assert cli.main(["keys", "create", "--cap", "1"]) == 2
     assert "--allow" in capsys.readouterr().err
     assert gateway.asked == []
+
+
+def test_an_update_says_only_what_changes(gateway: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    gateway.will("PATCH", "/vault/keys/vk_1", {"id": "vk_1", "cap_usd": "850.00"})
+    words = ["keys", "update", "vk_1"]
+    assert cli.main([*words, "--cap", "800", "--top-up", "50", "--top-up-expires", "2h"]) == 0
+    assert gateway.asked[-1][2] == {
+        "daily_usd_cap": "800",
+        "top_up": {"usd": "50", "expires_in": "2h"},
+    }
+    lifted = ["--expires", "never", "--total-cap", "none", "--rate", "60", "--call-cap", "x"]
+    assert cli.main([*words, *lifted, "--top-up", "1"]) == 0
+    assert gateway.asked[-1][2] == {
+        "expires_in": None,
+        "total_usd_cap": None,
+        "rate_per_minute": 60,
+        "daily_call_cap": "x",
+        "top_up": {"usd": "1"},
+    }
+    assert "850.00" in capsys.readouterr().out
+    assert cli.main(words) == 2
+    assert "something to change" in capsys.readouterr().err
+
+
+def test_a_key_is_shown_in_short_or_whole(gateway: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    record = {"id": "vk_1", "spent_usd": "0.00", "in_doubt_usd": "0.00", "error_style": "auto"}
+    gateway.will("GET", "/vault/keys/vk_1", record)
+    assert cli.main(["keys", "show", "vk_1"]) == 0
+    assert capsys.readouterr().out.splitlines() == ["id         vk_1", "spent_usd  0.00"]
+    assert cli.main(["keys", "show", "vk_1", "--verbose"]) == 0
+    assert "error_style" in capsys.readouterr().out
+    assert cli.main(["keys", "show", "vk_1", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) == record
+
+
+def test_lists_are_narrowed(gateway: Any) -> None:
+    page = {"data": [], "has_more": False}
+    query = "issuer_id=iss_1&status=active&vendor=stripe&label=a%2F1&limit=20"
+    gateway.will("GET", f"/vault/keys?{query}", page)
+    words = ["--status", "active", "--vendor", "stripe", "--label", "a/1", "--issuer", "iss_1"]
+    assert cli.main(["keys", "list", *words]) == 0
 
 
 def test_list_show_revoke(gateway: Any, capsys: pytest.CaptureFixture[str]) -> None:

@@ -47,6 +47,16 @@ def test_show(settings: Path, capsys: pytest.CaptureFixture[str]) -> None:
     }
 
 
+def test_an_id_is_shown_for_vendors_that_have_one(
+    settings: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main(["config", "show", "--json", "--config", str(settings)]) == 0
+    names = {row["name"] for row in json.loads(capsys.readouterr().out)}
+    assert "vendors.twilio.accounts.default.account_sid" in names
+    assert "vendors.stripe.accounts.default.secret" in names
+    assert "vendors.stripe.accounts.default.account_sid" not in names
+
+
 def test_books_that_are_not_there(settings: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["ledger", "verify", "--config", str(settings)]) == 3
     assert capsys.readouterr().err.startswith("keybrake: ")

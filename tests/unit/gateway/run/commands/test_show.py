@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from typing import Any
 
 import pytest
@@ -23,17 +24,47 @@ def test_a_table_lines_up_and_leaves_empty_columns_out(capsys: pytest.CaptureFix
     ]
 
 
-def test_the_last_column_is_shown_whole() -> None:
-    assert list(show.table(ROWS, ("label", "id", "label")))[2].endswith("  " + "y" * 99)
+def test_a_pipe_gets_everything_whole() -> None:
+    assert list(show.table(ROWS, ("label", "id", "label")))[2].startswith("y" * 99)
     assert list(show.table([{}], ("id",))) == ["", ""]
 
 
-def test_a_cell_is_one_line_of_bounded_length() -> None:
-    assert show.cell("x\x1b[2J\n") == "x\\u001b[2J\\u000a"
-    assert len(show.cell("y" * 99)) == show.CELL_CHARS_MAX
-    assert show.cell(["a", "b"]) == "a, b"
-    assert show.cell({"a": 1}) == '{"a": 1}'
-    assert show.cell(None) == ""
+def test_a_terminal_gets_a_table_that_fits_and_ids_whole() -> None:
+    lines = list(show.table(ROWS, ("id", "label", "spent_usd"), 40))
+    assert max(map(len, lines)) == 40
+    assert lines[2].startswith("bbb  yyy")
+    assert "…" in lines[2]
+    ids = [{"id": "vk_" + "x" * 40, "label": "y" * 30}]
+    narrow = list(show.table(ids, ("id", "label"), 20))
+    assert narrow[1] == ids[0]["id"] + "  " + "y" * (show.CELL_CHARS_MIN - 1) + "…"
+    assert list(show.table([{"id": "vk_1"}], ("id",), 2))[1] == "vk_1"
+
+
+def test_a_cell_is_one_line() -> None:
+    assert show.plain("x\x1b[2J\n") == "x\\u001b[2J\\u000a"
+    assert show.plain(["a", "b"]) == "a, b"
+    assert show.plain({"a": 1}) == '{"a": 1}'
+    assert show.plain(None) == ""
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def test_colours_are_for_terminals_that_want_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert show.coloured("ok", "x") == "x"
+    monkeypatch.setattr("sys.stdout", Terminal())
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    assert show.coloured("fail", "x") == "\x1b[31mx\x1b[0m"
+    monkeypatch.setenv("NO_COLOR", "1")
+    assert show.coloured("fail", "x") == "x"
+
+
+def test_how_wide_a_terminal_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "72")
+    assert show.terminal_chars(Terminal()) == 72
+    assert show.terminal_chars(io.StringIO()) is None
 
 
 def test_no_rows_leave_stdout_empty(capsys: pytest.CaptureFixture[str]) -> None:
