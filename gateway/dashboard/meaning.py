@@ -1,9 +1,8 @@
 """What the words of the audit log mean: why a call was refused and what to do, where its hold
 stands.
 
-The codes are those of `gateway/errors.py`, told as the README tells them: `tests/test_readme.py`'s
-table is the same, word by word, and the unit test of this file holds both together. Backticks
-enclose what is a name.
+The codes are those of `gateway/errors.py`; docs/errors.md tells them in the same words, and
+`tests/test_docs.py` holds all three together. Backticks enclose what is a name.
 """
 
 from __future__ import annotations
