@@ -27,6 +27,7 @@ from gateway.admin import (
     revoke,
     runs,
     spend,
+    vendors,
 )
 from gateway.admin.bodies import read_object, read_query
 from gateway.admin.house import Canceller, Doors, Explainer, House, Reconcilers
@@ -62,6 +63,7 @@ ROUTES: Final[Sequence[Route]] = (
     *reconciler.ROUTES,
     *runs.ROUTES,
     *spend.ROUTES,
+    *vendors.ROUTES,
     *quote.ROUTES,
     *backup.ROUTES,
     *health.ROUTES,

@@ -210,6 +210,28 @@ _WATCHED: Final = {
     "looks": WHOLE,
     "evidence": maybe(TEXT | {"description": "What the last look found, in words."}),
 }
+_VENDOR_ACCOUNT: Final = {
+    "object": {"const": "vendor_account"},
+    "vendor": TEXT,
+    "account": TEXT,
+    "sandbox": FLAG | {"description": "Calls go to a stand-in of ours."},
+    "base_url": TEXT,
+    "credential_from": maybe(TEXT),
+    "prices_date": maybe(DAY),
+    "barred": FLAG | {"description": "No keys can be made for it until it is resumed."},
+    "last_hour": record(
+        {
+            "calls": WHOLE,
+            "failed": WHOLE | {"description": "Answered with 500 or more."},
+            "turned_down": WHOLE | {"description": "Answered with 400 to 499."},
+            "p50_ms": maybe(WHOLE),
+            "p99_ms": maybe(WHOLE),
+        }
+    ),
+    "open": maybe(WHOLE),
+    "last_look_at": maybe(TIME),
+    "last_error": maybe(TEXT),
+}
 _RECONCILED: Final = {
     "vendor": TEXT,
     "account": TEXT,
@@ -268,6 +290,14 @@ SCHEMAS: Final[dict[str, Schema]] = {
             "object": {"const": "reconciler"},
             "enabled": FLAG,
             "accounts": {"type": "array", "items": record(_RECONCILED)},
+        }
+    ),
+    "Vendors": record(
+        {
+            "object": {"const": "vendors"},
+            "accounts": {"type": "array", "items": record(_VENDOR_ACCOUNT)},
+            "rates": record({"date": DAY, "age_days": WHOLE, "stale": FLAG}),
+            **_BARRED,
         }
     ),
     "Resolution": record(

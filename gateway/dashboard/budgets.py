@@ -1,4 +1,5 @@
-"""Every key with its budget as it stands, looked up so that calls do not notice.
+"""Every key with its budget as it stands, and how many calls are open, looked up so that calls do
+not notice.
 
 With thousands of keys one look at all of them would hold the event loop up for a call's whole
 length, so it is taken in slices, shared by all pages that are open, and kept for a while: a hundred
@@ -9,6 +10,7 @@ issuer that carry one label spend one budget: sums count each budget once.
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import islice
@@ -17,10 +19,12 @@ from typing import Final
 
 from gateway.admin.house import House
 from gateway.vault.keys import Key
-from ledger import Standing
+from ledger import HoldState, Standing
 
 SLICE: Final = 64
 """Keys looked at in one turn of the loop: some 0.3 ms."""
+HOLDS_SLICE: Final = 1_000
+OPEN: Final = (HoldState.IN_DOUBT, HoldState.PENDING, HoldState.STANDING)
 KEPT_S: Final = 0.5
 KEPT_TIMES: Final = 100
 
@@ -34,12 +38,13 @@ class Line:
 
 
 class Budgets:
-    """Living: the latest look."""
+    """Living: the latest look. open: calls by state, of that look."""
 
-    __slots__ = ("_house", "_keep_until_s", "_lines", "_looking")
+    __slots__ = ("_house", "_keep_until_s", "_lines", "_looking", "open")
 
     def __init__(self, house: House) -> None:
         self._house = house
+        self.open: Counter[HoldState] = Counter()
         self._lines: Sequence[Line] = ()
         self._keep_until_s = 0.0
         self._looking: asyncio.Task[Sequence[Line]] | None = None
@@ -63,10 +68,27 @@ class Budgets:
             lines += [Line(key, house.ledger.standing(key.account_id, now_us)) for key in piece]
             took_s += perf_counter() - began_s
             await asyncio.sleep(0)
+        took_s += await self._count_open()
         self._lines = lines
         loop = asyncio.get_running_loop()
         self._keep_until_s = loop.time() + max(KEPT_S, took_s * KEPT_TIMES)
         return lines
+
+    async def _count_open(self) -> float:
+        """In slices as well. Returns the seconds that it took. A call that was split in two holds,
+        because two keys share its object, counts once for each."""
+        found: Counter[HoldState] = Counter()
+        holds, took_s = self._house.ledger.open_holds(*OPEN), 0.0
+        more = True
+        while more:
+            began_s = perf_counter()
+            piece = [hold.state for hold in islice(holds, HOLDS_SLICE)]
+            found.update(piece)
+            more = len(piece) == HOLDS_SLICE
+            took_s += perf_counter() - began_s
+            await asyncio.sleep(0)
+        self.open = found
+        return took_s
 
 
 def once_each(lines: Iterable[Line]) -> list[Line]:

@@ -25,7 +25,8 @@ SOURCES: Final = {
 
 async def show(desk: Desk, visit: Visit) -> Response:
     reconciler = await desk.api.ask("GET", "/vault/reconciler")
-    counts = counted(reconciler)
+    await desk.budgets.lines()
+    counts = counted(desk)
     wanted = visit.query.one("state")
     state = wanted if wanted in SOURCES else next((s for s in SOURCES if counts[s]), "in_doubt")
     path, query = SOURCES[state]
@@ -44,10 +45,9 @@ async def show(desk: Desk, visit: Visit) -> Response:
     )
 
 
-def counted(reconciler: dict[str, Any]) -> dict[str, int]:
-    """How many calls are in each state, over all accounts."""
-    accounts = reconciler["accounts"]
-    return {state: sum(a["queue"].get(state, 0) for a in accounts) for state in SOURCES}
+def counted(desk: Desk) -> dict[str, int]:
+    """How many calls are in each state, as of the latest look at the budgets."""
+    return {state: desk.budgets.open[HoldState(state)] for state in SOURCES}
 
 
 async def one(desk: Desk, visit: Visit) -> Response:

@@ -7,7 +7,6 @@ reviewed. Secrets show as [secret].
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import groupby
 from typing import Any, Final
 
 from gateway.dashboard.pages import Desk, Page, Shown, Visit
@@ -36,8 +35,10 @@ def sections(shown: Sequence[Shown]) -> list[tuple[str, list[dict[str, str]]]]:
         }
         for entry in shown
     ]
-    grouped = groupby(rows, key=lambda row: row["section"])
-    return [(section or "admin key", list(found)) for section, found in grouped]
+    grouped: dict[str, list[dict[str, str]]] = {}
+    for row in rows:
+        grouped.setdefault(row["section"] or "admin key", []).append(row)
+    return list(grouped.items())
 
 
 def text_of(value: Any) -> str:

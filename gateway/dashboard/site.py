@@ -29,6 +29,7 @@ from gateway.dashboard import (
     spend,
     stopping,
     takeaway,
+    vendors,
     whatif,
 )
 from gateway.dashboard.assets import Assets
@@ -76,6 +77,7 @@ PAGES: Final[Sequence[Page]] = (
     *cuts.PAGES,
     *spend.PAGES,
     *settings.PAGES,
+    *vendors.PAGES,
     *sign_in.PAGES,
 )
 STATIC: Final = f"{ROOT}/static/"

@@ -1,0 +1,92 @@
+"""Vendor accounts: credentials, how they answer, how old prices and rates are; and stopping a
+vendor, an account or everything, and letting keys be made again."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from gateway.dashboard.guard import ROOT
+from gateway.dashboard.pages import Desk, Page, Visit, go_to
+from gateway.dashboard.words import count
+from gateway.http.message import Response
+from gateway.vault.keys import Key
+
+
+async def show(desk: Desk, visit: Visit) -> Response:
+    answer = await desk.api.ask("GET", "/vault/vendors")
+    bars = [(bar, name_of(bar)) for bar in answer["barred"]]
+    return desk.page(
+        visit,
+        "vendors.html",
+        nav="vendors",
+        accounts=answer["accounts"],
+        rates=answer["rates"],
+        bars=bars,
+    )
+
+
+async def confirm_stop(desk: Desk, visit: Visit) -> Response:
+    scope = _scope(visit)
+    keys = list(_keys(desk, scope, visit.now_us))
+    return desk.page(
+        visit,
+        "vendors_stop.html",
+        nav="vendors",
+        scope=scope,
+        name=name_of(scope),
+        keys=len(keys),
+        in_flight=sum(len(key.in_flight) for key in keys),
+    )
+
+
+async def stop(desk: Desk, visit: Visit) -> Response:
+    scope = _scope(visit)
+    wishes = {**scope, "in_flight": visit.form.one("in_flight", "finish")}
+    cut = await desk.api.ask("POST", "/vault/revoke", body=wishes)
+    visit.session.said.append(
+        f"Stopped {name_of(scope)}: {count(cut['revoked'], 'key')} revoked, "
+        f"{count(cut['in_flight'], 'call')} in flight, {cut['aborted']} aborted. "
+        "No new keys can be made for it until you resume."
+    )
+    return go_to(f"{ROOT}/vendors")
+
+
+async def resume(desk: Desk, visit: Visit) -> Response:
+    scope = _scope(visit)
+    await desk.api.ask("POST", "/vault/resume", body=scope)
+    visit.session.said.append(
+        f"Keys can be made for {name_of(scope)} again. Those that were revoked stay so."
+    )
+    return go_to(f"{ROOT}/vendors")
+
+
+def name_of(scope: dict[str, Any]) -> str:
+    """`everything`, `stripe`, `stripe / acme`, `every acme`."""
+    if "vendor" not in scope:
+        return f"every account {scope['account']}" if "account" in scope else "everything"
+    return f"{scope['vendor']} / {scope['account']}" if "account" in scope else scope["vendor"]
+
+
+def _scope(visit: Visit) -> dict[str, Any]:
+    """What is to be stopped or resumed, as the admin side takes it: from a link or a form."""
+    given = visit.form if visit.request.method == "POST" else visit.query
+    named = {name: text for name in ("vendor", "account") if (text := given.one(name))}
+    return named or {"all": True}
+
+
+def _keys(desk: Desk, scope: dict[str, Any], now_us: int) -> list[Key]:
+    """The living keys that would end."""
+    fits = {name: text for name, text in scope.items() if name != "all"}
+    return [
+        key
+        for key in desk.house.registry.all_keys()
+        if key.alive(now_us) and all(getattr(key.terms, name) == fits[name] for name in fits)
+    ]
+
+
+PAGES: Final = (
+    Page("GET", "/vendors", show),
+    Page("GET", "/vendors/stop", confirm_stop),
+    Page("POST", "/vendors/stop", stop),
+    Page("POST", "/vendors/resume", resume),
+)
