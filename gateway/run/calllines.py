@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import Final
+from typing import Final, NamedTuple
 from urllib.parse import unquote
 
 import orjson
@@ -37,15 +37,31 @@ def teller(settings: LogSettings) -> Callable[[Journey], None]:
         return untold
     lines, as_text = way()
     make = text_line if as_text else json_line
-    return lambda journey: lines.gather(make(journey))
+    return lambda journey: lines.gather(make, ended(journey))
 
 
-def json_line(journey: Journey) -> bytes:
-    record, request = journey.record, journey.request
+class Ended(NamedTuple):
+    """What a line is made of. at_s: seconds since 1970, of the machine's clock."""
+
+    record: CallRecord
+    peer: str
+    traceparent: bytes | None
+    vendor_us: int
+    at_s: float
+
+
+def ended(journey: Journey) -> Ended:
+    """Put down while the journey is there; it is not kept."""
+    request = journey.request
+    trace = request.headers.get(b"traceparent")
+    return Ended(journey.record, request.peer, trace, journey.vendor_us, time.time())
+
+
+def json_line(call: Ended) -> bytes:
+    record, vendor_us = call.record, call.vendor_us
     run, path = clean(record.run, record.path)
-    vendor_us = journey.vendor_us
     facts = {
-        "at": moment(time.time()),
+        "at": moment(call.at_s),
         "level": "info",
         "event": "call",
         "call_id": record.id,
@@ -64,21 +80,21 @@ def json_line(journey: Journey) -> bytes:
         "state": record.state,
         "duration_ms": record.duration_ms,
         "vendor_ms": vendor_us // 1000 if vendor_us else None,
-        "peer": request.peer,
+        "peer": call.peer,
         "trace_id": None,
     }
-    header = request.headers.get(b"traceparent")
-    if header is not None and (parent := read_traceparent(header)) is not None:
+    if call.traceparent is not None and (parent := read_traceparent(call.traceparent)) is not None:
         facts["trace_id"], facts["parent_id"] = parent
     return orjson.dumps(facts, option=orjson.OPT_APPEND_NEWLINE)
 
 
-def text_line(journey: Journey) -> bytes:
+def text_line(call: Ended) -> bytes:
     """`02:15:00 call     POST /v1/charges  200  12.00 USD  35 ms  stripe/default  scn/8f31`."""
-    record = journey.record
+    record = call.record
     run, path = clean(record.run, record.path)
+    at = time.strftime("%H:%M:%S", time.localtime(call.at_s))
     parts = (
-        f"{time.strftime('%H:%M:%S')} {'call':<8} {record.method} {path}",
+        f"{at} {'call':<8} {record.method} {path}",
         _went(record),
         f"{show_usd(record.cost_micros)} USD",
         f"{record.duration_ms} ms",

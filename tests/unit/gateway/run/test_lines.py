@@ -46,6 +46,10 @@ class Pipe:
             os.set_blocking(self.stream.fileno(), True)
 
 
+def gather(lines: Lines, line: bytes) -> None:
+    lines.gather(lambda said: said, line)
+
+
 @pytest.fixture
 def pipe() -> Iterator[Pipe]:
     pipe = Pipe()
@@ -71,16 +75,16 @@ async def next_read(pipe: Pipe) -> bytes:
 async def test_lines_gather_and_go_out_together(pipe: Pipe, soon: None) -> None:
     lines = Lines(pipe.stream)
     for number in range(3):
-        lines.gather(b"call %d\n" % number)
+        gather(lines, b"call %d\n" % number)
     assert pipe.read() == b""
     assert await next_read(pipe) == b"call 0\ncall 1\ncall 2\n"
-    lines.gather(b"call 3\n")
+    gather(lines, b"call 3\n")
     assert await next_read(pipe) == b"call 3\n"
 
 
 async def test_any_other_line_goes_out_at_once_behind_them(pipe: Pipe) -> None:
     lines = Lines(pipe.stream)
-    lines.gather(b"call\n")
+    gather(lines, b"call\n")
     lines.write(b"warning\n")
     assert pipe.read() == b"call\nwarning\n"
     lines.flush()
@@ -91,7 +95,7 @@ async def test_much_does_not_wait_for_the_time(tmp_path: Path) -> None:
     with (tmp_path / "log").open("w") as stream:
         lines = Lines(stream)
         for _ in range(GATHER_BYTES // 1_024):
-            lines.gather(b"x" * 1_023 + b"\n")
+            gather(lines, b"x" * 1_023 + b"\n")
         assert (tmp_path / "log").stat().st_size == GATHER_BYTES
 
 
@@ -101,7 +105,7 @@ async def test_a_reader_that_stops_costs_lines_and_no_time(pipe: Pipe, soon: Non
     line = b"y" * 1_023 + b"\n"
     room = BUFFER_BYTES_MAX // len(line)
     for _ in range(room + 7):
-        lines.gather(line)
+        gather(lines, line)
     lines.write(b"error\n" * 1_000)
     assert lines.dropped == 8
     got = await next_read(pipe)
@@ -150,6 +154,14 @@ def test_the_end_waits_a_little_for_its_reader(pipe: Pipe) -> None:
 async def test_a_stream_without_a_descriptor_takes_everything() -> None:
     stream = io.StringIO()
     lines = Lines(stream)
-    lines.gather("größer\n".encode())
+    gather(lines, "größer\n".encode())
     lines.flush()
     assert stream.getvalue() == "größer\n"
+
+
+async def test_a_line_that_cannot_be_made_is_only_counted(pipe: Pipe) -> None:
+    lines = Lines(pipe.stream)
+    lines.gather(lambda number: b"%d\n" % (1 // number), 0)
+    gather(lines, b"call\n")
+    lines.flush()
+    assert (pipe.read(), lines.dropped) == (b"call\n", 1)
