@@ -59,7 +59,8 @@ class ServerSettings:
     metered_answer_bytes_max: int = MIB
     """An answer that is read whole to be settled; a longer one streams and settles at the quote."""
     head_timeout_s: float = 10.0
-    """From a connection's first byte of a head to its last."""
+    """From a connection's first byte of a head to its last; a TLS handshake and a balancer's PROXY
+    header have as long each."""
     body_timeout_s: float = 20.0
     """For a body that is read whole, from head to last byte."""
     body_rate_min: int = 1_000
