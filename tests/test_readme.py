@@ -1,35 +1,15 @@
-"""The README keeps up with the code: the table of errors, the settings and dependencies it
-names."""
+"""The README keeps up with the code: the packages, libraries and commands that it names.
+`tests/test_docs.py` looks at its links, `tests/integration/test_quick_starts.py` walks it."""
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-from gateway import errors
-from gateway.errors import Refusal
-
 ROOT: Final = Path(__file__).parents[1]
 README: Final = (ROOT / "README.md").read_text()
-
-
-def kinds(of: type[Refusal]) -> Iterator[type[Refusal]]:
-    for kind in of.__subclasses__():
-        if kind.__module__ == errors.__name__:
-            yield kind
-            yield from kinds(kind)
-
-
-def test_the_table_of_errors_is_the_code() -> None:
-    table = README[README.index("<!-- errors:") : README.index("<!-- end of errors -->")]
-    rows = {
-        (int(status), code)
-        for status, code in re.findall(r"(?m)^\| (\d{3}) \| `(\w+)` \| .+ \| .+ \|$", table)
-    }
-    leaves = [kind for kind in kinds(Refusal) if not list(kinds(kind))]
-    assert rows == {(kind.status, kind.code) for kind in leaves}
 
 
 def test_every_pinned_package_has_its_reason() -> None:
@@ -53,6 +33,24 @@ def test_pins_name_no_registry_and_carry_hashes() -> None:
         assert all("--hash=sha256:" in lines[at + 1] for at in pins)
 
 
-def test_links_lead_somewhere() -> None:
-    for target in re.findall(r"\]\(([^)#:]+)\)", README):
-        assert (ROOT / target).exists(), target
+def test_the_browser_libraries_are_those_that_npm_brings() -> None:
+    package = json.loads((ROOT / "gateway/dashboard/npm/package.json").read_text())
+    names = {name.rpartition("/")[2].partition(".")[0] for name in package["dependencies"]}
+    section = README.split("### The three browser libraries\n")[1].split("\n## ")[0].lower()
+    assert len(names) == 3
+    assert {name for name in names if name in section} == names
+
+
+def test_every_make_target_that_it_names_is_there() -> None:
+    files = (ROOT / "Makefile", ROOT / "deploy/binary/binary.mk")
+    there_are = {
+        target for file in files for target in re.findall(r"(?m)^([a-z]+):.*##", file.read_text())
+    }
+    pages = [README, *(path.read_text() for path in (ROOT / "docs").glob("*.md"))]
+    named = {target for page in pages for target in re.findall(r"(?m)[`\s]make ([a-z]+)`", page)}
+    assert {"run", "check", "binary"} <= named <= there_are
+
+
+def test_it_is_short() -> None:
+    """What is long has a page of its own in docs/."""
+    assert len(README.splitlines()) <= 200

@@ -81,6 +81,12 @@ def asks(house: Gateway) -> dict[str, str]:
     return {"KEYBRAKE_URL": f"http://{house.address}", "KEYBRAKE_ADMIN_KEY": house.admin_key}
 
 
+def shown_in(headers: Mapping[str, str], lines: str) -> bool:
+    return all(
+        headers[name] == value for name, value in (it.split(": ") for it in lines.splitlines())
+    )
+
+
 def last_key(house: Gateway) -> Mapping[str, Any]:
     found: Mapping[str, Any] = house.ask("/vault/keys?limit=1")["data"][0]
     return found
@@ -96,9 +102,7 @@ def test_the_make_page(house: Gateway, vendor: Sandbox, tmp_path: Path) -> None:
     form = {"amount": 1200, "currency": "usd", **PAY}
     [shown] = blocks(text, "text")
     answer = house.call(secret, "POST", INTENTS, form=form)
-    for line in shown.splitlines():
-        name, _, value = line.partition(": ")
-        assert answer.headers[name] == value
+    assert shown_in(answer.headers, shown)
     [block] = blocks(text, "json")
     refused = house.call(secret, "POST", INTENTS, form={**form, "amount": 9900})
     told = refused.json()
@@ -152,3 +156,31 @@ def test_the_operators_page(vendor: Sandbox, tmp_path: Path) -> None:
         sh(copy, tmp_path, **key_file, **url)
         [made] = (tmp_path / "var" / "backups").iterdir()
         assert "ledger.key" not in {path.name for path in made.iterdir()}
+
+
+# ── the README ──────────────────────────────────────────────────────────────────────────────────
+
+
+def test_the_readme(house: Gateway, vendor: Sandbox, tmp_path: Path) -> None:
+    """Its two requests, the 42nd charge, and its commands."""
+    text = page("README.md")
+    terms, order = (json.loads(it) for it in re.findall(r"-d '(.*?)'\n", text))
+    made = house.admin("POST", "/vault/keys", terms)
+    assert made.status == 201, made
+    secret = made.json()["key"]
+    first = house.call(secret, "POST", INTENTS, json_body=order)
+    [shown] = blocks(text, "text")
+    assert shown_in(first.headers, shown)
+    for _ in range(40):
+        assert house.call(secret, "POST", INTENTS, json_body=order).status == 200
+    refused = house.call(secret, "POST", INTENTS, json_body=order)
+    [block] = blocks(text, "json")
+    told = refused.json() | {"call_id": "call_…", "resets_at": "2026-11-24T00:00:00Z"}
+    assert (refused.status, told) == (429, json.loads(block))
+    asking, making, walk = (
+        it for it in blocks(text, "sh") if "keybrake runs" in it or "curl" in it
+    )
+    assert all(INTENTS in it or "/vault/keys" in it for it in (asking, making))
+    sh(walk.replace(".venv/bin/", ""), tmp_path, **asks(house))
+    after = house.call(secret, "POST", INTENTS, json_body=order)
+    assert (after.status, after.error) == (401, "key_revoked")
