@@ -19,14 +19,24 @@ from gateway.errors import NotFound, Refusal
 from gateway.http.message import Response
 from gateway.vault.known import home
 
+OFFERED: Final = frozenset(
+    {
+        *("vendor", "account", "agent_run_label", "name", "daily_usd_cap", "per_call_usd_max"),
+        *("expires_in", "expires_other", "endpoint", "more_endpoints"),
+    }
+)
+"""What an address may fill in: fields that stand in the open. Nobody is led into making a key with
+bounds that are folded away."""
+
 
 async def show(desk: Desk, visit: Visit) -> Response:
-    """What the address names is filled in, so that a link can offer a key."""
+    """A link can offer a key."""
     known = desk.house.known
     vendor = visit.query.one("vendor") or next(iter(known), "")
     if vendor and vendor not in known:
         raise NotFound(f"{vendor[:64]} is not set up here.")
-    return _page(desk, visit, vendor, visit.query, ())
+    offered = Form([(name, text) for name, text in visit.query.items() if name in OFFERED])
+    return _page(desk, visit, vendor, offered, ())
 
 
 async def make(desk: Desk, visit: Visit) -> Response:

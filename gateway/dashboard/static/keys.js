@@ -1,4 +1,5 @@
-// On the forms that make keys and issuers: a box that finds operations by their words or paths.
+// On the forms that make keys and issuers: a box that finds operations by their words or paths, and
+// what was typed for one vendor goes along to another's form.
 "use strict";
 
 function findEndpoints(text) {
@@ -18,6 +19,20 @@ function findEndpoints(text) {
   const told = document.getElementById("found-endpoints");
   told.textContent = words.length ? `${found} found` : "";
 }
+
+const TYPED = ["agent_run_label", "name", "daily_usd_cap", "per_call_usd_max", "expires_in", "expires_other"];
+
+function takeAlong(link) {
+  const fields = new FormData(document.querySelector("form.sheet"));
+  const address = new URL(link.href);
+  for (const name of TYPED) if (fields.get(name)) address.searchParams.set(name, fields.get(name));
+  link.href = address;
+}
+
+document.addEventListener("click", (event) => {
+  const link = event.target.closest("nav.tabs a");
+  if (link) takeAlong(link);
+});
 
 document.addEventListener("DOMContentLoaded", () => {
   const box = document.querySelector("[data-find-endpoint]");

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 
 import pytest
@@ -52,6 +53,25 @@ async def test_a_link_can_offer_a_key(browser: Browser) -> None:
     await browser.get(f"/dashboard/keys/new?{query}")
     assert 'value="billing"' in browser.page
     assert re.search(r'value="POST /v1/refunds" checked', browser.page)
+
+
+async def test_a_link_offers_nothing_that_is_folded_away(browser: Browser) -> None:
+    await browser.get("/dashboard/keys/new?vendor=stripe&mode=shadow&total_usd_cap=9&number=n")
+    assert 'value="shadow" selected' not in browser.page
+    assert 'name="total_usd_cap" aria-describedby="h-total_usd_cap" value=""' in browser.page
+    assert 'name="number" value="n"' not in browser.page
+
+
+async def test_two_at_the_same_moment_make_one_key(browser: Browser) -> None:
+    token = re.search(r'name="csrf" value="([^"]*)"', browser.page)
+    assert token is not None
+    both = {**FIELDS, "csrf": token[1]}
+    first, second = await asyncio.gather(
+        browser.send("POST", "/dashboard/keys/new", both),
+        browser.send("POST", "/dashboard/keys/new", both),
+    )
+    assert header(first, b"location") == header(second, b"location")
+    assert keys(browser) == 1
 
 
 async def test_a_key_is_made_and_its_secret_shown_once(browser: Browser) -> None:
