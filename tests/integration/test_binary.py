@@ -143,6 +143,11 @@ def test_it_brakes_and_the_books_outlive_a_kill(house: Gateway, vendor: Sandbox)
     assert (verified.returncode, verified.stderr) == (0, "the books are whole\n")
 
 
+def test_a_copy_of_the_books_is_verified_by_a_process_of_its_own(house: Gateway) -> None:
+    made = house.admin("POST", "/vault/backup")
+    assert (made.status, made.json()["verified"]) == (200, True), made
+
+
 def test_the_dashboard_and_all_that_its_first_page_loads(house: Gateway) -> None:
     page = house.request("GET", "/dashboard/sign-in")
     assert page.status == 200
