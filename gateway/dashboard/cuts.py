@@ -19,7 +19,7 @@ NAMED_MAX: Final = 20
 @dataclass(frozen=True, slots=True)
 class Hit:
     """What a revoke would take away now. keys: (id, name, label) of those alive, at most NAMED_MAX.
-    in_flight: calls on their way, of other keys too."""
+    in_flight: calls on their way, of other keys too. vendors: of all its keys, revoked ones too."""
 
     alive: int
     keys: tuple[tuple[str, str, str], ...]
@@ -34,11 +34,12 @@ def hit_by(desk: Desk, label: str, prefix: str, now_us: int) -> Hit:
     def fits(name: str) -> bool:
         return name.startswith(prefix) if prefix else name == label
 
-    alive = [key for key in keys if fits(key.terms.label) and key.alive(now_us)]
+    named = [key for key in keys if fits(key.terms.label)]
+    alive = [key for key in named if key.alive(now_us)]
     in_flight = {id(f) for key in keys for f in key.in_flight if fits(f.label)}
     in_flight |= {id(f) for key in alive for f in key.in_flight}
-    named = tuple((k.terms.key_id, k.terms.name, k.terms.label) for k in alive[:NAMED_MAX])
-    return Hit(len(alive), named, len(in_flight), frozenset(k.terms.vendor for k in alive))
+    listed = tuple((k.terms.key_id, k.terms.name, k.terms.label) for k in alive[:NAMED_MAX])
+    return Hit(len(alive), listed, len(in_flight), frozenset(k.terms.vendor for k in named))
 
 
 async def confirm(desk: Desk, visit: Visit) -> Response:
@@ -111,7 +112,7 @@ def _confirm(
         label=label,
         prefix=prefix,
         hit=hit,
-        can_cancel="stripe" in hit.vendors or "stripe" in desk.house.known,
+        can_cancel="stripe" in hit.vendors,
         abort=visit.form.one("in_flight") == "abort",
         errors=errors,
     )

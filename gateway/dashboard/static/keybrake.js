@@ -58,6 +58,19 @@ document.addEventListener("click", (event) => {
   if (button) copy(button);
 });
 
+// ── an address says what was asked for, and leaves out what was not ───────────────────────────────
+
+function dropEmpty(fields) {
+  for (const [name, value] of [...fields.entries()]) if (value === "") fields.delete(name);
+}
+
+document.addEventListener("formdata", (event) => {
+  if (event.target.method === "get") dropEmpty(event.formData);
+});
+document.addEventListener("htmx:configRequest", (event) => {
+  if (event.detail.verb === "get") dropEmpty(event.detail.formData);
+});
+
 // ── confirming: a link with data-confirm leads to a page; where scripts run, its #confirm comes here ─
 
 async function confirmHere(link) {
