@@ -18,7 +18,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PIP_NO_INPUT := 1
 PIP := $(BIN)/python -m pip --quiet install --no-input
 PINNED := $(PIP) --only-binary :all: --require-hashes -r
-OWN := gateway ledger vendors bench tests
+OWN := gateway ledger vendors bench tests docs
 
 .PHONY: help
 help: ## this list

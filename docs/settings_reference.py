@@ -54,6 +54,7 @@ Lists are separated by commas, tables are written `name=value,name=value`.
 | `KEYBRAKE_ADMIN_KEY` | the admin key, 24 characters or more; the command line sends it, too |
 | `KEYBRAKE_ADMIN_KEY_FILE` | a file that holds it |
 | `KEYBRAKE_URL` | where the command line finds the gateway |
+| `KEYBRAKE_PACKAGES` | of the one file only: folders with packages of your own ([binary][1]) |
 | `NO_COLOR` | no colours on a terminal |
 
 **Secrets** never stand in the file: a secret is `"env:NAME"` or `"file:PATH"`.
@@ -61,6 +62,8 @@ Lists are separated by commas, tables are written `name=value,name=value`.
 **While it runs.** At SIGHUP the settings are read again. The last column says what that puts in
 force; a setting marked *restart* waits for one, and the log names it. Turning TLS on or off, and a
 stand-in that does not run yet, wait for a restart, too.
+
+[1]: ../deploy/binary/README.md
 """
 
 

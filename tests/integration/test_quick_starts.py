@@ -158,6 +158,18 @@ def test_the_operators_page(vendor: Sandbox, tmp_path: Path) -> None:
         assert "ledger.key" not in {path.name for path in made.iterdir()}
 
 
+@pytest.mark.usefixtures("vendor")
+def test_the_refusal_of_the_errors_page(house: Gateway) -> None:
+    key = house.make_key(daily_usd_cap="20")
+    form = {"amount": 1200, "currency": "usd", **PAY}
+    assert house.call(key, "POST", INTENTS, form=form).status == 200
+    refused = house.call(key, "POST", INTENTS, form=form).json()
+    [block] = blocks(page("docs/errors.md"), "json")
+    told: dict[str, Any] = json.loads(block)
+    passing = ("call_id", "resets_at")
+    assert {**refused, **dict.fromkeys(passing)} == {**told, **dict.fromkeys(passing)}
+
+
 # ── the README ──────────────────────────────────────────────────────────────────────────────────
 
 
