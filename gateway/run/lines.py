@@ -20,6 +20,7 @@ import select
 import stat
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from typing import IO, Any, Final
 
 GATHER_S: Final = 0.1
@@ -73,7 +74,7 @@ class Lines:
                 if self._size >= GATHER_BYTES:
                     self._write_out(0)
         if self._timer is None:
-            self._timer = asyncio.get_running_loop().call_later(GATHER_S, self._on_time)
+            self._come_back()
 
     def write(self, line: bytes) -> None:
         """At once, behind what has gathered."""
@@ -81,6 +82,9 @@ class Lines:
             self._make_lines()
             self._take(line)
             self._write_out(0)
+        if self._waiting and self._timer is None:
+            with suppress(RuntimeError):  # another thread's: the next line of the loop takes it on
+                self._come_back()
 
     def flush(self, patience_s: float = EXIT_PATIENCE_S) -> None:
         """Write what waits. patience_s: how long the reader may let us wait each time."""
@@ -92,7 +96,10 @@ class Lines:
         self._timer = None
         self.flush(0)
         if self._waiting:
-            self._timer = asyncio.get_running_loop().call_later(GATHER_S, self._on_time)
+            self._come_back()
+
+    def _come_back(self) -> None:
+        self._timer = asyncio.get_running_loop().call_later(GATHER_S, self._on_time)
 
     def _make_lines(self) -> None:
         unmade, self._unmade = self._unmade, []

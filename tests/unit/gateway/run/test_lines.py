@@ -165,3 +165,13 @@ async def test_a_line_that_cannot_be_made_is_only_counted(pipe: Pipe) -> None:
     gather(lines, b"call\n")
     lines.flush()
     assert (pipe.read(), lines.dropped) == (b"call\n", 1)
+
+
+async def test_what_a_slow_reader_left_over_is_tried_again_without_another_line(
+    pipe: Pipe, soon: None
+) -> None:
+    lines = Lines(pipe.stream)
+    filled = pipe.fill()
+    lines.write(b"error\n")
+    assert len(await next_read(pipe)) == filled
+    assert await next_read(pipe) == b"error\n"
