@@ -38,6 +38,16 @@ document.addEventListener("htmx:beforeRequest", (event) => {
   if (busy || part.querySelector("details[open], dialog[open]")) event.preventDefault();
 });
 
+// A table that somebody moved sideways stays where it is when it is drawn again.
+const moved = new Map();
+document.addEventListener("htmx:beforeSwap", (event) => {
+  for (const table of event.detail.target.querySelectorAll(".table[id]")) moved.set(table.id, table.scrollLeft);
+});
+document.addEventListener("htmx:afterSwap", () => {
+  for (const [id, left] of moved) document.getElementById(id)?.scrollTo({ left, behavior: "instant" });
+  moved.clear();
+});
+
 // ── copying ───────────────────────────────────────────────────────────────────────────────────────
 
 async function copy(button) {
