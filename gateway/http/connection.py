@@ -14,7 +14,10 @@ are no timers.
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import logging
+import sys
+import termios
 from collections.abc import Callable
 from typing import Final, cast
 
@@ -40,6 +43,8 @@ from gateway.http.trusted import Trusted
 _log = logging.getLogger("keybrake.http")
 
 _NO_BODY: Final = NoBody()
+FIRST_REQUEST_S: Final = 0.25
+"""In a drain, for the first request of a connection that has not asked anything yet."""
 
 
 class Connection(asyncio.Protocol):
@@ -50,6 +55,7 @@ class Connection(asyncio.Protocol):
         "_eof",
         "_gate",
         "_gone_calls",
+        "_has_asked",
         "_is_https",
         "_keep",
         "_linger_left",
@@ -92,6 +98,7 @@ class Connection(asyncio.Protocol):
         self._body: ClientBody | None = None
         self._task: asyncio.Task[None] | None = None
         self._keep = True  # may another request follow?
+        self._has_asked = False  # was any request of it answered?
         self._reading_paused = False
         self._eof = False
         self._lost = False
@@ -156,8 +163,20 @@ class Connection(asyncio.Protocol):
                 self._close()
 
     def retire(self) -> None:
-        if self.phase is Phase.IDLE:
+        """A request that lies in the socket already, or that follows a connection made just now, is
+        still answered: whoever sends it, a balancer perhaps, could not tell from a closed
+        connection that it never ran."""
+        if self.phase is not Phase.IDLE or self._has_unread():
+            return
+        if self._has_asked:
             self._close()
+        else:
+            self.read_by_s = min(self.read_by_s, self.loop.time() + FIRST_REQUEST_S)
+
+    def _has_unread(self) -> bool:
+        sock = self._transport.get_extra_info("socket")
+        waiting = fcntl.ioctl(sock.fileno(), termios.FIONREAD, bytes(4))
+        return int.from_bytes(waiting, sys.byteorder) > 0
 
     def abort(self) -> None:
         self._transport.abort()
@@ -344,6 +363,7 @@ class Connection(asyncio.Protocol):
 
     def _turn(self) -> Request | None:
         """After an answer: the request that waits behind it, if there is one."""
+        self._has_asked = True
         self._gone_calls = None
         if self._transport.is_closing():
             return None

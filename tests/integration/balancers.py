@@ -95,6 +95,7 @@ def haproxy(directory: Path, addresses: Sequence[str]) -> Iterator[HAProxy]:
             "    http-request redirect scheme https code 308 unless { ssl_fc }\n": "",
             "10.0.0.11:8080": addresses[0],
             "10.0.0.12:8080": addresses[1],
+            "timeout check 5s": "timeout check 30s",
             "inter 1s fall 3 rise 2": "inter 100ms fall 1 rise 1",
         }
         file = directory / "haproxy.cfg"

@@ -21,6 +21,7 @@ from gateway.settings import ServerSettings
 from tests import certificates
 from tests.certificates import CERT, KEY
 from tests.unit.gateway.http.loopback import House
+from tests.vendor_double import until
 
 GET = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
 
@@ -424,3 +425,17 @@ async def test_who_is_trusted_changes_with_the_settings(house: House) -> None:
     assert (await (await house.connect(server)).ask(asked)).body == b"http 127.0.0.1"
     server.renew(replace(server._service.settings, trusted_proxies=("127.0.0.1",)))
     assert (await (await house.connect(server)).ask(asked)).body == b"http 192.0.2.7"
+
+
+async def test_a_request_that_is_in_the_socket_already_is_still_answered(house: House) -> None:
+    """The loop has not read it when the drain begins; its sender must not be left to guess."""
+    server = house.serve()
+    with socket.create_connection(server.address) as asking:
+        asking.setblocking(False)
+        await until(lambda: len(server._service.connections) == 1)
+        asking.send(GET)
+        drained = asyncio.ensure_future(server.drain(5.0))
+        assert await drained
+        answer = asking.recv(4_096)
+    assert answer.startswith(b"HTTP/1.1 200 ")
+    assert b"connection: close" in answer.lower()
