@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from bench.sandbox.launch import Sandbox
-from tests.house import Gateway, VaultKey
+from tests.house import Gateway, VaultKey, request_bytes
 
 SETTINGS = 'backups = "backups"\ncheckpoint_entries = 100'
 
@@ -116,6 +116,26 @@ def test_an_old_copy_has_forgotten_what_was_spent_since(gateway: Gateway, sandbo
         assert again.ask(f"/vault/keys/{key.id}")["spent_usd"] == "4.00"
         again.admin("POST", "/vault/revoke", {"all": True})
         assert charge(again, key, 100) == 401
+
+
+def test_a_kill_in_the_middle_leaves_no_half_copy(gateway: Gateway) -> None:
+    """Whatever moment of the copy it hits: the books are whole, and the next copy tidies up."""
+    key = gateway.make_key()
+    for cents_more in (100, 200, 300):
+        assert charge(gateway, key, cents_more) == 200
+        headers = {"Host": "h", "Authorization": f"Bearer {gateway.admin_key}"}
+        with gateway.wire() as wire:
+            wire.send(request_bytes("POST", "/vault/backup", headers, b"{}"))
+            assert gateway.ask(f"/vault/keys/{key.id}")["status"] == "active"
+            gateway.kill()
+        gateway.restart()
+    made = backed_up(gateway, "--json")
+    assert made.returncode == 0, made.stderr
+    copies = list((gateway.directory / "backups").iterdir())
+    assert Path(json.loads(made.stdout)["path"]) in copies
+    assert not [copy for copy in copies if copy.suffix == ".partial"]
+    for copy in copies:
+        assert gateway.run("backup", "--verify", str(copy)).returncode == 0
 
 
 def test_without_a_gateway_the_command_copies_by_itself(gateway: Gateway) -> None:
