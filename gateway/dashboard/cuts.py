@@ -4,16 +4,14 @@ letting a run go on."""
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 from gateway.dashboard.guard import ROOT
 from gateway.dashboard.pages import Desk, Page, Visit, go_to
+from gateway.dashboard.revoking import NAMED_MAX, came_of, wishes_of
 from gateway.dashboard.words import count, with_query
 from gateway.errors import InvalidRequest
 from gateway.http.message import Response
-
-NAMED_MAX: Final = 20
-"""Keys that a confirmation lists by name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,15 +47,13 @@ async def confirm(desk: Desk, visit: Visit) -> Response:
 async def revoke(desk: Desk, visit: Visit) -> Response:
     form = visit.form
     label, prefix = form.one("label"), form.one("prefix")
-    wishes: dict[str, Any] = {"prefix": prefix} if prefix else {"label": label}
-    wishes["in_flight"] = form.one("in_flight") or "finish"
-    if form.one("cancel_open_intents"):
-        wishes["cancel_open_intents"] = True
+    wishes = {**wishes_of(form), **({"prefix": prefix} if prefix else {"label": label})}
     try:
         answer = await desk.api.ask("POST", "/vault/runs/revoke", body=wishes)
     except InvalidRequest as refusal:
         return _confirm(desk, visit, label, prefix, refusal.facts.get("errors", []))
-    visit.session.said.append(told(answer, label, prefix))
+    first = f"{_named(label, prefix)} is revoked, with {count(answer['revoked'], 'key')}."
+    visit.session.said.append(came_of(first, answer))
     if prefix:
         return go_to(with_query(f"{ROOT}/runs", by="scenario"))
     return go_to(with_query(f"{ROOT}/runs/one", label=label))
@@ -76,26 +72,6 @@ async def reopen(desk: Desk, visit: Visit) -> Response:
 
 def _named(label: str, prefix: str) -> str:
     return f"Every run that begins with {prefix}" if prefix else f"The run {label}"
-
-
-def told(answer: dict[str, Any], label: str, prefix: str) -> str:
-    """What a revoke did, in a few sentences."""
-    parts = [f"{_named(label, prefix)} is revoked, with {count(answer['revoked'], 'key')}."]
-    if answer["aborted"]:
-        doubt = answer["aborted_in_doubt"]
-        parts.append(f"{count(answer['aborted'], 'call')} on the way ended, {doubt} in doubt.")
-    elif answer["in_flight"]:
-        parts.append(f"{count(answer['in_flight'], 'call')} on the way may finish.")
-    if "canceled" in answer:
-        parts.append(_canceled(answer["canceled"]))
-    return " ".join(parts)
-
-
-def _canceled(objects: list[dict[str, str]]) -> str:
-    if not objects:
-        return "Nothing was left open at the vendor."
-    lines = [f"{one.get('object_id', '?')} {one.get('status', '?')}" for one in objects[:NAMED_MAX]]
-    return f"At the vendor: {', '.join(lines)}."
 
 
 def _confirm(

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any, Final
 
 from gateway.dashboard.endpoints import title_of
 from gateway.dashboard.guard import ROOT
 from gateway.dashboard.pages import Desk, Page, Visit, go_to
+from gateway.dashboard.revoking import CANCELS, came_of, wishes_of
 from gateway.dashboard.words import count, page_of
 from gateway.http.message import Response
-
-CANCELS: Final = frozenset({"stripe"})
-"""Vendors where a revoked key can leave something open that is cancelled there."""
 
 
 async def ask_key(desk: Desk, visit: Visit) -> Response:
@@ -29,12 +26,9 @@ async def ask_key(desk: Desk, visit: Visit) -> Response:
 
 async def revoke_key(desk: Desk, visit: Visit) -> Response:
     key_id, form = visit.path["id"], visit.form
-    body: dict[str, Any] = {"in_flight": form.one("in_flight") or "finish"}
-    if form.one("cancel_open_intents"):
-        body["cancel_open_intents"] = True
-    answer = await desk.api.ask("POST", f"/vault/keys/{key_id}/revoke", body=body)
+    answer = await desk.api.ask("POST", f"/vault/keys/{key_id}/revoke", body=wishes_of(form))
     first = "The key is revoked." if answer["revoked"] else "The key had been revoked before."
-    visit.session.said += [cut_words(first, answer), *canceled_words(answer)]
+    visit.session.said.append(came_of(first, answer))
     return go_to(page_of("keys", key_id))
 
 
@@ -53,16 +47,13 @@ async def ask_issuer(desk: Desk, visit: Visit) -> Response:
 
 async def revoke_issuer(desk: Desk, visit: Visit) -> Response:
     issuer_id, form = visit.path["id"], visit.form
-    body = {
-        "in_flight": form.one("in_flight") or "finish",
-        "keys": form.one("keys") or "revoke",
-    }
+    body = {**wishes_of(form), "keys": form.one("keys") or "revoke"}
     answer = await desk.api.ask("POST", f"/vault/issuers/{issuer_id}/revoke", body=body)
     if body["keys"] == "keep":
         first = "The issuer is revoked. Its keys live on."
     else:
         first = f"The issuer is revoked, and with it {count(answer['revoked'], 'key')}."
-    visit.session.said.append(cut_words(first, answer))
+    visit.session.said.append(came_of(first, answer))
     return go_to(f"{ROOT}/issuers")
 
 
@@ -71,26 +62,6 @@ def living(desk: Desk, visit: Visit) -> list[Any]:
     registry = desk.house.registry
     issuer = registry.issuer(visit.path["id"])
     return [] if issuer is None else [k for k in registry.keys_of(issuer) if k.alive(visit.now_us)]
-
-
-def cut_words(first: str, answer: Mapping[str, Any]) -> str:
-    """What a revoke did: first, and what became of the calls on their way."""
-    flying, aborted, doubts = answer["in_flight"], answer["aborted"], answer["aborted_in_doubt"]
-    if not flying:
-        return f"{first} No call was on its way."
-    if not aborted:
-        return f"{first} {count(flying, 'call')} on the way may finish."
-    ended = f"{first} {count(aborted, 'call')} on the way ended"
-    if doubts:
-        return f"{ended}; {doubts} of them had left in full, and may have happened."
-    return f"{ended}, before anything was complete."
-
-
-def canceled_words(answer: Mapping[str, Any]) -> list[str]:
-    if "canceled" not in answer:
-        return []
-    lines = [", ".join(map(str, line.values())) for line in answer["canceled"]]
-    return [f"Cancelled at the vendor: {'; '.join(lines) or 'nothing was open'}."]
 
 
 PAGES: Final = (

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from gateway.dashboard.guard import ROOT
 from gateway.dashboard.pages import Desk, Page, Visit, go_to
+from gateway.dashboard.revoking import came_of, wishes_of
 from gateway.dashboard.words import count
 from gateway.http.message import Response
 from gateway.vault.keys import Key
@@ -41,13 +42,9 @@ async def confirm_stop(desk: Desk, visit: Visit) -> Response:
 
 async def stop(desk: Desk, visit: Visit) -> Response:
     scope = _scope(visit)
-    wishes = {**scope, "in_flight": visit.form.one("in_flight", "finish")}
-    cut = await desk.api.ask("POST", "/vault/revoke", body=wishes)
-    visit.session.said.append(
-        f"Stopped {name_of(scope)}: {count(cut['revoked'], 'key')} revoked, "
-        f"{count(cut['in_flight'], 'call')} in flight, {cut['aborted']} aborted. "
-        "No new keys can be made for it until you resume."
-    )
+    answer = await desk.api.ask("POST", "/vault/revoke", body={**wishes_of(visit.form), **scope})
+    first = f"Stopped {name_of(scope)}: {count(answer['revoked'], 'key')} revoked."
+    visit.session.said.append(came_of(first, answer))
     return go_to(f"{ROOT}/vendors")
 
 

@@ -7,7 +7,6 @@ from typing import Any, cast
 
 import pytest
 
-from gateway.dashboard.cuts import told
 from gateway.vault.keys import Key
 from tests.unit.gateway.dashboard.logs import browsing
 from tests.unit.gateway.dashboard.visits import Browser, header
@@ -135,11 +134,3 @@ async def test_labels_are_text() -> None:
         "GET", "/dashboard/runs/revoke?label=%22%3E%3Cscript%3Ealert(1)%3C/script%3E"
     )
     assert "<script>alert" not in browser.page
-
-
-def test_nothing_left_open_is_said() -> None:
-    answer = {"revoked": 0, "aborted": 0, "in_flight": 0, "canceled": []}
-    assert told(answer, "", "billing/") == (
-        "Every run that begins with billing/ is revoked, with 0 keys. "
-        "Nothing was left open at the vendor."
-    )

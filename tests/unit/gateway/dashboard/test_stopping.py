@@ -6,11 +6,8 @@ from typing import Any, cast
 
 import pytest
 
-from gateway.dashboard.stopping import canceled_words, cut_words
 from gateway.vault.keys import Key
 from tests.unit.gateway.dashboard.visits import Browser, header
-
-CUT = {"revoked": 1, "in_flight": 0, "aborted": 0, "aborted_in_doubt": 0}
 
 
 class Flying:
@@ -88,7 +85,7 @@ async def test_calls_are_ended_and_what_was_left_open_is_cancelled(browser: Brow
     assert browser.side.canceller.asked == [found.terms.key_id]
     await browser.get(page)
     assert "1 call on the way ended; 1 of them had left in full" in browser.page
-    assert "Cancelled at the vendor: pi_1, canceled." in browser.page
+    assert "At the vendor: pi_1 canceled." in browser.page
 
 
 async def test_an_issuer_and_its_keys(browser: Browser) -> None:
@@ -121,27 +118,3 @@ async def test_a_choice_that_is_none_revokes_nothing(browser: Browser) -> None:
     await browser.get(page)
     assert (await browser.post(page, {"in_flight": "explode"})).status == 400
     assert found.revoked_at_us is None
-
-
-@pytest.mark.parametrize(
-    ("changes", "told"),
-    [
-        ({}, "Done. No call was on its way."),
-        ({"in_flight": 2}, "Done. 2 calls on the way may finish."),
-        (
-            {"in_flight": 2, "aborted": 2},
-            "Done. 2 calls on the way ended, before anything was complete.",
-        ),
-        (
-            {"in_flight": 2, "aborted": 2, "aborted_in_doubt": 1},
-            "Done. 2 calls on the way ended; 1 of them had left in full, and may have happened.",
-        ),
-    ],
-)
-def test_what_a_revoke_did(changes: dict[str, int], told: str) -> None:
-    assert cut_words("Done.", {**CUT, **changes}) == told
-
-
-def test_what_was_cancelled() -> None:
-    assert canceled_words(CUT) == []
-    assert canceled_words({**CUT, "canceled": []}) == ["Cancelled at the vendor: nothing was open."]
