@@ -180,3 +180,22 @@ async def test_a_page_of_ones_own_is_a_link_and_a_long_reason_is_folded(tmp_path
 async def test_a_call_that_is_not_there_has_no_page(tmp_path: Path) -> None:
     async with browsing(tmp_path) as browser:
         assert (await browser.get("/dashboard/calls/call_none")).status == 404
+
+
+async def test_a_span_too_wide_is_narrowed_and_goes_on_from_there(tmp_path: Path) -> None:
+    async with browsing(tmp_path) as browser:
+        await browser.called()
+        await browser.get("/dashboard/calls?from=2020-01-01&key_id=vk_1")
+        assert "Narrowed to 400 days" in browser.page
+        earlier = re.search(r'href="([^"]+)">Show what came before', browser.page)
+        assert earlier
+        assert "key_id=vk_1&amp;from=2020-01-01&amp;to=20" in earlier[1]
+
+
+async def test_a_path_of_any_length_fits_its_place(tmp_path: Path) -> None:
+    async with browsing(tmp_path) as browser:
+        made = await browser.called(operation=None, path="/v1/" + "x" * 5_000)
+        await browser.get("/dashboard/calls")
+        assert "x" * 100 not in browser.page
+        await browser.get(f"/dashboard/calls/{made.id}")
+        assert "x" * 5_000 in browser.page
