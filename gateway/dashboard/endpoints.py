@@ -87,6 +87,18 @@ def operation_of(vendor: Vendor, entry: str) -> Operation:
     return vendor.operation(method, "/" + "/".join(segments), product)
 
 
+def call_words(call: Mapping[str, Any]) -> str:
+    """A call of the audit log in plain words where there are some: `Charge a customer`. Else its
+    operation, or method and path; of a call nobody knows any more, its id."""
+    if "method" not in call:
+        return str(call["id"])
+    method, segments = call["method"], call["path"].split("/")
+    for known, words in _BY_SHAPE.get((call["vendor"], method, len(segments)), ()):
+        if all(mine in ("*", theirs) for mine, theirs in zip(known, segments, strict=True)):
+            return words
+    return str(call["operation"] or f"{method} {call['path']}")
+
+
 def costs_of(vendor: Vendor, entry: str) -> str:
     if entry.endswith("/**") and not entry.startswith(("GET ", "HEAD ")):
         return COSTS[Money.PRICED]
@@ -139,3 +151,17 @@ _KNOWN: Final[Mapping[tuple[str, str], Mapping[str, Any]]] = {
     for rows in (told["common"], *told["groups"].values())
     for row in rows
 }
+
+
+def _by_shape() -> Mapping[tuple[str, str, int], list[tuple[list[str], str]]]:
+    """Entries by vendor, method and number of segments, those that are written out first."""
+    found: dict[tuple[str, str, int], list[tuple[list[str], str]]] = {}
+    for (vendor, entry), row in sorted(_KNOWN.items(), key=lambda item: item[0][1].count("*")):
+        method, _, path = entry.partition(" ")
+        if not path.endswith("**"):
+            segments = path.split("/")
+            found.setdefault((vendor, method, len(segments)), []).append((segments, row["words"]))
+    return found
+
+
+_BY_SHAPE: Final = _by_shape()

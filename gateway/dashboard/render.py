@@ -7,6 +7,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from gateway.dashboard import words
+from gateway.dashboard.endpoints import call_words
 
 if TYPE_CHECKING:
     import jinja2
@@ -26,7 +27,7 @@ class Renderer:
             auto_reload=False,
         )
         made.filters.update(words.FILTERS)
-        made.globals.update(words.GLOBALS)
+        made.globals.update(words.GLOBALS, call_words=call_words)
         return made
 
     def render(self, template: str, **facts: Any) -> bytes:

@@ -7,6 +7,7 @@ import pytest
 from gateway.dashboard.endpoints import (
     COSTS,
     Endpoint,
+    call_words,
     costs_of,
     endpoint_of,
     groups_of,
@@ -93,3 +94,19 @@ def test_what_an_entry_does_with_money() -> None:
     assert costs_of(STRIPE, "POST /v1/**") == COSTS[Money.PRICED]
     assert costs_of(STRIPE, "GET /v1/**") == ""
     assert operation_of(VENDORS["twilio"], "POST /verify/v2/Services/*/Verifications").name
+
+
+@pytest.mark.parametrize(
+    ("call", "told"),
+    [
+        (("stripe", "POST", "/v1/payment_intents", "PostPaymentIntents"), "Charge a customer"),
+        (("stripe", "GET", "/v1/customers/cus_1", "GetCustomersCustomer"), "Read one customer"),
+        (("stripe", "POST", "/v1/nothing", None), "POST /v1/nothing"),
+        (("acme", "POST", "/v1/payment_intents", "things/make"), "things/make"),
+    ],
+)
+def test_a_call_in_plain_words(call: tuple[str, str, str, str | None], told: str) -> None:
+    vendor, method, path, operation = call
+    record = {"vendor": vendor, "method": method, "path": path, "operation": operation}
+    assert call_words(record) == told
+    assert call_words({"id": "call_1"}) == "call_1"
