@@ -176,8 +176,6 @@ def main() -> int:
             print(timed.row + ("  <- beyond the bar" if too_slow else ""), flush=True)
         status, size, took_s = person.export_starts("/calls/export?format=csv&range=90d")
         print(f"{'export, its first bytes':44} {status} {size:>6} {1_000 * took_s:9.1f}")
-        memory = gateway.rss_bytes() / 2**20
-    print(f"memory of the gateway: {memory:.0f} MiB", file=sys.stderr)
     return 1 if slow else 0
 
 

@@ -131,6 +131,7 @@ async def one(desk: Desk, visit: Visit) -> Response:
         spared=CODES.get(call["would_refuse"] or ""),
         state_told=STATES.get(call["state"] or "", NO_HOLD),
         unsure=call["state"] in UNSURE,
+        key_known=key is not None,
         key_name=key.terms.name if key is not None else "",
         run_host=host_of(call["run_url"]),
     )

@@ -49,7 +49,9 @@ def told_by(place: Town, query: str) -> list[dict[str, Any]]:
 
 
 def test_the_list_has_what_the_admin_side_tells(place: Town, visitor: Visitor) -> None:
-    assert told(visitor.get("/calls?vendor=stripe")) == [call["id"] for call in told_by(place, "vendor=stripe")]
+    assert told(visitor.get("/calls?vendor=stripe")) == [
+        call["id"] for call in told_by(place, "vendor=stripe")
+    ]
     page = visitor.get("/calls?decision=refused&vendor=stripe&range=24h")
     refused = told_by(place, "decision=refused&vendor=stripe")
     assert told(page) == [call["id"] for call in refused] != []
@@ -128,7 +130,7 @@ def test_a_run_is_stopped_from_its_page_while_it_calls(
     assert "on their way now 1 " in page.text
     page = visitor.post("/runs/revoke", {"label": f"runaway/{wish}", "in_flight": wish})
     said = (
-        "1 call on the way ended, 1 in doubt."
+        "1 call on the way ended; 1 of them had left in full, and may have happened."
         if wish == "abort"
         else "1 call on the way may finish."
     )

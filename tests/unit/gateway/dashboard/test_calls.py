@@ -199,3 +199,14 @@ async def test_a_path_of_any_length_fits_its_place(tmp_path: Path) -> None:
         assert "x" * 100 not in browser.page
         await browser.get(f"/dashboard/calls/{made.id}")
         assert "x" * 5_000 in browser.page
+
+
+async def test_a_call_leads_to_its_key_and_to_the_rules_that_it_meets(tmp_path: Path) -> None:
+    async with browsing(tmp_path) as browser:
+        key = await browser.side.key(name="May")
+        made = await browser.called(key_id=key["id"])
+        await browser.get(f"/dashboard/calls/{made.id}")
+        assert f'href="/dashboard/keys/{key["id"]}">May</a>' in browser.page
+        where = f"/dashboard/keys/{key['id']}/what-if?entry=POST+%2Fv1%2Fpayment_intents"
+        assert link(browser, "what-if") == where
+        assert (await browser.get(where)).status == 200
