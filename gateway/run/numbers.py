@@ -24,6 +24,7 @@ from gateway.reconcile.crew import Reconcilers
 from gateway.run import log
 from gateway.run.census import Census
 from gateway.run.reload import Reloads
+from gateway.run.systemd import NAMES
 from gateway.upstream.pool import Upstream
 
 DAY_S: Final = 86_400
@@ -53,14 +54,22 @@ def of_process(doors: Doors, admin: AdminApi, servers: Sequence[Server], reloads
         "1 while calls are carried: neither draining nor without a journal.",
         lambda: int(not admin.draining and doors.ledger.trouble is None),
     )
-    names = ("listen", "admin_listen")
-    page.family(
-        "gauge",
-        "keybrake_connections",
-        "Open connections of callers.",
-        ("listener",),
-        lambda: [((n,), one.connections) for n, one in zip(names, servers, strict=False)],
-    )
+    for kind, name, text, read in (
+        ("gauge", "connections", "Open connections of callers.", lambda one: one.connections),
+        (
+            "counter",
+            "handshakes_failed_total",
+            "TLS handshakes of callers that failed.",
+            lambda one: one.handshakes_failed,
+        ),
+        (
+            "counter",
+            "proxy_headers_refused_total",
+            "Connections of a balancer without the PROXY header that it owes.",
+            lambda one: one.proxy_headers_refused,
+        ),
+    ):
+        page.family(kind, f"keybrake_{name}", text, ("listener",), _each(servers, read))
     page.family(
         "counter",
         "keybrake_reloads_total",
@@ -273,6 +282,11 @@ def _process(page: Page) -> None:
         ("start_time_seconds", "When the process began.", lambda: _STARTED_S),
     ):
         page.gauge(f"process_{name}", text, read)
+
+
+def _each(servers: Sequence[Server], read: Callable[[Server], float]) -> Callable[[], list[Series]]:
+    """By listener."""
+    return lambda: [((name,), read(one)) for name, one in zip(NAMES, servers, strict=False)]
 
 
 def _alone(read: Callable[[], float]) -> Callable[[], Iterable[Series]]:
