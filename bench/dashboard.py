@@ -3,7 +3,8 @@ signed in to as a browser is, and every page is asked for a few times.
 
     python -m bench.dashboard --audit FILE [--asks 10] [--days 90] [--bar 300]
 
-FILE is used where it lies, and written to as any gateway would; `bench.micro.history` makes one.
+FILE is used where it lies, and written to as any gateway would; `bench.micro.history --keep FILE`
+makes one.
 The table has the first answer, the median and the worst. A page beyond the bar (ms) is marked, and
 the exit code is 1.
 """

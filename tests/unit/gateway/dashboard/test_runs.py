@@ -58,7 +58,9 @@ async def test_a_run_is_told_call_by_call_with_what_it_came_to(tmp_path: Path) -
         assert shown(browser) == [row.id for row in made]
         wide = re.findall(r'<td class="number wide">(\$[0-9.]+)</td>', browser.page)
         assert wide == ["$12.00", "$24.00", "$36.00"]
-        assert browser.page.count("Order 7 is due.") == 3
+        assert browser.page.count("Order 7 is due.") == 6, (
+            "wide, and below the call where it is narrow"
+        )
         assert "/dashboard/runs/revoke?label=billing%2F1" in browser.page
 
 
