@@ -54,22 +54,13 @@ def of_process(doors: Doors, admin: AdminApi, servers: Sequence[Server], reloads
         "1 while calls are carried: neither draining nor without a journal.",
         lambda: int(not admin.draining and doors.ledger.trouble is None),
     )
-    for kind, name, text, read in (
-        ("gauge", "connections", "Open connections of callers.", lambda one: one.connections),
-        (
-            "counter",
-            "handshakes_failed_total",
-            "TLS handshakes of callers that failed.",
-            lambda one: one.handshakes_failed,
-        ),
-        (
-            "counter",
-            "proxy_headers_refused_total",
-            "Connections of a balancer without the PROXY header that it owes.",
-            lambda one: one.proxy_headers_refused,
-        ),
-    ):
-        page.family(kind, f"keybrake_{name}", text, ("listener",), _each(servers, read))
+    page.family(
+        "gauge",
+        "keybrake_connections",
+        "Open connections of callers.",
+        ("listener",),
+        lambda: [((n,), one.connections) for n, one in zip(NAMES, servers, strict=False)],
+    )
     page.family(
         "counter",
         "keybrake_reloads_total",
@@ -282,11 +273,6 @@ def _process(page: Page) -> None:
         ("start_time_seconds", "When the process began.", lambda: _STARTED_S),
     ):
         page.gauge(f"process_{name}", text, read)
-
-
-def _each(servers: Sequence[Server], read: Callable[[Server], float]) -> Callable[[], list[Series]]:
-    """By listener."""
-    return lambda: [((name,), read(one)) for name, one in zip(NAMES, servers, strict=False)]
 
 
 def _alone(read: Callable[[], float]) -> Callable[[], Iterable[Series]]:
