@@ -83,7 +83,9 @@ async def test_what_is_no_copy(copy: Path, tmp_path: Path) -> None:
         verify_copy(copy)
 
 
-async def test_the_key_may_lie_elsewhere_and_must_be_the_right_one(copy: Path, tmp_path: Path) -> None:
+async def test_the_key_may_lie_elsewhere_and_must_be_the_right_one(
+    copy: Path, tmp_path: Path
+) -> None:
     (copy / "ledger.key").unlink()
     with pytest.raises(LedgerRefused, match=r"ledger\.key"):
         verify_copy(copy)

@@ -21,9 +21,7 @@ MADE = {
 
 
 @pytest.fixture
-def settings(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, no_secrets: None
-) -> tuple[str, str]:
+def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, no_secrets: None) -> tuple[str, str]:
     """Of a ledger with an account in it. What is not [ledger] is wrong, and nobody minds."""
 
     async def make() -> None:
@@ -40,9 +38,7 @@ def settings(
     return "--config", str(file)
 
 
-def test_a_gateway_that_is_named_makes_it(
-    gateway: Any, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_gateway_that_is_named_makes_it(gateway: Any, capsys: pytest.CaptureFixture[str]) -> None:
     gateway.will("POST", "/vault/backup", MADE)
     assert cli.main(["backup"]) == 0
     out, err = capsys.readouterr()
