@@ -47,11 +47,7 @@ class Live:
         if len(self._listeners) >= self._max or self._closed:
             raise RateLimited("Too many pages are told of news already.", retry_after_s=30)
         wake = asyncio.Event()
-        self._listeners[wake] = alive
         request.on_gone(wake.set)
-        if self._timer is None:
-            self._seen = self._look()
-            self._arm()
         return Response(200, [TYPE, *headers], stream=self._tell(request, wake, alive))
 
     def close(self) -> None:
@@ -66,7 +62,9 @@ class Live:
     async def _tell(
         self, request: Request, wake: asyncio.Event, alive: Callable[[], bool]
     ) -> AsyncIterator[bytes]:
+        """Its place is taken when it is read: of an answer to HEAD nobody does."""
         try:
+            self._join(wake, alive)
             yield HELLO
             while not (self._closed or request.gone()):
                 try:
@@ -83,6 +81,12 @@ class Live:
                     yield told
         finally:
             self._listeners.pop(wake, None)
+
+    def _join(self, wake: asyncio.Event, alive: Callable[[], bool]) -> None:
+        self._listeners[wake] = alive
+        if self._timer is None and not self._closed:
+            self._seen = self._look()
+            self._arm()
 
     def _arm(self) -> None:
         self._timer = asyncio.get_running_loop().call_later(LOOK_S, self._look_again)

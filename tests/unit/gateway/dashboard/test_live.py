@@ -92,9 +92,20 @@ async def test_a_closed_page_ends_its_stream() -> None:
 
 async def test_so_many_listen_and_no_more() -> None:
     told = Live(Books().look, 1)
-    told.stream(request(), lambda: True, [])
+    stream = stream_of(told.stream(request(), lambda: True, []))
+    assert await anext(stream) == HELLO
     with pytest.raises(RateLimited):
         told.stream(request(), lambda: True, [])
     told.close()
     with pytest.raises(RateLimited):
         Live(Books().look, 0).stream(request(), lambda: True, [])
+
+
+async def test_a_stream_that_nobody_reads_takes_no_place() -> None:
+    told = Live(Books().look, 1)
+    for _ in range(3):  # as of HEAD, and of a page that was closed before the answer
+        stream = stream_of(told.stream(request(), lambda: True, []))
+        await stream.aclose()  # type: ignore[attr-defined]
+    assert told.listeners == 0
+    assert await anext(stream_of(told.stream(request(), lambda: True, []))) == HELLO
+    told.close()
