@@ -9,14 +9,14 @@ against it; the cookie does not leave this site at all (SameSite=Strict).
 from __future__ import annotations
 
 import hmac
-from http.cookies import CookieError, SimpleCookie
 from typing import Final
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from gateway.dashboard.sessions import Session
 from gateway.http.message import Headers, Request
 
 COOKIE: Final = "keybrake_session"
+_NAME: Final = COOKIE.encode()
 ROOT: Final = "/dashboard"
 
 POLICY: Final = (
@@ -36,16 +36,12 @@ HEADERS: Final[Headers] = [
 PRIVATE: Final[Headers] = [*HEADERS, (b"cache-control", b"no-store")]
 
 
-def cookie_of(request: Request) -> str:
-    """Our cookie's value; '' where there is none, or the header is no header."""
-    header = request.headers.get(b"cookie")
-    if header is None:
-        return ""
-    try:
-        found = SimpleCookie(header.decode("ascii")).get(COOKIE)
-    except (CookieError, UnicodeDecodeError):
-        return ""
-    return "" if found is None else found.value
+def cookies_of(request: Request) -> list[str]:
+    """Values of cookies of our name. A host's cookies are shared by all that lives on it, whatever
+    its port: odd ones beside ours must not hide it (Python's own reader gives up at the first of
+    them), nor one of our name that somebody else set."""
+    pairs = (pair.partition(b"=") for pair in request.headers.get(b"cookie", b"").split(b";"))
+    return [value.decode("latin-1") for name, _, value in pairs if name.strip() == _NAME and value]
 
 
 def set_cookie(value: str, age_s: int, *, secure: bool) -> tuple[bytes, bytes]:
@@ -63,8 +59,7 @@ def came_from_elsewhere(request: Request) -> bool:
     origin = request.headers.get(b"origin")
     if origin is None or site is not None:
         return False
-    named = urlsplit(origin.decode("latin-1"))
-    return (named.hostname or "") != request.host
+    return (split(origin.decode("latin-1")).hostname or "") != request.host
 
 
 def is_genuine(session: Session, token: str) -> bool:
@@ -72,9 +67,17 @@ def is_genuine(session: Session, token: str) -> bool:
     return hmac.compare_digest(session.csrf.encode(), token.encode())
 
 
+def split(address: str) -> SplitResult:
+    """The parts of an address that somebody typed; none, if it is no address."""
+    try:
+        return urlsplit(address)
+    except ValueError:
+        return urlsplit("")
+
+
 def page_within(target: str) -> str:
     """A place to go on to, if it is a page of ours; else the first one. Never another site."""
-    parts = urlsplit(target)
+    parts = split(target)
     plain = target.isascii() and target.isprintable() and "\\" not in target
     ours = parts.path == ROOT or parts.path.startswith(ROOT + "/")
     if not plain or parts.scheme or parts.netloc or not ours or parts.path.startswith(SIGN_IN):

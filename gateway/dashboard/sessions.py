@@ -88,7 +88,9 @@ class Sessions:
 
     def alive(self, session: Session, now_us: int) -> bool:
         """Is it still open? For who holds on to one, such as a page that is told of news."""
-        return session in self._by_hash.values() and self._alive(session, now_us)
+        return any(session is one for one in self._by_hash.values()) and self._alive(
+            session, now_us
+        )
 
     def end(self, name: str) -> bool:
         """By its name. False: there is none."""

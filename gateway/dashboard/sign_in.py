@@ -36,6 +36,7 @@ async def sign_in(desk: Desk, visit: Visit) -> Response:
         _log.warning("a wrong admin key at the dashboard", extra={"peer": peer})
         text = told.text if isinstance(told, RateLimited) else WRONG
         return _page(desk, visit, wanted, text, status=told.status)
+    desk.sessions.end(visit.session.name)  # its cookie is another one from now on
     agent = visit.request.headers.get(b"user-agent", b"").decode("latin-1")
     session, value = desk.sessions.open(peer, agent, visit.now_us)
     _log.info("signed in at the dashboard", extra={"peer": peer, "session": session.name})

@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Hashable, Sequence
+from functools import partial
 from typing import Final
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import urlencode
 
 from gateway.admin.api import AdminApi
 from gateway.dashboard import (
@@ -40,8 +41,9 @@ from gateway.dashboard.guard import (
     ROOT,
     SIGN_IN,
     came_from_elsewhere,
-    cookie_of,
+    cookies_of,
     page_within,
+    split,
 )
 from gateway.dashboard.live import Live
 from gateway.dashboard.pages import (
@@ -132,7 +134,8 @@ class Dashboard:
             return desk.assets.answer(request, request.path.removeprefix(STATIC))
         visit.query = read_form(request.query)
         is_live = request.path == LIVE
-        session = desk.sessions.find(cookie_of(request), visit.now_us, touch=not is_live)
+        find = partial(desk.sessions.find, now_us=visit.now_us, touch=not is_live)
+        session = next(filter(None, map(find, cookies_of(request))), None)
         if session is not None:
             visit.session = session
         if is_live:
@@ -144,7 +147,7 @@ class Dashboard:
             if came_from_elsewhere(request):
                 raise FormExpired()
             body = await request.body.read_all(FORM_BYTES_MAX)
-            visit.form = read_form(body) if session is None else posted(session, body)
+            visit.form = read_form(body) if page.open else posted(visit.session, body)
         return await page.handle(desk, visit)
 
     def _listen(self, visit: Visit, session: Session | None) -> Response:
@@ -192,7 +195,7 @@ def _to_sign_in(request: Request) -> Response:
     target = request.target
     opened = request.headers.get(b"hx-current-url") or request.headers.get(b"referer", b"")
     if request.method != "GET" or b"hx-request" in request.headers:
-        parts = urlsplit(opened.decode("latin-1"))
+        parts = split(opened.decode("latin-1"))
         target = f"{parts.path}?{parts.query}" if parts.query else parts.path
     wanted = page_within(target)
     where = SIGN_IN if wanted == ROOT else f"{SIGN_IN}?{urlencode({'next': wanted})}"

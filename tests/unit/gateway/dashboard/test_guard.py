@@ -6,7 +6,7 @@ import pytest
 
 from gateway.dashboard.guard import (
     came_from_elsewhere,
-    cookie_of,
+    cookies_of,
     is_genuine,
     page_within,
     set_cookie,
@@ -45,6 +45,9 @@ def test_a_page_of_ours_is_gone_on_to(target: str) -> None:
         "/dashboard/sign-in?next=/dashboard",
         "/dashboard\r\nset-cookie: a=b",
         "/dashboard/kéys",
+        "http://[",
+        "//[/dashboard",
+        "//a\u2100/dashboard",
     ],
 )
 def test_anything_else_leads_to_the_first_page(target: str) -> None:
@@ -63,6 +66,7 @@ def test_anything_else_leads_to_the_first_page(target: str) -> None:
         ({"origin": "https://gw1.example.com:8443"}, False),
         ({"origin": "https://evil.example"}, True),
         ({"origin": "null"}, True),
+        ({"origin": "http://["}, True),
     ],
 )
 def test_a_form_from_another_site_is_seen(headers: dict[str, str], elsewhere: bool) -> None:
@@ -70,10 +74,21 @@ def test_a_form_from_another_site_is_seen(headers: dict[str, str], elsewhere: bo
 
 
 def test_the_cookie_is_found_among_others_and_garbage_is_none() -> None:
-    assert cookie_of(request(cookie="a=1; keybrake_session=abc; b=2")) == "abc"
-    assert cookie_of(request(cookie="a=1")) == ""
-    assert cookie_of(request(cookie="\x01=;;;keybrake_session")) == ""
-    assert cookie_of(request()) == ""
+    assert cookies_of(request(cookie="a=1; keybrake_session=abc; b=2")) == ["abc"]
+    assert cookies_of(request(cookie="a=1")) == []
+    assert cookies_of(request(cookie="\x01=;;;keybrake_session")) == []
+    assert cookies_of(request()) == []
+
+
+@pytest.mark.parametrize("other", ['flags={"a":1}', "a[0]=x", "x", "expires=1", "a=b c", '"', ""])
+def test_odd_cookies_of_others_on_this_host_hide_none(other: str) -> None:
+    assert cookies_of(request(cookie=f"{other}; keybrake_session=abc")) == ["abc"]
+    assert cookies_of(request(cookie=f"keybrake_session=abc; {other}")) == ["abc"]
+
+
+def test_a_cookie_of_our_name_that_another_set_hides_none() -> None:
+    twice = "keybrake_session=theirs; keybrake_session=abc"
+    assert cookies_of(request(cookie=twice)) == ["theirs", "abc"]
 
 
 def test_the_cookie_stays_on_this_site_and_away_from_scripts() -> None:

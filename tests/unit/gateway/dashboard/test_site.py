@@ -97,6 +97,37 @@ async def test_a_link_from_another_site_is_followed_once_more_from_here() -> Non
     assert 'http-equiv="refresh" content="0"' in browser.page
 
 
+async def test_an_address_that_is_none_leads_to_the_first_page() -> None:
+    browser = Browser()
+    assert (await browser.get("/dashboard/sign-in?next=http://[")).status == 200
+    part = await browser.get("/dashboard/keys", hx_request="true", hx_current_url="http://[")
+    assert header(part, b"hx-redirect") == "/dashboard/sign-in"
+    sent = await browser.send("POST", "/dashboard/sign-out", {}, referer="http://[")
+    assert (sent.status, header(sent, b"location")) == (303, "/dashboard/sign-in")
+    form = {"key": browser.side.admin_key}
+    assert (await browser.post("/dashboard/sign-in", form, origin="http://[")).status == 403
+
+
+async def test_another_cookie_of_this_name_signs_nobody_out() -> None:
+    browser = Browser()
+    await browser.sign_in()
+    kept = browser.cookie
+    for odd in (f"theirs; keybrake_session={kept}", f"{kept}; keybrake_session=theirs"):
+        browser.cookie = odd
+        assert (await browser.get("/dashboard/settings")).status == 200
+
+
+async def test_signing_in_once_more_ends_the_session_before() -> None:
+    browser = Browser()
+    await browser.sign_in()
+    first = browser.cookie
+    await browser.sign_in()
+    assert browser.cookie != first
+    assert (await browser.get("/dashboard/settings")).status == 200
+    browser.cookie = first
+    assert (await browser.get("/dashboard/settings")).status == 303
+
+
 async def test_news_are_for_who_is_signed_in() -> None:
     browser = Browser()
     assert (await browser.get("/dashboard/live")).status == 401
