@@ -5,8 +5,8 @@ signed in to as a browser is, and every page is asked for a few times.
 
 FILE is used where it lies, and written to as any gateway would; `bench.micro.history --keep FILE`
 makes one.
-The table has the first answer, the median and the worst. A page beyond the bar (ms) is marked, and
-the exit code is 1.
+The table has the first answer, the median and the worst, and the gateway's CPU for one of them. A
+page beyond the bar (ms) is marked, and the exit code is 1.
 """
 
 from __future__ import annotations
@@ -38,16 +38,27 @@ listen = "{address}"
 shards = ["sqlite:{folder}/ledger-0.db"]
 audit = "sqlite:{audit}"
 """
+HOUSE_PAGES: Final = (
+    ("keys", "/keys"),
+    ("keys, spent most", "/keys?sort=spent&status=all"),
+    ("a new key", "/keys/new"),
+    *((f"open, {state}", f"/open?state={state}") for state in ("in_doubt", "pending", "standing")),
+    ("issuers", "/issuers"),
+    ("vendors", "/vendors"),
+    ("settings", "/settings"),
+)
+"""What is told from memory more than from the log."""
 
 
 @dataclass(frozen=True, slots=True)
 class Timed:
-    """One page. seconds: of each ask, in order."""
+    """One page. seconds: of each ask, in order. cpu_s: of the gateway, for all of them."""
 
     name: str
     status: int
     size_bytes: int
     seconds: tuple[float, ...]
+    cpu_s: float
 
     @property
     def row(self) -> str:
@@ -55,7 +66,9 @@ class Timed:
             1_000 * s for s in (self.seconds[0], statistics.median(self.seconds), max(self.seconds))
         )
         size = f"{self.size_bytes / 1024:.0f}"
-        return f"{self.name:44} {self.status} {size:>6} {first:9.1f} {middle:9.1f} {worst:9.1f}"
+        cpu = f"{1_000 * self.cpu_s / len(self.seconds):8.1f}"
+        times = f"{first:9.1f} {middle:9.1f} {worst:9.1f}"
+        return f"{self.name:44} {self.status} {size:>6} {times} {cpu}"
 
 
 class Person:
@@ -68,12 +81,12 @@ class Person:
         self._connection.request("POST", "/dashboard/sign-in", form, kind)
         answer = self._connection.getresponse()
         answer.read()
-        self._cookie = str(answer.headers["Set-Cookie"]).partition(";")[0]
+        self.cookie = str(answer.headers["Set-Cookie"]).partition(";")[0]
 
     def get(self, path: str) -> tuple[int, str, float]:
         """Status, page, seconds to its last byte."""
         began = time.perf_counter()
-        headers = {"Cookie": self._cookie}
+        headers = {"Cookie": self.cookie}
         self._connection.request("GET", f"/dashboard{path}", headers=headers)
         answer = self._connection.getresponse()
         page = answer.read().decode()
@@ -82,7 +95,7 @@ class Person:
     def export_starts(self, path: str) -> tuple[int, int, float]:
         """Status, the length of the first piece, seconds to it. Ends the connection."""
         began = time.perf_counter()
-        self._connection.request("GET", f"/dashboard{path}", headers={"Cookie": self._cookie})
+        self._connection.request("GET", f"/dashboard{path}", headers={"Cookie": self.cookie})
         answer = self._connection.getresponse()
         piece = answer.read(4_096)
         took_s = time.perf_counter() - began
@@ -123,21 +136,28 @@ def pages(call: dict[str, Any], days: int) -> Iterator[tuple[str, str]]:
         for span in ({"range": "24h"}, {"range": "30d"}, wide):
             query = urlencode({"by": by, **span})
             yield f"spend by {by}, {next(iter(span.values()))}", f"/spend?{query}"
+    yield from HOUSE_PAGES
 
 
-def measure(person: Person, call: dict[str, Any], days: int, asks: int) -> Iterator[Timed]:
-    older = ""
+def measure(
+    person: Person, gateway: Process, call: dict[str, Any], days: int, asks: int
+) -> Iterator[Timed]:
     for name, path in pages(call, days):
-        told = [person.get(path) for _ in range(asks)]
-        status, page, _ = told[0]
-        yield Timed(name, status, len(page), tuple(seconds for *_, seconds in told))
+        timed, page = _timed(person, gateway, name, path, asks)
+        yield timed
         if name in ("calls, the whole span", "runs by run"):
             found = re.search(r'id="older" href="/dashboard([^"]+)"', page)
-            older = found[1].replace("&amp;", "&") if found else ""
-            if older:
-                told = [person.get(older) for _ in range(asks)]
-                times = tuple(seconds for *_, seconds in told)
-                yield Timed(f"{name}, older", told[0][0], len(told[0][1]), times)
+            if found:
+                older = found[1].replace("&amp;", "&")
+                yield _timed(person, gateway, f"{name}, older", older, asks)[0]
+
+
+def _timed(person: Person, gateway: Process, name: str, path: str, asks: int) -> tuple[Timed, str]:
+    cpu_s = gateway.cpu_s()
+    told = [person.get(path) for _ in range(asks)]
+    cpu_s = gateway.cpu_s() - cpu_s
+    status, page, _ = told[0]
+    return Timed(name, status, len(page), tuple(seconds for *_, seconds in told), cpu_s), page
 
 
 def arguments() -> argparse.Namespace:
@@ -169,9 +189,10 @@ def main() -> int:
         _, body = ask(address, "GET", "/vault/calls?decision=allowed&limit=1", admin_key)
         call = json.loads(body)["data"][0]
         person = Person(address, admin_key)
-        print(f"{'page':44} got {'KiB':>6} {'first ms':>9} {'median':>9} {'worst':>9}")
+        times = f"{'first ms':>9} {'median':>9} {'worst':>9} {'CPU ms':>8}"
+        print(f"{'page':44} got {'KiB':>6} {times}")
         slow = 0
-        for timed in measure(person, call, given.days, given.asks):
+        for timed in measure(person, gateway, call, given.days, given.asks):
             too_slow = 1_000 * max(timed.seconds) > given.bar
             slow += too_slow
             print(timed.row + ("  <- beyond the bar" if too_slow else ""), flush=True)
