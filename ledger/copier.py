@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import shutil
 import sqlite3
 import threading
@@ -34,6 +35,7 @@ ROOM_LEFT_BYTES: Final = 64 * 1024 * 1024
 PIECE_BYTES: Final = 1024 * 1024
 """Written, then synced: what a sync of the journal may find before it in the disk's queue."""
 _AUDIT_PAGES: Final = 256
+_NAME: Final = re.compile(rf"\d{{4}}-\d\d-\d\dT\d\d-\d\d-\d\dZ{re.escape(PARTIAL)}", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -258,11 +260,16 @@ def _names(parent: Path, name: str) -> Iterator[Path]:
 
 
 def _sweep(parent: Path) -> None:
-    """What a crash left of a copy: nobody holds its lock."""
-    for left_over in parent.glob(f"*{PARTIAL}"):
+    """What a crash left of a copy: nobody holds its lock. What has another kind of name is not
+    ours."""
+    for left_over in filter(_is_ours, parent.iterdir()):
         with contextlib.suppress(LedgerRefused):
             Lock(left_over).release()
             shutil.rmtree(left_over)
+
+
+def _is_ours(folder: Path) -> bool:
+    return _NAME.fullmatch(folder.name) is not None
 
 
 def _plain(path: Path) -> sqlite3.Connection:

@@ -2,7 +2,8 @@
 was made of, but for its key.
 
 The manifest names each shard's file and its last row. `verify_copy` walks every row as `verify`
-does, and a copy whose end was cut off does not reach the row that the manifest names.
+does, and a copy whose end was cut off does not reach the row that the manifest names. One that
+lacks a shard is not whole either: each journal knows all of its ledger.
 """
 
 from __future__ import annotations
@@ -77,7 +78,8 @@ def verify_copy(folder: Path, key: Path | None = None) -> CopyReport:
     key cannot be read."""
     shards, audit = _read_manifest(folder)
     secret = read_key(folder / KEY_NAME if key is None else key)
-    reports = tuple(_verify(folder / Path(told.file).name, told, secret) for told in shards)
+    there = frozenset(told.shard for told in shards)
+    reports = tuple(_verify(folder / Path(told.file).name, told, there, secret) for told in shards)
     return CopyReport(reports, _audit_error(folder / Path(audit).name) if audit else None)
 
 
@@ -86,21 +88,33 @@ def _read_manifest(folder: Path) -> tuple[list[CopiedShard], str]:
         facts = orjson.loads((folder / MANIFEST).read_bytes())
         if facts["format"] != FORMAT:
             raise LedgerRefused(f"{folder}: its format {facts['format']} is not known here")
+        if not facts["shards"]:
+            raise LedgerRefused(f"{folder}: it tells of no shard")
         return [CopiedShard(**told) for told in facts["shards"]], str(facts["audit"])
     except (OSError, ValueError, KeyError, TypeError) as exc:
         raise LedgerRefused(f"{folder} is no copy of a ledger: {exc}") from exc
 
 
-def _verify(path: Path, told: CopiedShard, key: bytes) -> ShardReport:
+def _verify(path: Path, told: CopiedShard, there: frozenset[int], key: bytes) -> ShardReport:
+    """there: the shards that the manifest tells of. Each journal knows all of its ledger."""
     try:
         with ours(), contextlib.closing(connect(path, "FULL", read_only=True)) as conn:
-            found = walk(SqliteStore(path, conn, key, 0), key)
+            store = SqliteStore(path, conn, key, 0)
+            found = walk(store, key)
     except StoreBroken as exc:
         return ShardReport(told.shard, str(path), 0, 0, 0, 0, 0, "", str(exc))
-    cut_off = found.head_seq != told.seq or (told.seq and found.head_mac != told.mac)
-    if found.error is None and cut_off:
-        return replace(found, error=f"it ends at row {found.head_seq} instead of {told.seq}")
-    return found
+    if found.error is not None:
+        return found
+    return replace(found, error=_misfit(told, found, set(store.meta.siblings) - there))
+
+
+def _misfit(told: CopiedShard, found: ShardReport, absent: set[int]) -> str | None:
+    """What is wrong with a shard whose rows all hold."""
+    if found.shard != told.shard:
+        return f"it is shard {found.shard} instead of {told.shard}"
+    if found.head_seq != told.seq or (told.seq and found.head_mac != told.mac):
+        return f"it ends at row {found.head_seq} instead of {told.seq}"
+    return f"shard {min(absent)} of its ledger is not in the copy" if absent else None
 
 
 def _audit_error(path: Path) -> str | None:

@@ -252,15 +252,17 @@ async def test_names_within_one_second(tmp_path: Path) -> None:
 async def test_what_a_crash_left_is_swept_away_and_what_is_at_work_is_not(tmp_path: Path) -> None:
     ledger = await open_in(tmp_path / "var")
     backups = tmp_path / "backups"
-    for name in ("old.partial", "working.partial"):
+    crashed, working = "2024-10-01T03-00-00Z.partial", "2024-10-02T03-00-00Z.partial"
+    for name in (crashed, working, "holiday.partial"):
         (backups / name).mkdir(parents=True)
-    lock = Lock(backups / "working.partial")
+    lock = Lock(backups / working)
     copier = copier_of(ledger, tmp_path)
     copier.begin(journals(ledger))
     assert sorted(path.name for path in backups.iterdir()) == [
+        working,
         "2024-10-04T12-00-00Z.partial",
-        "working.partial",
-    ]
+        "holiday.partial",
+    ], "what is no copy of ours is left alone"
     other = copier_of(ledger, tmp_path)
     with pytest.raises(CopyFailed, match="no copy can be made"):
         other.begin(journals(ledger))

@@ -51,6 +51,19 @@ async def test_rows_cut_off_its_end(copy: Path) -> None:
     assert "instead of" in error(copy)
 
 
+async def test_a_shard_that_it_does_not_tell_of(copy: Path) -> None:
+    facts = orjson.loads((copy / MANIFEST).read_bytes())
+    (copy / MANIFEST).write_bytes(orjson.dumps({**facts, "shards": facts["shards"][:1]}))
+    assert "shard 1 of its ledger is not in the copy" in error(copy)
+
+
+async def test_a_shard_in_the_place_of_another(copy: Path) -> None:
+    facts = orjson.loads((copy / MANIFEST).read_bytes())
+    first = facts["shards"][0]
+    (copy / MANIFEST).write_bytes(orjson.dumps({**facts, "shards": [first, {**first, "shard": 1}]}))
+    assert "it is shard 0 instead of 1" in error(copy)
+
+
 async def test_a_file_that_is_no_journal(copy: Path) -> None:
     (copy / "ledger-0.db").write_bytes(b"what is this?" * 400)
     assert "ledger-0.db" in error(copy)
@@ -77,6 +90,9 @@ async def test_what_is_no_copy(copy: Path, tmp_path: Path) -> None:
     facts = orjson.loads((copy / MANIFEST).read_bytes())
     (copy / MANIFEST).write_bytes(orjson.dumps({**facts, "format": 2}))
     with pytest.raises(LedgerRefused, match="format 2"):
+        verify_copy(copy)
+    (copy / MANIFEST).write_bytes(orjson.dumps({**facts, "shards": []}))
+    with pytest.raises(LedgerRefused, match="no shard"):
         verify_copy(copy)
     (copy / MANIFEST).write_bytes(orjson.dumps({**facts, "shards": [{"shard": 0}]}))
     with pytest.raises(LedgerRefused, match="is no copy"):
