@@ -81,7 +81,7 @@ def _entry(text: str) -> str | None:
         text, _, port = text.partition(":")
     else:
         port = ""
-    found = _address(text)
+    found = None if "%" in text else _address(text)  # behind it a zone: any text at all
     return None if found is None or (port and not port.isdecimal()) else str(found)
 
 

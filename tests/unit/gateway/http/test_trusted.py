@@ -56,6 +56,7 @@ def test_a_network_that_is_none_is_said() -> None:
         ("192.0.2.7, unknown", BALANCER),
         ("192.0.2.7, 10.0.0.9, _hidden, 10.0.0.8", "10.0.0.8"),
         ("192.0.2.7:http", BALANCER),
+        ("2001:db8::7%any text at all", BALANCER),
         ("192.0.2.7, " + "1" * 65, BALANCER),
         ("192.0.2.7,", BALANCER),
         ("\x00\xff", BALANCER),
