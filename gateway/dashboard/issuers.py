@@ -20,7 +20,7 @@ from gateway.dashboard.guard import PRIVATE
 from gateway.dashboard.keyform import EXPIRIES, issuer_body, made_name
 from gateway.dashboard.keymaker import number, told
 from gateway.dashboard.pages import Desk, Page, Visit, go_to
-from gateway.dashboard.takeaway import filled
+from gateway.dashboard.takeaway import filled, only_here
 from gateway.dashboard.words import page_of
 from gateway.errors import NotFound, Refusal
 from gateway.http.message import Response
@@ -101,6 +101,7 @@ async def made(desk: Desk, visit: Visit) -> Response:
         nav="keys",
         issuer=issuer,
         secret=secret,
+        only_here=only_here(base_url),
         url=f"{base_url}/vault/keys",
         body=orjson.dumps(key_for_a_run(issuer), option=orjson.OPT_INDENT_2).decode(),
         curl=curl_line(issuer, base_url, secret or ISSUER_STAND_IN),

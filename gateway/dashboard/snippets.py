@@ -53,6 +53,11 @@ class Sample:
         return urlencode(_plain(self.body)) if self.body else ""
 
     @property
+    def rows(self) -> Sequence[tuple[str, str]]:
+        """The fields of the form, one by one."""
+        return list(_plain(self.body).items()) if self.body else []
+
+    @property
     def text(self) -> str:
         """The body, as it is sent."""
         if self.body is None or self.is_read:

@@ -8,7 +8,10 @@ blueprint has no secret in it, unless a person who holds the secret sends it alo
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
+from ipaddress import ip_address
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 from gateway.blueprints.fill import Blueprint, Unfit, catalogue, fill
 from gateway.dashboard.endpoints import title_of
@@ -44,10 +47,19 @@ async def made(desk: Desk, visit: Visit) -> Response:
         title=title_of(key["vendor"]),
         secret=secret,
         sample=sample,
+        only_here=only_here(base_url),
         fields=make_fields(sample, base_url, secret or STAND_IN),
         snippets=snippets(sample, base_url, secret or STAND_IN, sid),
         blueprints=offers(key["vendor"]),
     )
+
+
+def only_here(base_url: str) -> str:
+    """The host of an address that leads from this machine to itself, '' of any other."""
+    host = urlsplit(base_url).hostname or ""
+    with suppress(ValueError):
+        return host if ip_address(host).is_loopback else ""
+    return host if host == "localhost" else ""
 
 
 def offers(vendor: str) -> Sequence[Blueprint]:

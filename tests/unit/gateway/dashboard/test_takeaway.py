@@ -8,7 +8,7 @@ from typing import Any
 import orjson
 import pytest
 
-from gateway.dashboard.takeaway import filled, offers
+from gateway.dashboard.takeaway import filled, offers, only_here
 from tests.unit.gateway.dashboard.visits import Browser, header
 
 
@@ -134,3 +134,25 @@ def test_each_vendor_has_something_to_import() -> None:
     for vendor in ("stripe", "twilio", "resend"):
         assert offers(vendor)
     assert offers("acme") == []
+
+
+@pytest.mark.parametrize(
+    ("base_url", "host"),
+    [
+        ("http://127.0.0.1:8080", "127.0.0.1"),
+        ("http://[::1]:8080", "::1"),
+        ("http://localhost:8080", "localhost"),
+        ("https://gw1.example.com", ""),
+        ("http://10.0.0.7:8080", ""),
+        ("", ""),
+    ],
+)
+def test_an_address_that_make_cannot_reach_is_named(base_url: str, host: str) -> None:
+    assert only_here(base_url) == host
+
+
+async def test_the_fields_of_a_first_try_and_the_switches_stand_there(browser: Browser) -> None:
+    await made(browser)
+    assert "<li><code>amount</code> 1200</li>" in browser.page
+    assert "Return error if HTTP request fails</dt><dd><strong>no</strong>" in browser.page
+    assert "Make cannot reach" not in browser.page
