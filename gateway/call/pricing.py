@@ -228,5 +228,7 @@ def judge_terms(journey: Journey, quote: Quote | None) -> None:
             continue
         refusal = PolicyRefused(result.detail, rule=result.rule)
         if journey.key.terms.mode is not Mode.SHADOW:
+            if quote is not None:  # no hold will tell the audit log what it could have cost
+                journey.record.quote_micros = quote.amount_micros
             raise refusal
         journey.would_refuse = journey.would_refuse or refusal

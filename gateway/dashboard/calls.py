@@ -8,6 +8,7 @@ of a span that ends now grows at its top, unless it is told to hold still.
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -21,8 +22,10 @@ from gateway.dashboard.wishes import DECISIONS, NAMES, Wishes, read_wishes
 from gateway.dashboard.wishes import STATES as ASKED_STATES
 from gateway.errors import InvalidRequest
 from gateway.http.message import Response
+from gateway.vault.keys import Key
 from ledger import HoldState
 from ledger.history import Found, NoSuchCall, Place, Trouble
+from vendors.money import parse_usd, show_usd
 
 ROWS: Final = 50
 _PLACE: Final = re.compile(r"([0-9]{1,16})-([0-9]{1,16})", re.ASCII)
@@ -133,8 +136,17 @@ async def one(desk: Desk, visit: Visit) -> Response:
         unsure=call["state"] in UNSURE,
         key_known=key is not None,
         key_name=key.terms.name if key is not None else "",
+        per_call_usd_max=_passed_per_call_max(call, key),
         run_host=host_of(call["run_url"]),
     )
+
+
+def _passed_per_call_max(call: Mapping[str, Any], key: Key | None) -> str | None:
+    """What the key allows in one call now, where that is why a rule refused this one."""
+    most = None if key is None else key.terms.per_call_micros_max
+    if most is None or call["code"] != "policy_refused" or parse_usd(call["quote_usd"]) <= most:
+        return None
+    return show_usd(most)
 
 
 async def export(desk: Desk, visit: Visit) -> Response:

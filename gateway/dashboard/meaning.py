@@ -52,7 +52,7 @@ CODES: Final = {
          "send it once, as digits"),
         ("head_too_large", "path or headers are too long", "send less"),
         ("idempotency_conflict", "this Idempotency-Key was used for another request",
-         "use a fresh one"),
+         "look at the first call: with a fresh one it is done again"),
         ("idempotency_in_progress", "the first call with this key still runs", "ask again"),
         ("daily_cap_exceeded", "it could cost more than what is left today; nothing was sent",
          "wait for `resets_at`, or raise the cap"),

@@ -210,3 +210,14 @@ async def test_a_call_leads_to_its_key_and_to_the_rules_that_it_meets(tmp_path: 
         where = f"/dashboard/keys/{key['id']}/what-if?entry=POST+%2Fv1%2Fpayment_intents"
         assert link(browser, "what-if") == where
         assert (await browser.get(where)).status == 200
+
+
+async def test_a_call_that_was_too_dear_says_what_its_key_allows(tmp_path: Path) -> None:
+    async with browsing(tmp_path) as browser:
+        key = await browser.side.key(per_call_usd_max="20")
+        facts = {"key_id": key["id"], "decision": "refused", "code": "policy_refused"}
+        for quote_micros, is_why in ((99_000_000, True), (20_000_000, False)):
+            row = await browser.called(**facts, state=None, quote_micros=quote_micros)
+            await browser.get(f"/dashboard/calls/{row.id}")
+            assert ("The key allows in one call</dt><dd>$20.00" in browser.page) is is_why
+            assert link(browser, "to-key") == f"/dashboard/keys/{key['id']}"
