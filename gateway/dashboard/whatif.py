@@ -30,15 +30,18 @@ RULES: Final = {
     "idempotency": "It is no conflicting repeat",
     "price": "Its price can be told",
     "per_call_usd_max": "Most per call",
-    "currencies": "Currency",
-    "countries": "Country",
+    "currency": "Currency",
+    "country": "Country",
+    "call_time_limit_s": "Longest phone call",
+    "destination_unpriced": "The destination has a price",
+    "rates_age": "The exchange rates are fresh",
     "params": "Rules on fields",
     "key_daily": "Today's cap",
     "key_total": "Total cap",
     "key_calls": "Messages or calls a day",
     "issuer_daily": "The issuer's cap",
 }
-"""A rule of `/vault/quote`, as people call it."""
+"""A rule of `/vault/quote`, as people call it; of `params:amount` what precedes the colon."""
 
 
 @dataclass(frozen=True, slots=True)
