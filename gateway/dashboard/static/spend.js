@@ -23,7 +23,7 @@ function drawSpend() {
   const chart = new uPlot({
     width: Math.max(place.clientWidth, 240),
     height: 288,
-    padding: [12, 12, 0, 0],
+    padding: [12, 28, 0, 0],
     tzDate: (seconds) => uPlot.tzDate(date(seconds), "Etc/UTC"),
     cursor: { drag: { x: false, y: false }, points: { show: false }, y: false },
     legend: { live: true },
