@@ -44,23 +44,26 @@ class Canceller:
 
     async def _in_turn(self, tag: str, key: Key) -> dict[str, str]:
         object_id = tag.rpartition("/")[2]
-        terms = key.terms
-        if (terms.vendor, terms.account) not in self._doors.turnstiles:
-            return {"object_id": object_id, "status": "not known: its account is not set up here"}
-        target = self._doors.vendors[terms.vendor].cancellation(object_id)
-        if target is None:
-            return {"object_id": object_id, "status": "cannot be cancelled"}
         await self._doors.turns.take(tag)
         try:
-            known = objects.alive(self._doors.ledger.tagged(tag))
-            if not known:  # the call before it saw it through
-                return {"object_id": object_id, "status": "no longer open"}
-            return {"object_id": object_id, "status": await self._cancel(known, key, target)}
+            status = await self._end(tag, object_id, key)
         except (NotSent, OutcomeUnknown) as exc:
             _log.warning("cancelling %s: %s", object_id, exc)
-            return {"object_id": object_id, "status": f"not known: {exc}"}
+            status = f"not known: {exc}"
         finally:
             self._doors.turns.give(tag)
+        return {"object_id": object_id, "status": status}
+
+    async def _end(self, tag: str, object_id: str, key: Key) -> str:
+        """All is looked at when its turn has come: settings may have become others meanwhile."""
+        doors, terms = self._doors, key.terms
+        known = objects.alive(doors.ledger.tagged(tag))
+        if not known:  # the call before it saw it through
+            return "no longer open"
+        if (terms.vendor, terms.account) not in doors.turnstiles:
+            return "not known: its account is not set up here"
+        target = doors.vendors[terms.vendor].cancellation(object_id)
+        return "cannot be cancelled" if target is None else await self._cancel(known, key, target)
 
     async def _cancel(self, known: list[Hold], key: Key, target: str) -> str:
         doors, terms = self._doors, key.terms

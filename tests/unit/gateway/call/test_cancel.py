@@ -127,3 +127,18 @@ async def test_a_cancel_waits_for_the_call_on_the_same_intent(calls: Calls) -> N
     assert await ending == [{"object_id": "pi_1", "status": "no longer open"}]
     assert calls.standing(key).settled_micros == 12 * USD
     assert not list(calls.ledger.open_holds(HoldState.STANDING))
+
+
+async def test_an_account_that_goes_while_a_cancel_waits_stops_no_other(calls: Calls) -> None:
+    key = await calls.key()
+    for _ in range(2):
+        await calls.call(key, "POST", INTENTS, NEW)
+    turns, tag = calls.doors.turns, "stripe/default/pi_1"
+    await turns.take(tag)
+    ending = asyncio.ensure_future(cancelled(calls, key))
+    await until(lambda: bool(turns._lines[tag]))
+    calls.doors.turnstiles, calls.doors.vendors = {}, {}
+    turns.give(tag)
+    gone = "not known: its account is not set up here"
+    assert [line["status"] for line in await ending] == [gone, gone]
+    assert calls.spent(key) == 24 * USD
