@@ -1,4 +1,5 @@
-"""One Chromium for all browser tests of a run; a gateway for each file of them."""
+"""A Chromium and a gateway for each file of browser tests. Playwright's loop runs in this thread until
+it is stopped, so it must be gone before anybody else's async tests begin."""
 
 from __future__ import annotations
 
@@ -10,7 +11,7 @@ from playwright.sync_api import Browser, sync_playwright
 from tests.browser.people import Person, Town, launch, person, town
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     with sync_playwright() as playwright:
         made = launch(playwright)
