@@ -1,5 +1,5 @@
-"""A Chromium and a gateway for each file of browser tests. Playwright's loop runs in this thread until
-it is stopped, so it must be gone before anybody else's async tests begin."""
+"""A Chromium and a gateway for each file of browser tests. Playwright's loop runs in this thread
+until it is stopped, so it must be gone before anybody else's async tests begin."""
 
 from __future__ import annotations
 
