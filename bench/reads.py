@@ -2,14 +2,16 @@
 load of durable charges, in rounds without readers and with them.
 
     python -m bench.reads --audit FILE [--rounds 8] [--seconds 4] [--callers 32] [--keys 300]
-                          [--share 0.6] [--soak SECONDS] [--exports 1] [--save FILE]
+                          [--share 0.6 | --rate CALLS] [--exports 1] [--soak SECONDS]
+                          [--save FILE]
 
 A round has three parts in changing order: quiet, quiet again (what two equal parts differ by is
 the machine's noise) and readers (`office.py`: three live pages, a person who opens each page, an
 export). Each part is a closed loop, which says what CPU a call takes, and an open loop at a share
-of what the gateway can carry, which says what callers wait. Ratios are taken within a round, to the
-mean of its two quiet parts: medians, and the range over the rounds. The gateway has core 0 to
-itself; load, vendor and office share core 1, so that the readers' own work is not in its figures.
+of what the gateway can carry (the least of three looks), which says what callers wait. Ratios are
+taken within a round, to the mean of its two quiet parts: medians, and the range over the rounds.
+The gateway has core 0 to itself; load, vendor and office share core 1, so that what browsers cost
+is not in its figures.
 
 FILE is used where it lies, and written to; `python -m bench.micro.history --keep FILE` makes one.
 """
@@ -189,8 +191,8 @@ def play(scene: Scene, given: argparse.Namespace, number: int, kind: str, rate: 
 
 def play_all(scene: Scene, given: argparse.Namespace) -> list[Part]:
     scene.closed(given.callers, 2.0)
-    warm, _ = scene.closed(given.callers, given.seconds)
-    rate = given.share * len(warm.seconds) / warm.wall_s
+    warm = [scene.closed(given.callers, given.seconds)[0] for _ in range(3)]
+    rate = given.rate or given.share * min(len(tally.seconds) / tally.wall_s for tally in warm)
     print(f"an open loop of {rate:.0f} calls/s", file=sys.stderr, flush=True)
     kinds, played = [QUIET, READERS, AGAIN], []
     for number in range(given.rounds):
@@ -283,6 +285,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--callers", type=int, default=32)
     parser.add_argument("--keys", type=int, default=300)
     parser.add_argument("--share", type=float, default=0.6, help="of what the gateway can carry")
+    parser.add_argument("--rate", type=float, help="calls a second instead of a share")
     parser.add_argument("--exports", type=int, default=1)
     parser.add_argument("--soak", type=float, default=0.0, metavar="SECONDS", help="memory, after")
     parser.add_argument("--save", type=Path, help="a JSON file for all parts")

@@ -17,11 +17,18 @@ from typing import Any, Final
 
 import orjson
 
-_BLANKS: Final = r"[\s\u00a0\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff\x00-\x20]*"
 _SIGNS: Final = "=+\\-@\uff1d\uff0b\uff0d\uff20\u2212"
-_FORMULA: Final = re.compile(rf"(\A|[;,|\"'\t\r\n])({_BLANKS})(?=[{_SIGNS}])")
+_SEPARATORS: Final = ";,|\"'\t\r\n"
+_GAP: Final = rf"[{_SEPARATORS}\s\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff\x00-\x20]"
+_FORMULA: Final = re.compile(rf"(?:\A{_GAP}*+|(?<!{_GAP}){_GAP}++)(?=[{_SIGNS}])")
+"""All of a gap at once, since what callers wrote may be nothing but gaps: each begun anew from its
+middle would take the square of their number."""
+_SEPARATOR: Final = re.compile(f"[{_SEPARATORS}]")
 _BROKEN: Final = re.compile(r"\A(?=[\t\r\n])")
 """A tab or line end in front: what comes after it begins a cell."""
+_HARMLESS: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_./:@=+ -]*")
+"""Begins with no sign or blank, and nothing in it separates cells: most texts are so, and looked at
+once."""
 
 
 def row(cells: Sequence[Any]) -> bytes:
@@ -35,7 +42,14 @@ def cell(value: Any) -> str:
     """None is nothing; what is no text is JSON."""
     if value is None:
         return ""
+    if isinstance(value, str) and _HARMLESS.fullmatch(value):
+        return value
     text = value if isinstance(value, str) else orjson.dumps(value).decode()
     if isinstance(value, int) and not isinstance(value, bool):
         return text
-    return _FORMULA.sub(r"\1\2'", _BROKEN.sub("'", text))
+    return _FORMULA.sub(_marked, _BROKEN.sub("'", text))
+
+
+def _marked(gap: re.Match[str]) -> str:
+    begins_a_cell = not gap.start() or _SEPARATOR.search(gap[0])
+    return f"{gap[0]}'" if begins_a_cell else gap[0]

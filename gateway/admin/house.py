@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from gateway.admin.pace import Pace
 from gateway.call.verdicts import Asked, Explanation
 from gateway.clock import Clock
 from gateway.errors import Refusal
@@ -166,7 +167,7 @@ class Doors(Protocol):
 class House:
     """Handed to every handler. admin_digest: SHA-256 of the admin key. document: what
     /openapi.json tells. base_url: how callers reach
-    this instance, set once the listeners are open. draining: /readyz says so."""
+    this instance, set once the listeners are open. draining: /readyz says so. pace: of exports."""
 
     doors: Doors
     admin_digest: bytes
@@ -176,6 +177,7 @@ class House:
     document: dict[str, Any]
     base_url: str = ""
     draining: bool = False
+    pace: Pace = field(default_factory=Pace)
 
     @property
     def registry(self) -> Registry:

@@ -7,7 +7,8 @@ from typing import Any
 import orjson
 import pytest
 
-from gateway.admin.calls import EXPORT_CHUNK_BYTES
+from gateway.admin.calls import EXPORT_CHUNK_BYTES, EXPORT_SLICE
+from gateway.admin.pace import Pace
 from ledger import Ending, Hold, HoldState
 from tests.unit.gateway.admin.side import Side
 
@@ -87,7 +88,27 @@ async def test_a_long_export_goes_out_in_chunks(side: Side) -> None:
     for number in range(400):
         side.history.add(id=f"call_{number:04}", reason="x" * 500)
     _, body, chunks = await export(side, "format=ndjson")
-    assert chunks == len(body) // EXPORT_CHUNK_BYTES + 1
+    slice_bytes = len(body) // 400 * EXPORT_SLICE
+    assert len(body) // (EXPORT_CHUNK_BYTES + slice_bytes) < chunks
+    assert chunks <= len(body) // EXPORT_CHUNK_BYTES + 1
+    assert body.count(b"\n") == 400
+
+
+async def test_an_export_rests_after_each_slice(
+    side: Side, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(EXPORT_SLICE * 3 + 1):
+        side.history.add(id=f"call_{number:04}")
+    rests: list[float] = []
+
+    async def rest(_: Pace, spent_s: float) -> None:
+        rests.append(spent_s)
+
+    monkeypatch.setattr(Pace, "rest", rest)
+    _, body, _ = await export(side, "format=csv")
+    assert len(rests) == 3
+    assert all(spent_s > 0 for spent_s in rests)
+    assert body.count(b"\n") == EXPORT_SLICE * 3 + 2
 
 
 @pytest.mark.parametrize("query", ["", "format=xml", "format=csv&limit=3"])
