@@ -8,7 +8,7 @@ that Make would take for an expression is put in. Pure, but for reading its own 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 from typing import Any, Final, Literal
@@ -101,12 +101,14 @@ def fill(
     path: str | None = None,
     account_sid: str | None = None,
     key: str | None = None,
+    terms: Mapping[str, str] | None = None,
 ) -> bytes:
     """A blueprint's file, for one gateway and one key.
 
     base_url: as the record of a new key tells it. label: the key's run label; the scenario gets
     the name before its last '/'. path: what is called at the vendor, in place of the blueprint's
-    own path; no `*`. account_sid: the alias in a Twilio key's record.
+    own path; no `*`. account_sid: the alias in a Twilio key's record. terms: what the key of a run
+    asks for, in place of the blueprint's own figures.
 
     key: a vault key's secret, written into the file. Leave it out unless a person asks: blueprints
     are shared, mailed and pasted into chats, and who has the file then has the key. Without it the
@@ -123,6 +125,8 @@ def fill(
         _set_path(calls, blueprint, path)
     if key is not None:
         _set_key(calls, blueprint, key)
+    if terms is not None:
+        _set_terms(tree["flow"], terms)
     scenario = None if label is None else _scenario_of(label)
     names = {GATEWAY: _address(base_url), SCENARIO: scenario, ACCOUNT_SID: account_sid}
     filled = _put_in(tree, {old: _plain(new) for old, new in names.items() if new is not None})
@@ -183,6 +187,17 @@ def _set_key(calls: Sequence[Any], blueprint: Blueprint, key: str) -> None:
         shown["restore"]["parameters"]["authenticationType"] = {"label": "No authentication"}
         shown["restore"]["expect"]["headers"]["items"].append(None)
         shown["parameters"] = [it for it in shown["parameters"] if it["name"] != "apiKeyKeychain"]
+
+
+def _set_terms(flow: Sequence[Any], terms: Mapping[str, str]) -> None:
+    asking = [it for it in _modules(flow) if (it["mapper"] or {}).get("url") == f"{VAULT}keys"]
+    if not asking:
+        raise Unfit("This blueprint makes no key.")
+    for module in asking:
+        body = orjson.loads(module["mapper"]["jsonStringBodyContent"])
+        body |= {name: _plain(value) for name, value in terms.items()}
+        text = orjson.dumps(body, option=orjson.OPT_INDENT_2).decode()
+        module["mapper"]["jsonStringBodyContent"] = text
 
 
 def _put_in(tree: Any, names: dict[str, str]) -> Any:

@@ -115,7 +115,7 @@ async def blueprint(desk: Desk, visit: Visit) -> Response:
     if not _fits_blueprint(issuer):
         raise NotFound("There is no blueprint for these vendors.")
     record = {"account_sid": None, "agent_run_label": scenario_of(issuer)}
-    content = filled("per_run_key", record, desk.house.base_url, None, None)
+    content = filled("per_run_key", record, desk.house.base_url, None, None, run_terms(issuer))
     headers = [
         (b"content-type", b"application/json"),
         (b"content-disposition", b'attachment; filename="keybrake-per-run-key.blueprint.json"'),
@@ -134,6 +134,16 @@ def key_for_a_run(issuer: Mapping[str, Any]) -> dict[str, Any]:
         "daily_usd_cap": template["daily_usd_cap_max"],
         "allowed_endpoints": template["allowed_endpoints"],
         "expires_in": f"{seconds}s",
+    }
+
+
+def run_terms(issuer: Mapping[str, Any]) -> dict[str, str]:
+    """The figures of that, for the blueprint, whose own may be more than the issuer allows."""
+    asked, most = key_for_a_run(issuer), issuer["template"]["per_call_usd_max"]
+    return {
+        "daily_usd_cap": asked["daily_usd_cap"],
+        "per_call_usd_max": most or asked["daily_usd_cap"],
+        "expires_in": asked["expires_in"],
     }
 
 

@@ -7,7 +7,7 @@ blueprint has no secret in it, unless a person who holds the secret sends it alo
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from ipaddress import ip_address
 from typing import Any, Final
@@ -90,7 +90,12 @@ async def blueprint(desk: Desk, visit: Visit) -> Response:
 
 
 def filled(
-    name: str, key: dict[str, Any], base_url: str, path: str | None, secret: str | None
+    name: str,
+    key: dict[str, Any],
+    base_url: str,
+    path: str | None,
+    secret: str | None,
+    terms: Mapping[str, str] | None = None,
 ) -> bytes:
     """A label that Make would take for an expression of its own is left out."""
     facts: dict[str, Any] = {
@@ -98,6 +103,7 @@ def filled(
         "path": path,
         "account_sid": key["account_sid"],
         "key": secret,
+        "terms": terms,
     }
     try:
         return fill(name, **facts, label=key["agent_run_label"])

@@ -17,6 +17,7 @@ RESUME_EXAMPLES = """examples:
   keybrake resume --all                 let keys be made again; those revoked stay revoked
   keybrake resume --vendor twilio
   keybrake resume --label make-billing-scenario/8f31
+  keybrake resume --prefix make-billing-scenario/
 """
 
 
@@ -39,7 +40,9 @@ def add(groups: Any) -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     _add_scope(resuming)
-    resuming.add_argument("--label", help="a run that was revoked: scenario/execution")
+    which = resuming.add_mutually_exclusive_group()
+    which.add_argument("--label", help="a run that was revoked: scenario/execution")
+    which.add_argument("--prefix", help="all runs whose label begins so")
     for parser, run in ((revoking, run_revoke), (resuming, run_resume)):
         api.add_options(parser)
         parser.set_defaults(handle=run)
@@ -60,7 +63,9 @@ def run_revoke(args: argparse.Namespace) -> int:
 
 
 def run_resume(args: argparse.Namespace) -> int:
-    body = {**({"label": args.label} if args.label else {}), **_scope(args, bool(args.label))}
+    runs = {"label": args.label, "prefix": args.prefix}
+    named = {name: value for name, value in runs.items() if value}
+    body = {**named, **_scope(args, bool(named))}
     answer = api.connect(args).post("/vault/resume", body)
     show.as_json(answer) if args.json else show.as_record(answer)
     if not args.json and not answer.get("barred"):

@@ -69,6 +69,15 @@ def test_a_label_names_the_scenario(label: str, scenario: str) -> None:
     assert told == f"{scenario}/{{{{var.scenario.executionId}}}}"
 
 
+def test_a_key_for_a_run_asks_for_other_figures() -> None:
+    terms = {"daily_usd_cap": "10.00", "expires_in": "300s"}
+    tree = filled("per_run_key", label="billing/1", terms=terms)
+    asked = orjson.loads(tree["flow"][1]["mapper"]["jsonStringBodyContent"])
+    assert (asked["daily_usd_cap"], asked["per_call_usd_max"]) == ("10.00", "25")
+    assert (asked["expires_in"], asked["vendor"]) == ("300s", "stripe")
+    assert asked["agent_run_label"] == "billing/{{var.scenario.executionId}}"
+
+
 def test_a_path_takes_the_place_of_the_blueprints_own() -> None:
     tree = filled("slack_alert", path="/v1/charges")
     assert [it["mapper"]["url"] for it in calls(tree)] == [
@@ -124,6 +133,8 @@ def test_a_key_that_is_asked_for_is_a_header_of_each_call() -> None:
         ("kill_switch", {"path": "/v1/charges"}),
         ("kill_switch", {"key": KEY}),
         ("per_run_key", {"key": KEY}),
+        ("per_run_key", {"terms": {"daily_usd_cap": "{{1.cap}}"}}),
+        ("slack_alert", {"terms": {"daily_usd_cap": "10"}}),
     ],
 )
 def test_what_cannot_be_put_in_is_refused(name: str, more: dict[str, Any]) -> None:

@@ -134,7 +134,12 @@ async def test_a_scenario_that_makes_a_key_for_each_run(browser: Browser) -> Non
     assert answer.status == 200
     assert b"https://gw1.example.com/vault/keys" in answer.body
     assert issuer["key"].encode() not in answer.body
-    assert orjson.loads(answer.body)["name"] == "per-run"
+    scenario = orjson.loads(answer.body)
+    assert scenario["name"] == "per-run"
+    asked = orjson.loads(scenario["flow"][1]["mapper"]["jsonStringBodyContent"])
+    most = issuer["template"]["daily_usd_cap_max"]
+    assert (asked["daily_usd_cap"], asked["per_call_usd_max"]) == (most, most)
+    assert asked["expires_in"] == "900s"
     texts: Any = {
         "vendors": ["twilio"],
         "allowed_endpoints": ["POST /2010-04-01/Accounts/*/Messages.json"],

@@ -41,4 +41,6 @@ def test_going_on(gateway: Any, capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["resume", "--label", "a/1"]) == 0
     assert gateway.asked[-1][2] == {"label": "a/1"}
     assert "nothing is barred" in capsys.readouterr().err
+    assert cli.main(["resume", "--prefix", "a/"]) == 0
+    assert gateway.asked[-1][2] == {"prefix": "a/"}
     assert cli.main(["resume", "--all", "--json"]) == 0
