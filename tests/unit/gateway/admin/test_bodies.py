@@ -37,6 +37,7 @@ def test_an_empty_body_is_an_empty_object() -> None:
         (b'{"a":' + b"9" * 5000 + b"}", "is not JSON"),
         (b'{"a":' + b"[" * 20 + b"]" * 20 + b"}", "nested deeper"),
         (b"[" * 65_000, "nested deeper"),
+        (b'{"a":[' + b"[]," * 5_000 + b"[]]}", "more than 5000 objects and lists"),
         (b"vendor=stripe", "is not JSON"),
     ],
 )
@@ -45,6 +46,21 @@ def test_what_could_be_read_in_two_ways_is_refused(body: bytes, problem: str) ->
         read_object(body)
     assert problem in refused.value.text
     assert refused.value.facts["errors"][0]["field"] == "body"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"a":"' + b'\\"' * 1_000_000,
+        b'"a' + b'\\"a' * 700_000,
+        b'"\\' * 700_000,
+        b"{" + b"".join(b'"%d":1,' % n for n in range(200_000)) + b'"x":1,"x":1}',
+    ],
+)
+def test_two_megabytes_of_malice_are_looked_at_once(body: bytes) -> None:
+    """Were each quote that is not closed, or each name, looked for anew, this would take hours."""
+    with pytest.raises(InvalidRequest):
+        read_object(body)
 
 
 def test_brackets_in_strings_are_not_nesting() -> None:
