@@ -7,6 +7,7 @@ from typing import Any, Final
 from gateway.admin.house import House
 from gateway.admin.paging import PAGE_FIELDS, first_of, limit_of, no_such_start
 from gateway.admin.routes import ADMIN, Answer, Ask, Route
+from gateway.admin.span import span_of
 from gateway.admin.views import moment as shown_moment
 from gateway.admin.views import spend_record
 from gateway.errors import NotFound
@@ -14,15 +15,11 @@ from gateway.vault.fields import choice, moment, text
 from gateway.vault.runs import LABEL_CHARS_MAX
 from ledger.history import NoSuchCall
 
-SPAN_US: Final = 30 * 86_400_000_000
-"""Without `since`."""
-
 
 async def list_runs(house: House, ask: Ask) -> Answer:
     await house.history.flush()
     query, limit = ask.query, limit_of(ask.query)
-    until_us = query.get("until", house.now_us() + 1)
-    since_us = query.get("since", until_us - SPAN_US)
+    since_us, until_us = span_of(query, house.now_us())
     by, after = query.get("by", "run"), query.get("starting_after")
     try:
         found = await house.history.runs(since_us, until_us, limit + 1, by=by, starting_after=after)

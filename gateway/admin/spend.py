@@ -14,6 +14,7 @@ from typing import Any, Final
 from gateway.admin.house import House
 from gateway.admin.paging import PAGE_FIELDS, first_of, limit_of, no_such_start
 from gateway.admin.routes import ADMIN, Answer, Ask, Route
+from gateway.admin.span import bounded_span_of
 from gateway.admin.views import day as shown_day
 from gateway.admin.views import moment as shown_moment
 from gateway.admin.views import spend_record
@@ -22,9 +23,6 @@ from ledger.history import SERIES_MAX, STEPS_MAX, NoSuchCall
 from vendors.money import show_usd
 
 BY: Final = ("account", "vendor", "key", "operation", "scenario", "day")
-SPAN_US: Final = 30 * 86_400_000_000
-SPAN_US_MAX: Final = 400 * 86_400_000_000
-"""A year and a month, to compare one with the other: the sums of every day in it are read."""
 SERIES_BY: Final = tuple(by for by in BY if by != "day")
 STEP_US: Final = {"day": 86_400_000_000, "hour": 3_600_000_000}
 STEPS_DEFAULT: Final = {"day": 30, "hour": 48}
@@ -36,10 +34,7 @@ async def spend(house: House, ask: Ask) -> Answer:
     await house.history.flush()
     query, limit = ask.query, limit_of(ask.query)
     by, after = query.get("by", "account"), query.get("starting_after")
-    until_us = query.get("until", house.now_us() + 1)
-    since_us = query.get("since", until_us - SPAN_US)
-    if until_us - since_us > SPAN_US_MAX:
-        refuse([mistake("since", "must be at most 400 days before until")])
+    since_us, until_us = bounded_span_of(query, house.now_us())
     try:
         found = await house.history.spend(
             by,
@@ -104,10 +99,7 @@ async def series(house: House, ask: Ask) -> Answer:
 
 async def overview(house: House, ask: Ask) -> Answer:
     await house.history.flush()
-    until_us = ask.query.get("until", house.now_us() + 1)
-    since_us = ask.query.get("since", until_us - SPAN_US)
-    if until_us - since_us > SPAN_US_MAX:
-        refuse([mistake("since", "must be at most 400 days before until")])
+    since_us, until_us = bounded_span_of(ask.query, house.now_us())
     found = asdict(await house.history.overview(since_us, until_us))
     codes = found.pop("codes")
     return {

@@ -38,7 +38,7 @@ async def show(desk: Desk, visit: Visit) -> Response:
     today = [line for line in once_each(lines) if _counts_today(line)]
     since_us = now_us - now_us % DAY_US
     await desk.house.history.flush()
-    calls = await desk.house.history.overview(since_us, now_us + 1)
+    calls = await desk.house.history.overview(since_us, since_us + DAY_US)
     top = sorted(living, key=_counts, reverse=True)[:TOP_KEYS]
     return desk.page(
         visit,

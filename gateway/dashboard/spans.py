@@ -63,8 +63,10 @@ class Span:
 
     @property
     def asked(self) -> dict[str, str]:
-        """`since` and `until` as the admin side takes them, exact."""
-        return {"since": _rfc3339(self.since_us), "until": _rfc3339(self.until_us)}
+        """`since` and `until` as the admin side takes them, exact. What ends now names no end: so
+        the log is not asked to stop at a moment, see `gateway/admin/span.py`."""
+        ends = {} if self.is_live else {"until": _rfc3339(self.until_us)}
+        return {"since": _rfc3339(self.since_us), **ends}
 
     @property
     def is_live(self) -> bool:

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from gateway.admin.span import day_end_us
 from ledger.history import Line, Overview, Series
 from tests.unit.gateway.admin.side import Side
 
@@ -68,7 +69,8 @@ async def test_thirty_days_by_account_unless_it_is_asked_otherwise(side: Side) -
     _, page = await side.ask("GET", "/vault/spend?limit=2")
     assert (len(page["data"]), page["has_more"]) == (2, True)
     by, since_us, until_us, _ = side.history.asked_spend[-1]
-    assert (by, until_us - since_us) == ("account", 30 * DAY_US)
+    now_us = side.clock.now_us()
+    assert (by, since_us, until_us) == ("account", now_us + 1 - 30 * DAY_US, day_end_us(now_us))
     await side.ask(
         "GET",
         "/vault/spend?by=day&since=2026-09-01T00:00:00Z&until=2026-09-02T00:00:00Z"
