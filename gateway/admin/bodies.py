@@ -23,6 +23,7 @@ BODY_BYTES_MAX: Final = 65_536
 """A key with 200 endpoints and all its rules takes about a quarter of it."""
 DEPTH_MAX: Final = 20
 CONTAINERS_MAX: Final = 5_000
+MEMBERS_MAX: Final = 50_000
 _STRINGS: Final = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"?', re.DOTALL)
 """One that never ends reaches to the end of the body. Possessive: whoever has a vault key sends us
 2 MiB of what it likes, and no byte of it costs a second look."""
@@ -92,7 +93,10 @@ def _text(value: Any) -> str:
 
 def _check_nesting(body: bytes) -> None:
     depth = count = 0
-    for bracket in _BRACKETS.finditer(_STRINGS.sub(b"", body)):
+    bare = _STRINGS.sub(b"", body)
+    if bare.count(b",") > MEMBERS_MAX:
+        _refuse(f"has more than {MEMBERS_MAX} members")
+    for bracket in _BRACKETS.finditer(bare):
         if bracket[0] in b"]}":
             depth -= 1
             continue

@@ -38,6 +38,7 @@ def test_an_empty_body_is_an_empty_object() -> None:
         (b'{"a":' + b"[" * 20 + b"]" * 20 + b"}", "nested deeper"),
         (b"[" * 65_000, "nested deeper"),
         (b'{"a":[' + b"[]," * 5_000 + b"[]]}", "more than 5000 objects and lists"),
+        (b'{"a":[' + b"1," * 50_001 + b"1]}", "more than 50000 members"),
         (b"vendor=stripe", "is not JSON"),
     ],
 )
