@@ -17,7 +17,10 @@ from vendors.contract import Unpriced
 
 _DECLARATION: Final = re.compile(r"\s*<\?xml[^<>?]*\?>")
 _TAG: Final = re.compile(r"</?([A-Za-z][A-Za-z-]*)((?:\s[^<>]*)?)/?>")
-_ATTRIBUTE: Final = re.compile(r"""\s+([A-Za-z][A-Za-z:-]*)\s*=\s*(?:"([^"]*)"|'([^']*)')""")
+_ATTRIBUTE: Final = re.compile(
+    r"""(?<!\s)\s++([A-Za-z][A-Za-z:-]*+)\s*+=\s*+(?:"([^"]*+)"|'([^']*+)')"""
+)
+"""Possessive, and begun where blanks begin: a tag of nothing but blanks is looked at once."""
 _VERBS: Final = frozenset(
     {"Gather", "Hangup", "Leave", "Pause", "Play", "Record", "Reject", "Response", "Say"}
 )
