@@ -57,7 +57,7 @@ _RESOLVE_FIELDS: Final = (
 
 
 async def list_calls(house: House, ask: Ask) -> Answer:
-    await house.history.flush()
+    await house.fresh()
     limit = limit_of(ask.query)
     after = ask.query.get("starting_after")
     try:
@@ -68,7 +68,7 @@ async def list_calls(house: House, ask: Ask) -> Answer:
 
 
 async def show(house: House, ask: Ask) -> Answer:
-    await house.history.flush()
+    await house.fresh()
     record = await house.history.call(ask.path["id"])
     if record is None:
         raise NotFound(f"There is no call {ask.path['id'][:64]}.")
@@ -86,7 +86,7 @@ def _filters(ask: Ask) -> Filters:
 
 async def export(house: House, ask: Ask) -> Answer:
     """All calls that match, newest first, a page in memory at a time, at the house's pace."""
-    await house.history.flush()
+    await house.fresh()
     records = house.history.export(_filters(ask))
     if ask.query["format"] == "csv":
         kind, head, line = b"text/csv; charset=utf-8; header=present", row(CALL_COLUMNS), _csv
@@ -143,7 +143,7 @@ async def list_in_doubt(house: House, ask: Ask) -> Answer:
 
 async def open_calls(house: House, ask: Ask, url: str, *states: HoldState) -> Answer:
     """A page of the calls whose holds are open in one of these states, newest first."""
-    await house.history.flush()
+    await house.fresh()
     found: dict[str, list[Hold]] = {}
     for hold in house.ledger.open_holds(*states):
         found.setdefault(hold.memo_ref, []).append(hold)
@@ -199,7 +199,7 @@ async def resolve(house: House, ask: Ask) -> Answer:
 
 async def refuse_not_open(house: House, call_id: str, why: str) -> NoReturn:
     """Raises NotFound, or InvalidRequest with the state that the call is in. why: it is …"""
-    await house.history.flush()
+    await house.fresh()
     record = await house.history.call(call_id)
     if record is None:
         raise NotFound(f"There is no call {call_id[:64]}.")

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from gateway.admin.fresh import Fresh
 from gateway.admin.pace import Pace
 from gateway.call.verdicts import Asked, Explanation
 from gateway.clock import Clock
@@ -178,6 +179,10 @@ class House:
     base_url: str = ""
     draining: bool = False
     pace: Pace = field(default_factory=Pace)
+    _fresh: Fresh = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._fresh = Fresh(lambda: self.history.flush())
 
     @property
     def registry(self) -> Registry:
@@ -190,6 +195,10 @@ class House:
     @property
     def history(self) -> History:
         return self.doors.history
+
+    async def fresh(self) -> None:
+        """Before the log is read: what was answered a moment ago is found. See `fresh.py`."""
+        await self._fresh.ensure()
 
     @property
     def known(self) -> Known:

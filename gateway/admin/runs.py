@@ -17,7 +17,7 @@ from ledger.history import NoSuchCall
 
 
 async def list_runs(house: House, ask: Ask) -> Answer:
-    await house.history.flush()
+    await house.fresh()
     query, limit = ask.query, limit_of(ask.query)
     since_us, until_us = span_of(query, house.now_us())
     by, after = query.get("by", "run"), query.get("starting_after")
@@ -33,7 +33,7 @@ async def list_runs(house: House, ask: Ask) -> Answer:
 
 
 async def detail(house: House, ask: Ask) -> Answer:
-    await house.history.flush()
+    await house.fresh()
     label = ask.query["label"]
     record = await house.history.run(label)
     keys = [key for key in house.registry.all_keys() if key.terms.label == label]

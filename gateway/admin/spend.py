@@ -31,7 +31,7 @@ _EPOCH: Final = date(1970, 1, 1)
 
 
 async def spend(house: House, ask: Ask) -> Answer:
-    await house.history.flush()
+    await house.fresh()
     query, limit = ask.query, limit_of(ask.query)
     by, after = query.get("by", "account"), query.get("starting_after")
     since_us, until_us = bounded_span_of(query, house.now_us())
@@ -72,7 +72,7 @@ def _shown(by: str, record: dict[str, Any]) -> dict[str, Any]:
 
 
 async def series(house: House, ask: Ask) -> Answer:
-    await house.history.flush()
+    await house.fresh()
     query, by = ask.query, ask.query.get("by")
     step = query.get("step", "day")
     until_us = query.get("until", house.now_us() + 1)
@@ -98,7 +98,7 @@ async def series(house: House, ask: Ask) -> Answer:
 
 
 async def overview(house: House, ask: Ask) -> Answer:
-    await house.history.flush()
+    await house.fresh()
     since_us, until_us = bounded_span_of(ask.query, house.now_us())
     found = asdict(await house.history.overview(since_us, until_us))
     codes = found.pop("codes")

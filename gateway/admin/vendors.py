@@ -17,7 +17,7 @@ HOUR_US: Final = 3_600_000_000
 
 
 async def list_vendors(house: House, ask: Ask) -> Answer:
-    await house.history.flush()
+    await house.fresh()
     found = await house.history.vendor_health(house.now_us() - HOUR_US)
     health = {(one.vendor, one.account): one for one in found}
     looked = {(one.vendor, one.account): one for one in house.reconcilers.accounts()}

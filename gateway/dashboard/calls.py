@@ -81,7 +81,7 @@ async def read_sheet(desk: Desk, wishes: Wishes, after: str, before: str) -> She
     is newer. A call that is not there: the newest. Raises CannotReadLog."""
     history = desk.house.history
     try:
-        await history.flush()
+        await desk.house.fresh()
         if before and wishes.is_plain:
             records = await history.calls(wishes.filters, ROWS + 1, ending_before=before)
             if len(records) > ROWS:

@@ -37,7 +37,7 @@ async def show(desk: Desk, visit: Visit) -> Response:
     living = [line for line in lines if line.key.alive(now_us)]
     today = [line for line in once_each(lines) if _counts_today(line)]
     since_us = now_us - now_us % DAY_US
-    await desk.house.history.flush()
+    await desk.house.fresh()
     calls = await desk.house.history.overview(since_us, since_us + DAY_US)
     top = sorted(living, key=_counts, reverse=True)[:TOP_KEYS]
     return desk.page(

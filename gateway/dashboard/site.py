@@ -11,10 +11,12 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Hashable, Sequence
 from functools import partial
+from time import perf_counter
 from typing import Final
 from urllib.parse import urlencode
 
 from gateway.admin.api import AdminApi
+from gateway.admin.fresh import AS_IT_IS, asked_at
 from gateway.dashboard import (
     calls,
     cuts,
@@ -148,7 +150,9 @@ class Dashboard:
                 raise FormExpired()
             body = await request.body.read_all(FORM_BYTES_MAX)
             visit.form = read_form(body) if page.open else posted(visit.session, body)
-        return await page.handle(desk, visit)
+            return await page.handle(desk, visit)
+        with asked_at(AS_IT_IS if visit.is_fragment else perf_counter()):
+            return await page.handle(desk, visit)
 
     def _listen(self, visit: Visit, session: Session | None) -> Response:
         if session is None:

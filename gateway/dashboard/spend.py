@@ -136,7 +136,7 @@ async def _chart(desk: Desk, by: str, span: Span, label_of: Callable[[str], str]
     """Raises CannotReadLog."""
     history = desk.house.history
     try:
-        await history.flush()
+        await desk.house.fresh()
         groups = await history.series(by, span.since_us, span.until_us, span.step, LINES)
         whole = await history.series(None, span.since_us, span.until_us, span.step, 0)
     except Trouble:
