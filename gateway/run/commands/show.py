@@ -1,15 +1,17 @@
 """Answers for people and for machines: tables on stdout, or JSON; talk goes to stderr.
 
-On a terminal a table fits its width: what is too long is cut with …, ids and the last column go
-last. Anywhere else nothing is cut, since nobody can ask a pipe for the rest. What is shown was
-written by callers and vendors, so control characters are escaped: nothing that an agent puts into a
-label can move the cursor of whoever reads it.
+On a terminal a table fits its width: what is too long is cut with …, ids never are, times lose
+their year and their seconds, and of too many columns those go that are missed least. Anywhere else
+nothing is cut, since nobody can ask a pipe for the rest. What is shown was written by callers and
+vendors, so control characters are escaped: nothing that an agent puts into a label can move the
+cursor of whoever reads it.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -19,7 +21,16 @@ from gateway.run.log import escape
 
 CELL_CHARS_MIN: Final = 8
 """A column is not made narrower than that; a terminal that is too narrow even so has to wrap."""
+TIME_CHARS_MIN: Final = 11
+"""`11-23 09:15`: a time that is cut at its end says nothing."""
 GAP: Final = 2
+SPARE: Final = (
+    "duration_ms", "looks", "evidence", "first_at", "restored_usd", "held_usd", "account",
+    "method", "quote_usd", "decision", "revoked_at", "operation", "path", "code",
+    "expires_at", "name", "vendor",
+)  # fmt: skip
+"""Columns that a narrow terminal goes without, the first of these first."""
+_TIME: Final = re.compile(r"\d{4}-(\d\d-\d\d)T((\d\d:\d\d):\d\d)(?:\.\d+)?Z")
 COLOURS: Final = {"ok": 32, "warn": 33, "fail": 31}
 
 Row = Mapping[str, Any]
@@ -40,38 +51,84 @@ def as_table(rows: Sequence[Row], columns: Sequence[str], *, err: bool = False) 
         say("nothing to show")
         return
     out = sys.stderr if err else sys.stdout
-    for line in table(rows, columns, terminal_chars(out)):
+    chars = terminal_chars(out)
+    for line in table(rows, columns, chars):
         print(line, file=out)
+    if gone := spared(filled(rows, columns), widths_of(rows, filled(rows, columns)), chars):
+        say(f"no room for {', '.join(heading(name) for name in gone)}: --json has all")
 
 
 def table(rows: Sequence[Row], columns: Sequence[str], chars: int | None = None) -> Iterator[str]:
     """A head and a line for each row; columns that no row fills are left out. chars: how wide it
     may be."""
-    filled = [name for name in columns if any(row.get(name) not in (None, "") for row in rows)]
-    cells = [[heading(name) for name in filled]]
-    cells += [[plain(row.get(name)) for name in filled] for row in rows]
-    widths = [max(len(line[at]) for line in cells) for at in range(len(filled))]
+    names = filled(rows, columns)
+    gone = spared(names, widths_of(rows, names), chars)
+    names = [name for name in names if name not in gone]
+    widths = widths_of(rows, names)
     if chars is not None:
-        widths = fitting(filled, widths, chars)
+        widths = fitting(names, widths, chars)
+    cells = [
+        [cut(text, width) for text, width in zip(line, widths, strict=True)]
+        for line in _cells(rows, names)
+    ]
+    widths = _widths(cells)
     for line in cells:
         padded = (
-            cut(text, width).rjust(width) if "_usd" in name else cut(text, width).ljust(width)
-            for text, width, name in zip(line, widths, filled, strict=True)
+            text.rjust(width) if "_usd" in name else text.ljust(width)
+            for text, width, name in zip(line, widths, names, strict=True)
         )
         yield (" " * GAP).join(padded).rstrip()
+
+
+def filled(rows: Sequence[Row], columns: Sequence[str]) -> list[str]:
+    return [name for name in columns if any(row.get(name) not in (None, "") for row in rows)]
+
+
+def widths_of(rows: Sequence[Row], names: Sequence[str]) -> list[int]:
+    return _widths(list(_cells(rows, names)))
+
+
+def _widths(cells: Sequence[Sequence[str]]) -> list[int]:
+    return [max(map(len, column)) for column in zip(*cells, strict=True)]
+
+
+def _cells(rows: Sequence[Row], names: Sequence[str]) -> Iterator[list[str]]:
+    yield [heading(name) for name in names]
+    for row in rows:
+        yield [plain(row.get(name)) for name in names]
+
+
+def spared(names: Sequence[str], widths: Sequence[int], chars: int | None) -> list[str]:
+    """Columns to leave out, since even with all of them at their narrowest there is no room."""
+    if chars is None:
+        return []
+    left = {name: _chars_min(name, width) for name, width in zip(names, widths, strict=True)}
+    gone: list[str] = []
+    for name in SPARE:
+        if sum(left.values()) + GAP * (len(left) - 1) <= chars:
+            break
+        if left.pop(name, None) is not None:
+            gone.append(name)
+    return gone
+
+
+def _chars_min(name: str, width: int) -> int:
+    if name in ("id", "key_id"):
+        return width
+    return min(width, TIME_CHARS_MIN if name.endswith("at") else CELL_CHARS_MIN)
 
 
 def fitting(names: Sequence[str], widths: Sequence[int], chars: int) -> list[int]:
     """Widths that fit: the widest column gives, again and again; ids never do, since they are
     copied."""
     fit = list(widths)
-    gives = [at for at, name in enumerate(names) if name not in ("id", "key_id")]
     room = chars - GAP * (len(fit) - 1)
+    gives = {at for at, name in enumerate(names) if fit[at] > _chars_min(name, fit[at])}
     while sum(fit) > room and gives:
-        widest = max(gives, key=lambda at: fit[at])
-        if fit[widest] <= CELL_CHARS_MIN:
-            break
+        widest = max(gives, key=lambda at: (fit[at], -at))
         fit[widest] -= 1
+        if fit[widest] <= _chars_min(names[widest], fit[widest] + 1):
+            gives.remove(widest)
     return fit
 
 
@@ -115,7 +172,12 @@ def heading(name: str) -> str:
 
 
 def cut(text: str, chars: int) -> str:
-    return text if len(text) <= chars else text[: chars - 1] + "…"
+    if len(text) <= chars:
+        return text
+    if time := _TIME.fullmatch(text):
+        day, seconds, minutes = time.groups()
+        return f"{day} {seconds}" if chars >= len("11-23 09:15:55") else f"{day} {minutes}"
+    return text[: chars - 1] + "…"
 
 
 def plain(value: Any) -> str:

@@ -40,6 +40,34 @@ def test_a_terminal_gets_a_table_that_fits_and_ids_whole() -> None:
     assert list(show.table([{"id": "vk_1"}], ("id",), 2))[1] == "vk_1"
 
 
+def test_a_narrow_terminal_goes_without_what_is_missed_least(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    row = {
+        "at": "2026-11-23T09:15:55.509Z", "id": "call_" + "x" * 26, "run": "billing/2",
+        "method": "POST", "path": "/v1/payment_intents", "decision": "refused", "status": 429,
+        "quote_usd": "12.00", "cost_usd": "0.00", "state": "released", "duration_ms": 0,
+    }  # fmt: skip
+    head, line = show.table([row], list(row), 80)
+    assert head.split() == ["AT", "ID", "RUN", "STATUS", "COST", "STATE"]
+    assert line.startswith(f"11-23 09:15  {row['id']}  ")
+    assert len(line) <= 80
+    monkeypatch.setattr("sys.stdout", Terminal())
+    monkeypatch.setenv("COLUMNS", "80")
+    show.as_table([row], list(row))
+    assert capsys.readouterr().err == (
+        "no room for DURATION MS, METHOD, QUOTE, DECISION, PATH: --json has all\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("chars", "told"),
+    [(24, "2026-11-23T09:15:55.509Z"), (20, "11-23 09:15:55"), (11, "11-23 09:15")],
+)
+def test_a_time_is_cut_to_what_is_read(chars: int, told: str) -> None:
+    assert show.cut("2026-11-23T09:15:55.509Z", chars) == told
+
+
 def test_a_cell_is_one_line() -> None:
     assert show.plain("x\x1b[2J\n") == "x\\u001b[2J\\u000a"
     assert show.plain(["a", "b"]) == "a, b"
