@@ -75,7 +75,10 @@ DEMO_EXAMPLES = """examples:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    args = make_parser().parse_args(argv)
+    words = sys.argv[1:] if argv is None else list(argv)
+    if words[:1] == ["help"]:
+        words = [*words[1:], "--help"]
+    args = make_parser().parse_args(words)
     try:
         code: int = args.handle(args)
         sys.stdout.flush()

@@ -15,6 +15,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any, NoReturn
 
 _HEAD = "examples:"
+_NO_COMMAND = "arguments are required: COMMAND"
 _CHOICE = re.compile(r"invalid choice: '(.*?)'")
 
 
@@ -36,6 +37,9 @@ class Parser(argparse.ArgumentParser):
         return found, left
 
     def error(self, message: str) -> NoReturn:
+        if message.endswith(_NO_COMMAND):  # `keybrake`, `keybrake keys`: which are there?
+            self.print_help(sys.stderr)
+            self.exit(2)
         wrong = _CHOICE.search(message)
         if wrong is not None:
             message += self._meant(wrong[1])
@@ -44,9 +48,10 @@ class Parser(argparse.ArgumentParser):
 
     def _meant(self, word: str) -> str:
         """`; did you mean …?`, or nothing."""
-        words = [name for action in self._actions for name in _words(action)]
-        close = difflib.get_close_matches(word.partition("=")[0], words, n=1, cutoff=0.5)
-        return f"; did you mean {close[0]}?" if close else ""
+        words = {name.strip("-"): name for action in self._actions for name in _words(action)}
+        bare = word.partition("=")[0].strip("-")  # dashes alone make nothing alike
+        close = difflib.get_close_matches(bare, words, n=1, cutoff=0.5)
+        return f"; did you mean {words[close[0]]}?" if close else ""
 
 
 def furnish(parser: argparse.ArgumentParser, inherited: str = "") -> None:

@@ -65,7 +65,7 @@ def run_revoke(args: argparse.Namespace) -> int:
 def run_resume(args: argparse.Namespace) -> int:
     runs = {"label": args.label, "prefix": args.prefix}
     named = {name: value for name, value in runs.items() if value}
-    body = {**named, **_scope(args, bool(named))}
+    body = {**named, **_scope(args, bool(named), " (of runs: --label or --prefix)")}
     answer = api.connect(args).post("/vault/resume", body)
     show.as_json(answer) if args.json else show.as_record(answer)
     if not args.json and not answer.get("barred"):
@@ -73,11 +73,11 @@ def run_resume(args: argparse.Namespace) -> int:
     return 0
 
 
-def _scope(args: argparse.Namespace, named: bool = False) -> dict[str, Any]:
+def _scope(args: argparse.Namespace, named: bool = False, others: str = "") -> dict[str, Any]:
     """What is meant; it must be said, since without a word it would be everything. Raises
     Misused."""
     scope = {"vendor": args.vendor, "account": args.account, "all": args.all or None}
     found = {name: value for name, value in scope.items() if value is not None}
     if not found and not named:
-        raise api.Misused("say what: --vendor NAME, --account NAME, or --all")
+        raise api.Misused(f"say what: --vendor NAME, --account NAME, or --all{others}")
     return found

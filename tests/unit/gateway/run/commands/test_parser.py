@@ -33,6 +33,7 @@ def test_every_help_begins_with_examples_of_that_command(parser: argparse.Argume
         (["keys", "create", "--alow", "x"], "did you mean --allow?"),
         (["calls", "list", "--vender=stripe"], "did you mean --vendor?"),
         (["zzzzzz"], "invalid choice"),
+        (["keys", "list", "--config=x"], "unrecognized arguments: --config=x\n"),
     ],
 )
 def test_the_nearest_word(words: list[str], told: str, capsys: pytest.CaptureFixture[str]) -> None:
@@ -40,6 +41,25 @@ def test_the_nearest_word(words: list[str], told: str, capsys: pytest.CaptureFix
         cli.main(words)
     assert caught.value.code == 2
     assert told in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("words", [[], ["keys"]])
+def test_without_a_command_all_are_shown(
+    words: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as caught:
+        cli.main(words)
+    told = capsys.readouterr()
+    assert (caught.value.code, told.out) == (2, "")
+    assert told.err.startswith("examples:\n  keybrake ")
+    assert "create" in told.err
+
+
+def test_help_is_a_word_too(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        cli.main(["help", "keys", "create"])
+    assert caught.value.code == 0
+    assert "usage: keybrake keys create" in capsys.readouterr().out
 
 
 def test_a_parser_of_another_make_is_left_alone() -> None:

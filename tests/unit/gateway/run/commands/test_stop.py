@@ -28,7 +28,10 @@ def test_the_brake_for_all_of_a_vendor(gateway: Any, capsys: pytest.CaptureFixtu
 def test_what_is_meant_must_be_said(gateway: Any, capsys: pytest.CaptureFixture[str]) -> None:
     for command in ("revoke", "resume"):
         assert cli.main([command]) == 2
-    assert "--all" in capsys.readouterr().err
+    revoke, resume = capsys.readouterr().err.splitlines()
+    assert "--all" in revoke
+    assert "--label" not in revoke
+    assert "--label" in resume
     assert gateway.asked == []
 
 
