@@ -27,7 +27,7 @@ def banner(
         parts.append(f"admin key, shown this once (only its hash is kept):\n\n    {admin_key}")
     else:
         parts.append(
-            "admin key: the one from KEYBRAKE_ADMIN_KEY, or from the first start. "
+            "admin key: the one from KEYBRAKE_ADMIN_KEY or its _FILE, or from the first start. "
             "Lost it? Start again with KEYBRAKE_ADMIN_KEY set."
         )
     first = first_vendor(settings)

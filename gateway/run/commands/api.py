@@ -44,6 +44,10 @@ class Unreachable(CommandFailed):
     """No gateway answers there."""
 
 
+class Untrusted(Unreachable):
+    """Something answers there, with a certificate that cannot be checked here."""
+
+
 class Refused(CommandFailed):
     """The gateway answered no. status, problem: of its answer."""
 
@@ -132,13 +136,26 @@ class Api:
             connection.request(method, self._base + target, sent, headers)
             answer = connection.getresponse()
         except (OSError, http.client.HTTPException) as exc:
-            raise Unreachable(f"no gateway answers at {self.url} ({_why(exc)}); {HINT}") from None
+            raise self._unreachable(exc) from None
         if answer.status >= 300:
             raise Refused(answer.status, _problem(answer.read()))
         return answer
 
+    def _unreachable(self, exc: Exception) -> Unreachable:
+        if checked := getattr(exc, "verify_message", ""):  # an ssl.SSLCertVerificationError
+            return Untrusted(f"the certificate at {self.url} is not trusted ({checked}); {TRUST}")
+        hint = HINT
+        if isinstance(exc, http.client.RemoteDisconnected) and not self._secure:
+            hint = "if it speaks TLS, say so: --url or KEYBRAKE_URL with https://"
+        return Unreachable(f"no gateway answers at {self.url} ({_why(exc)}); {hint}")
+
 
 HINT: Final = "is it running? `keybrake serve` starts one, --url or KEYBRAKE_URL says where it is"
+
+TRUST: Final = (
+    "--url or KEYBRAKE_URL must have the name that it is for, "
+    "and SSL_CERT_FILE names one that no authority signed"
+)
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:

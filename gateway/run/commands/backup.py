@@ -46,6 +46,9 @@ def add(groups: Any) -> None:
     parser.set_defaults(handle=run)
 
 
+ELSEWHERE: Final = "--config names the settings of other books, --url a gateway that runs"
+
+
 def run(args: argparse.Namespace) -> int:
     return run_verify(args) if args.verify is not None else run_copy(args)
 
@@ -77,7 +80,7 @@ def _made_here(args: argparse.Namespace) -> dict[str, Any]:
         raise api.CommandFailed(f"no backup was made: {exc}") from None
     except LedgerRefused as exc:
         if "in use" not in str(exc):
-            raise api.NotNow(str(exc)) from None
+            raise api.NotNow(f"{exc}; {ELSEWHERE}") from None
         return _asked(args)
     seconds = round(time.monotonic() - begun_s, 3)
     return {"object": "backup", **asdict(copied), "verified": True, "seconds": seconds}

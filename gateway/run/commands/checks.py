@@ -18,7 +18,7 @@ import sys
 import time
 import zoneinfo
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
@@ -168,6 +168,9 @@ def room_and_lock(folder: Path, *, is_ready: bool) -> Iterator[Finding]:
 
 
 def backup_finding(ledger: LedgerSettings) -> Finding:
+    folder = folder_finding(Path(ledger.backups))
+    if folder.mark == "fail":
+        return replace(folder, what="backup")
     copies = copies_in(Path(ledger.backups))
     if not copies:
         return Finding("warn", "backup", f"there is none in {ledger.backups}", "keybrake backup")
@@ -250,6 +253,18 @@ def vendor_finding(name: str, base_url: str) -> Finding:
 
 # ── the gateway ─────────────────────────────────────────────────────────────────────────────────
 
+NOBODY: Final = "none answers at"
+
+
+def own_url(settings: Settings) -> str:
+    """Where a gateway on these settings is to be asked from its own machine."""
+    scheme = "https" if settings.server.tls_cert_file else "http"
+    host, _, port = (settings.server.admin_listen or settings.server.listen).rpartition(":")
+    if port == "0":
+        return api.DEFAULT_URL  # the system picked one: nobody knows which
+    host = {"0.0.0.0": "127.0.0.1", "[::]": "[::1]", "": "127.0.0.1"}.get(host, host)
+    return f"{scheme}://{host}:{port}"
+
 
 def gateway_finding(url: str) -> Finding:
     try:
@@ -257,8 +272,11 @@ def gateway_finding(url: str) -> Finding:
     except api.Refused as exc:
         why = exc.problem.get("reasons") or str(exc)
         return Finding("fail", "gateway", f"{url} is not ready: {why}", "look at its log")
+    except api.Untrusted as exc:
+        why, _, todo = str(exc).partition("; ")
+        return Finding("warn", "gateway", why, todo)
     except api.CommandFailed:
-        return Finding("warn", "gateway", f"none answers at {url}", "keybrake serve starts one")
+        return Finding("warn", "gateway", f"{NOBODY} {url}", "keybrake serve starts one")
     return Finding("ok", "gateway", f"{url} is ready{_stand_ins(ready)}")
 
 

@@ -32,18 +32,21 @@ def add(groups: Any) -> None:
 
 def run(args: argparse.Namespace) -> int:
     findings = [*checks.machine()]
-    gateway = checks.gateway_finding(args.url)
-    is_ready = gateway.mark == "ok"
     try:
         settings = local.settings_of(args)
         vendors = modules.furnished(settings.vendors, modules.discovered())
     except ConfigMistakes as exc:
         todo = "keybrake config check says it with each line"
         findings += (Finding("fail", "settings", mistake, todo) for mistake in exc.mistakes)
+        gateway = checks.gateway_finding(args.url)
     else:
-        findings += checks.settled(settings, vendors, is_ready=is_ready)
+        if not api.url_is_given(args):
+            args.url = checks.own_url(settings)
+        gateway = checks.gateway_finding(args.url)
+        answers = not gateway.detail.startswith(checks.NOBODY)
+        findings += checks.settled(settings, vendors, is_ready=answers)
     findings.append(gateway)
-    if is_ready:
+    if gateway.mark == "ok":
         findings.append(checks.admin_key_finding(partial(api.connect, args)))
     if args.json:
         show.as_json([asdict(finding) for finding in findings])

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import http.client
+import ssl
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from gateway.run import cli
-from gateway.run.commands.api import Api, Misused, Refused, Unreachable
+from gateway.run.commands.api import Api, Misused, Refused, Unreachable, Untrusted
 
 
 def test_rows_follow_the_pages(gateway: Any) -> None:
@@ -53,6 +55,27 @@ def test_an_answer_that_is_no_gateways(gateway: Any) -> None:
 def test_nobody_there() -> None:
     with pytest.raises(Unreachable, match="is it running"):
         Api("http://127.0.0.1:1", "k").get("/x")
+
+
+@pytest.mark.parametrize(
+    ("url", "raised", "wrong", "told"),
+    [
+        ("http://x", http.client.RemoteDisconnected(""), Unreachable, "if it speaks TLS"),
+        ("https://x", http.client.RemoteDisconnected(""), Unreachable, "is it running"),
+        ("https://x", ssl.SSLCertVerificationError(1, "no"), Untrusted, "SSL_CERT_FILE"),
+    ],
+)
+def test_tls_that_does_not_fit(
+    monkeypatch: pytest.MonkeyPatch, url: str, raised: Exception, wrong: type, told: str
+) -> None:
+    def request(*_: Any) -> None:
+        raise raised
+
+    if isinstance(raised, ssl.SSLCertVerificationError):
+        raised.verify_message = "self-signed certificate"
+    monkeypatch.setattr(http.client.HTTPConnection, "request", request)
+    with pytest.raises(wrong, match=told):
+        Api(url, "k").get("/x")
 
 
 @pytest.mark.parametrize("url", ["127.0.0.1:8080", "ftp://x", "http://"])

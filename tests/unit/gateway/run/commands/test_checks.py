@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from gateway.run.commands import api, checks
-from gateway.settings import LedgerSettings, MoneySettings, Settings
+from gateway.settings import LedgerSettings, MoneySettings, ServerSettings, Settings
 from ledger.lock import Lock
 
 HERE = Path(__file__).parents[5]
@@ -75,6 +75,9 @@ def test_room_and_lock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_backups_and_their_age(tmp_path: Path) -> None:
     ledger = LedgerSettings(backups=str(tmp_path))
     assert checks.backup_finding(ledger).do == "keybrake backup"
+    (tmp_path / "file").touch()
+    nowhere = checks.backup_finding(LedgerSettings(backups=str(tmp_path / "file" / "backups")))
+    assert (nowhere.mark, nowhere.what) == ("fail", "backup")
     copy = tmp_path / "2026-11-23T08-19-23Z"
     copy.mkdir()
     (copy / "backup.json").write_text("{}")
@@ -121,6 +124,28 @@ def test_a_gateway_that_is_not_ready_or_not_there(gateway: Any) -> None:
     gateway.will("GET", "/readyz", {"reasons": ["draining"]}, 503)
     assert "draining" in checks.gateway_finding(gateway.url).detail
     assert checks.gateway_finding("http://127.0.0.1:1").mark == "warn"
+
+
+@pytest.mark.parametrize(
+    ("server", "url"),
+    [
+        (ServerSettings(listen="0.0.0.0:8090"), "http://127.0.0.1:8090"),
+        (ServerSettings(admin_listen="[::]:8081", tls_cert_file="x"), "https://[::1]:8081"),
+        (ServerSettings(listen="127.0.0.1:0"), api.DEFAULT_URL),
+    ],
+)
+def test_where_a_gateway_is_asked_from_its_own_machine(server: ServerSettings, url: str) -> None:
+    assert checks.own_url(Settings(server=server)) == url
+
+
+def test_a_certificate_that_is_not_trusted_is_no_silence(monkeypatch: pytest.MonkeyPatch) -> None:
+    def untrusted(*_: Any) -> None:
+        raise api.Untrusted("the certificate is not trusted here; name one")
+
+    monkeypatch.setattr(api.Api, "get", untrusted)
+    found = checks.gateway_finding("https://127.0.0.1:1")
+    assert (found.mark, found.do) == ("warn", "name one")
+    assert not found.detail.startswith(checks.NOBODY)
 
 
 def test_a_ready_gateway_tells_of_its_sandbox(gateway: Any) -> None:
