@@ -30,7 +30,8 @@ class Live:
 
     __slots__ = ("_closed", "_listeners", "_look", "_max", "_seen", "_timer")
 
-    def __init__(self, look: Callable[[], Hashable], listeners_max: int) -> None:
+    def __init__(self, look: Callable[[], Hashable], listeners_max: Callable[[], int]) -> None:
+        """listeners_max: as the settings in force have it."""
         self._look = look
         self._max = listeners_max
         self._listeners: dict[asyncio.Event, Callable[[], bool]] = {}
@@ -44,7 +45,7 @@ class Live:
 
     def stream(self, request: Request, alive: Callable[[], bool], headers: Headers) -> Response:
         """alive: is its session still open? Raises RateLimited when too many listen."""
-        if len(self._listeners) >= self._max or self._closed:
+        if len(self._listeners) >= self._max() or self._closed:
             raise RateLimited("Too many pages are told of news already.", retry_after_s=30)
         wake = asyncio.Event()
         request.on_gone(wake.set)

@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
+from gateway.settings import DashboardSettings
 from gateway.vault.secrets import digest
 
 SESSIONS_MAX: Final = 200
@@ -45,13 +46,12 @@ class Session:
 class Sessions:
     """Living: open, find, end."""
 
-    __slots__ = ("_by_hash", "_idle_us", "_key", "_max_us")
+    __slots__ = ("_by_hash", "_key", "_limits")
 
-    def __init__(self, idle_m: int, max_h: int, key: Callable[[], bytes]) -> None:
-        """key: the hash of the admin key in force."""
+    def __init__(self, limits: Callable[[], DashboardSettings], key: Callable[[], bytes]) -> None:
+        """limits: the settings in force. key: the hash of the admin key in force."""
         self._key = key
-        self._idle_us = idle_m * MINUTE_US
-        self._max_us = max_h * 60 * MINUTE_US
+        self._limits = limits
         self._by_hash: dict[bytes, Session] = {}
 
     def open(self, peer: str, agent: str, now_us: int) -> tuple[Session, str]:
@@ -113,7 +113,10 @@ class Sessions:
         return sorted(self._by_hash.values(), key=lambda session: -session.seen_us)
 
     def _alive(self, session: Session, now_us: int) -> bool:
-        if now_us - session.seen_us >= self._idle_us or now_us - session.begun_us >= self._max_us:
+        limits = self._limits()
+        if now_us - session.seen_us >= limits.session_idle_m * MINUTE_US:
+            return False
+        if now_us - session.begun_us >= limits.session_max_h * 60 * MINUTE_US:
             return False
         return session.opened_by == self._key()
 

@@ -63,6 +63,7 @@ from gateway.dashboard.render import Renderer
 from gateway.dashboard.sessions import Session, Sessions
 from gateway.errors import Internal, MethodNotAllowed, NotFound, Refusal
 from gateway.http.message import ClientGone, Request, Response
+from gateway.settings import DashboardSettings
 
 _log = logging.getLogger("keybrake")
 
@@ -99,12 +100,16 @@ class Dashboard:
 
     def __init__(self, api: AdminApi, shown: Callable[[], Sequence[Shown]]) -> None:
         """shown: every setting in force."""
-        limits = api.house.doors.settings.dashboard
+        house = api.house
+
+        def limits() -> DashboardSettings:
+            return house.doors.settings.dashboard
+
         self._desk = Desk(
             api,
-            Sessions(limits.session_idle_m, limits.session_max_h, lambda: api.house.admin_digest),
-            Live(self._news, limits.live_connections_max),
-            Budgets(api.house),
+            Sessions(limits, lambda: house.admin_digest),
+            Live(self._news, lambda: limits().live_connections_max),
+            Budgets(house),
             Assets(),
             Renderer(),
             shown,

@@ -24,12 +24,13 @@ def changes(old: Settings, new: Settings) -> list[str]:
 
 def keeping_fixed(old: Settings, new: Settings) -> Settings:
     """The new settings, with what cannot change while we run as it was: the sockets are bound (and
-    are TLS or are not), the books and the audit log are open, the dashboard is built."""
+    are TLS or are not), the books and the audit log are open, there is a dashboard or none."""
     fixed = [*SOCKETS]
     if bool(old.server.tls_cert_file) != bool(new.server.tls_cert_file):
         fixed += TLS_FILES
     server = replace(new.server, **{name: getattr(old.server, name) for name in fixed})
-    return replace(new, server=server, ledger=old.ledger, dashboard=old.dashboard)
+    dashboard = replace(new.dashboard, enabled=old.dashboard.enabled)
+    return replace(new, server=server, ledger=old.ledger, dashboard=dashboard)
 
 
 def _differ(old: Any, new: Any, name: str) -> Iterator[str]:

@@ -13,6 +13,7 @@ from gateway.dashboard.guard import (
 )
 from gateway.dashboard.sessions import Sessions
 from gateway.http.message import Request
+from gateway.settings import DashboardSettings
 from tests.unit.gateway.admin.side import WholeBody
 
 
@@ -101,7 +102,7 @@ def test_the_cookie_stays_on_this_site_and_away_from_scripts() -> None:
 
 
 def test_only_its_own_token_makes_a_form_genuine() -> None:
-    session, _ = Sessions(1, 1, bytes).open("", "", 0)
+    session, _ = Sessions(DashboardSettings, bytes).open("", "", 0)
     assert is_genuine(session, session.csrf)
     assert not is_genuine(session, "")
     assert not is_genuine(session, "é")

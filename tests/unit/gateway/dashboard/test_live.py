@@ -46,7 +46,7 @@ def stream_of(answer: Response) -> AsyncIterator[bytes]:
 
 async def test_a_listener_hears_that_something_moved() -> None:
     books = Books()
-    told = Live(books.look, 10)
+    told = Live(books.look, lambda: 10)
     stream = stream_of(told.stream(request(), lambda: True, []))
     assert await anext(stream) == HELLO
     books.moves += 1
@@ -59,7 +59,7 @@ async def test_a_listener_hears_that_something_moved() -> None:
 
 async def test_nobody_looks_while_nobody_listens() -> None:
     books = Books()
-    told = Live(books.look, 10)
+    told = Live(books.look, lambda: 10)
     stream = stream_of(told.stream(request(), lambda: True, []))
     assert await anext(stream) == HELLO
     await stream.aclose()  # type: ignore[attr-defined]
@@ -71,7 +71,7 @@ async def test_nobody_looks_while_nobody_listens() -> None:
 
 
 async def test_a_session_that_ended_is_told_and_hears_no_more() -> None:
-    told = Live(Books().look, 10)
+    told = Live(Books().look, lambda: 10)
     alive = [True]
     stream = stream_of(told.stream(request(), lambda: alive[0], []))
     assert await anext(stream) == HELLO
@@ -82,7 +82,7 @@ async def test_a_session_that_ended_is_told_and_hears_no_more() -> None:
 
 
 async def test_a_closed_page_ends_its_stream() -> None:
-    told = Live(Books().look, 10)
+    told = Live(Books().look, lambda: 10)
     stream = stream_of(told.stream(request(gone=True), lambda: True, []))
     assert await anext(stream) == HELLO
     with pytest.raises(StopAsyncIteration):
@@ -91,18 +91,18 @@ async def test_a_closed_page_ends_its_stream() -> None:
 
 
 async def test_so_many_listen_and_no_more() -> None:
-    told = Live(Books().look, 1)
+    told = Live(Books().look, lambda: 1)
     stream = stream_of(told.stream(request(), lambda: True, []))
     assert await anext(stream) == HELLO
     with pytest.raises(RateLimited):
         told.stream(request(), lambda: True, [])
     told.close()
     with pytest.raises(RateLimited):
-        Live(Books().look, 0).stream(request(), lambda: True, [])
+        Live(Books().look, lambda: 0).stream(request(), lambda: True, [])
 
 
 async def test_a_stream_that_nobody_reads_takes_no_place() -> None:
-    told = Live(Books().look, 1)
+    told = Live(Books().look, lambda: 1)
     for _ in range(3):  # as of HEAD, and of a page that was closed before the answer
         stream = stream_of(told.stream(request(), lambda: True, []))
         await stream.aclose()  # type: ignore[attr-defined]
