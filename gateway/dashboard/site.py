@@ -160,7 +160,7 @@ class Dashboard:
             return await page.handle(desk, visit)
 
     def _listen(self, visit: Visit, session: Session | None) -> Response:
-        if session is None:
+        if session is None or came_from_elsewhere(visit.request):
             return Response(401, [HTML, *PRIVATE])
         sessions, clock = self._desk.sessions, self._desk.house.now_us
         return self._desk.live.stream(

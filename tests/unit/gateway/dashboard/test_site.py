@@ -134,6 +134,8 @@ async def test_news_are_for_who_is_signed_in() -> None:
     await browser.sign_in()
     answer = await browser.get("/dashboard/live")
     assert header(answer, b"content-type").startswith("text/event-stream")
+    other = await browser.get("/dashboard/live", sec_fetch_site="same-site")
+    assert other.status == 401, "another port of this host has the cookie, and takes no place"
     browser.dashboard.close()
 
 
