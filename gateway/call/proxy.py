@@ -310,6 +310,7 @@ class Proxy:
         record = journey.record
         if record.code is None:
             record.refuse(refusal.code, response.status)
+        journey.refused_by = refusal.facts.get("rule") or refusal.facts.get("blocked_by")
         self._tell_duration(journey)
         self._write_down(journey)
         return response

@@ -41,20 +41,23 @@ def teller(settings: LogSettings) -> Callable[[Journey], None]:
 
 
 class Ended(NamedTuple):
-    """What a line is made of. at_s: seconds since 1970, of the machine's clock."""
+    """What a line is made of. at_s: seconds since 1970, of the machine's clock. rule: the one that
+    said no, or whose cap."""
 
     record: CallRecord
     peer: str
     traceparent: bytes | None
     vendor_us: int
     at_s: float
+    rule: str | None
 
 
 def ended(journey: Journey) -> Ended:
     """Put down while the journey is there; it is not kept."""
     request = journey.request
     trace = request.headers.get(b"traceparent")
-    return Ended(journey.record, request.peer, trace, journey.vendor_us, time.time())
+    rule = journey.refused_by
+    return Ended(journey.record, request.peer, trace, journey.vendor_us, time.time(), rule)
 
 
 def json_line(call: Ended) -> bytes:
@@ -85,6 +88,8 @@ def json_line(call: Ended) -> bytes:
     }
     if call.traceparent is not None and (parent := read_traceparent(call.traceparent)) is not None:
         facts["trace_id"], facts["parent_id"] = parent
+    if call.rule is not None:
+        facts["rule"] = call.rule
     return orjson.dumps(facts, option=orjson.OPT_APPEND_NEWLINE)
 
 
@@ -95,7 +100,7 @@ def text_line(call: Ended) -> bytes:
     at = time.strftime("%H:%M:%S", time.localtime(call.at_s))
     parts = (
         f"{at} {'call':<8} {record.method} {path}",
-        _went(record),
+        _went(record, call.rule),
         f"{show_usd(record.cost_micros)} USD",
         f"{record.duration_ms} ms",
         f"{record.vendor}/{record.account}",
@@ -104,8 +109,9 @@ def text_line(call: Ended) -> bytes:
     return "  ".join(filter(None, parts)).encode("utf-8", "replace") + b"\n"
 
 
-def _went(record: CallRecord) -> str:
-    return f"{record.status} {record.code}" if record.code else f"{record.status}"
+def _went(record: CallRecord, rule: str | None) -> str:
+    words = (str(record.status), record.code, f"({rule})" if rule else None)
+    return " ".join(filter(None, words))
 
 
 def clean(run: str, path: str) -> tuple[str, str]:

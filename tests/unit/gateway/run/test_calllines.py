@@ -95,13 +95,24 @@ async def test_a_refusal_has_a_line_and_a_stranger_has_none(calls: Calls) -> Non
     assert "parent_id" not in line
 
 
+async def test_a_refusal_by_a_rule_names_it(calls: Calls) -> None:
+    stream = listen(calls)
+    await calls.call(await calls.key(daily_cap_micros=0), "POST", "/v1/payment_intents", FORM)
+    small = await calls.key(per_call_micros_max=1)
+    await calls.call(small, "POST", "/v1/payment_intents", FORM)
+    assert [(line["code"], line["rule"]) for line in told(stream)] == [
+        ("daily_cap_exceeded", "key_daily"),
+        ("policy_refused", "per_call_usd_max"),
+    ]
+
+
 async def test_a_line_of_text_is_read_from_left_to_right(calls: Calls) -> None:
     stream = listen(calls, "text")
     key = await calls.key(label="scn/1", daily_cap_micros=0)
     await calls.call(key, "POST", "/v1/payment_intents", FORM)
     log.way()[0].flush()
     assert stream.getvalue()[8:] == (
-        " call     POST /v1/payment_intents  429 daily_cap_exceeded  0.00 USD  0 ms"
+        " call     POST /v1/payment_intents  429 daily_cap_exceeded (key_daily)  0.00 USD  0 ms"
         "  stripe/default  scn/1\n"
     )
 
