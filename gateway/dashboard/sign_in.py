@@ -18,12 +18,14 @@ from gateway.http.message import Response
 from gateway.vault.secrets import digest
 
 _log = logging.getLogger("keybrake")
+WAIT: Final = "Wait a minute, then try again."
 WRONG: Final = "This is not the admin key of this gateway."
 
 
 async def show(desk: Desk, visit: Visit) -> Response:
     if visit.session.name:
         return go_to(page_within(visit.query.one("next")))
+    desk.renderer.warm()
     return _page(desk, visit, visit.query.one("next"), "")
 
 
@@ -31,6 +33,8 @@ async def sign_in(desk: Desk, visit: Visit) -> Response:
     """The cookie's value is known to the browser alone; here it is kept as a hash."""
     wanted, key = visit.form.one("next"), visit.form.one("key")
     house, peer = desk.house, visit.request.peer
+    if (wait := house.doors.guesses.must_wait(peer, visit.now_us)) is not None:
+        return _page(desk, visit, wanted, f"{wait.text} {WAIT}", status=wait.status)
     if not hmac.compare_digest(digest(key), house.admin_digest):
         told = house.doors.guesses.wrong(peer, visit.now_us)
         _log.warning("a wrong admin key at the dashboard", extra={"peer": peer})
