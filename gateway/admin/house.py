@@ -110,8 +110,11 @@ class Scraped(Protocol):
 
 
 class Guesses(Protocol):
-    def wrong(self, address: str, now_us: int) -> Refusal:
+    def wrong(self, address: str, now_us: int, door: str = "") -> Refusal:
         """What an unknown key from this address is told: RateLimited beyond so many a minute."""
+
+    def must_wait(self, address: str, now_us: int, door: str) -> Refusal | None:
+        """Beyond so many: for a door where even a right key has to wait then."""
 
 
 class Canceller(Protocol):

@@ -1,8 +1,9 @@
 """Signing in with the admin key, out again, and ending sessions.
 
-A wrong key counts as a guess from that address, beside those of the API: beyond so many a minute
-it is told to wait. Where the person was going is kept, whether the session ended on the way or
-never was.
+A wrong key counts as a guess from that address, apart from those of the API: after so many in a
+minute (`server.guesses_per_minute`) not even the right one is looked at until the minute is over,
+so trying keys here is slow however many are sent. Where the person was going is kept, whether the
+session ended on the way or never was.
 """
 
 from __future__ import annotations
@@ -13,11 +14,11 @@ from typing import Final
 
 from gateway.dashboard.guard import ROOT, SIGN_IN, page_within, set_cookie
 from gateway.dashboard.pages import Desk, Page, Visit, go_to
-from gateway.errors import RateLimited
 from gateway.http.message import Response
 from gateway.vault.secrets import digest
 
 _log = logging.getLogger("keybrake")
+DOOR: Final = "sign-in "
 WAIT: Final = "Wait a minute, then try again."
 WRONG: Final = "This is not the admin key of this gateway."
 
@@ -33,13 +34,12 @@ async def sign_in(desk: Desk, visit: Visit) -> Response:
     """The cookie's value is known to the browser alone; here it is kept as a hash."""
     wanted, key = visit.form.one("next"), visit.form.one("key")
     house, peer = desk.house, visit.request.peer
-    if (wait := house.doors.guesses.must_wait(peer, visit.now_us)) is not None:
+    if (wait := house.doors.guesses.must_wait(peer, visit.now_us, DOOR)) is not None:
         return _page(desk, visit, wanted, f"{wait.text} {WAIT}", status=wait.status)
     if not hmac.compare_digest(digest(key), house.admin_digest):
-        told = house.doors.guesses.wrong(peer, visit.now_us)
+        told = house.doors.guesses.wrong(peer, visit.now_us, DOOR)
         _log.warning("a wrong admin key at the dashboard", extra={"peer": peer})
-        text = told.text if isinstance(told, RateLimited) else WRONG
-        return _page(desk, visit, wanted, text, status=told.status)
+        return _page(desk, visit, wanted, WRONG, status=told.status)
     desk.sessions.end(visit.session.name)  # its cookie is another one from now on
     agent = visit.request.headers.get(b"user-agent", b"").decode("latin-1")
     session, value = desk.sessions.open(peer, agent, visit.now_us)

@@ -235,9 +235,12 @@ class FakeGuesses:
     def __init__(self) -> None:
         self.addresses: list[str] = []
 
-    def wrong(self, address: str, now_us: int) -> Refusal:
+    def wrong(self, address: str, now_us: int, door: str = "") -> Refusal:
         self.addresses.append(address)
         return KeyUnknown() if len(self.addresses) <= 3 else RateLimited(retry_after_s=60)
+
+    def must_wait(self, address: str, now_us: int, door: str) -> Refusal | None:
+        return RateLimited(retry_after_s=60) if self.addresses.count(address) >= 3 else None
 
 
 class FakeMetrics:

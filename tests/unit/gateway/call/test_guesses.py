@@ -45,3 +45,26 @@ def test_the_limit_may_change_within_a_minute() -> None:
     assert isinstance(counts.wrong("192.0.2.1", 0), RateLimited)
     counts.per_minute = 2
     assert isinstance(counts.wrong("192.0.2.1", 0), KeyUnknown)
+
+
+def test_a_door_for_people_makes_even_a_right_key_wait() -> None:
+    counts = Guesses(2)
+    counts.wrong("a", NOON_US)
+    counts.wrong("a", NOON_US)
+    assert counts.must_wait("a", NOON_US, "sign-in ") is None, "doors are counted apart"
+    counts.wrong("a", NOON_US, "sign-in ")
+    assert counts.must_wait("a", NOON_US, "sign-in ") is None
+    counts.wrong("a", NOON_US, "sign-in ")
+    refusal = counts.must_wait("a", NOON_US + 50_000_000, "sign-in ")
+    assert refusal is not None
+    assert refusal.facts["retry_after_s"] == 11
+    assert counts.must_wait("b", NOON_US, "sign-in ") is None
+    assert counts.must_wait("a", NOON_US + 60_000_000, "sign-in ") is None
+
+
+def test_a_network_of_one_owner_counts_as_one_address() -> None:
+    counts = Guesses(1)
+    counts.wrong("2001:db8::1", NOON_US)
+    assert isinstance(counts.wrong("2001:db8::ffff:2", NOON_US), RateLimited)
+    assert isinstance(counts.wrong("2001:db8:0:1::1", NOON_US), KeyUnknown)
+    assert isinstance(counts.wrong("no:address", NOON_US), KeyUnknown)

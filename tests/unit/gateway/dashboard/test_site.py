@@ -43,6 +43,9 @@ async def test_wrong_keys_are_told_and_then_slowed() -> None:
         (await browser.post("/dashboard/sign-in", {"key": f"wrong-{n}"})).status for n in range(4)
     ]
     assert statuses == [401, 401, 401, 429]
+    right = await browser.post("/dashboard/sign-in", {"key": browser.side.admin_key})
+    assert right.status == 429
+    assert "Wait a minute" in browser.page
     assert browser.cookie == ""
 
 
