@@ -81,6 +81,8 @@ class Person:
         self._connection.request("POST", "/dashboard/sign-in", form, kind)
         answer = self._connection.getresponse()
         answer.read()
+        if answer.status != 303:
+            raise RuntimeError(f"not signed in: {answer.status}")
         self.cookie = str(answer.headers["Set-Cookie"]).partition(";")[0]
 
     def get(self, path: str) -> tuple[int, str, float]:

@@ -91,7 +91,9 @@ class Office:
     async def _live(self, path: str) -> None:
         """One open page: its stream of news, and itself again."""
         await self._read(path, fragment=False)
-        async with _asked(self._given, "/live") as (reader, _):
+        async with _asked(self._given, "/live") as (reader, status):
+            if status != 200:
+                raise RuntimeError(f"no news: {status}")
             next_s = 0.0
             while line := await reader.readline():
                 if line.startswith(b"event: news"):

@@ -3,17 +3,19 @@ load of durable charges, in rounds without readers and with them.
 
     python -m bench.reads --audit FILE [--rounds 8] [--seconds 4] [--callers 32] [--keys 300]
                           [--share 0.6 | --rate CALLS] [--exports 1] [--soak SECONDS]
-                          [--save FILE]
+                          [--var FOLDER] [--save FILE]
 
 A round has three parts in changing order: quiet, quiet again (what two equal parts differ by is
 the machine's noise) and readers (`office.py`: three live pages, a person who opens each page, an
 export). Each part is a closed loop, which says what CPU a call takes, and an open loop at a share
 of what the gateway can carry (the least of three looks), which says what callers wait. Ratios are
-taken within a round, to the mean of its two quiet parts: medians, and the range over the rounds.
-The gateway has core 0 to itself; load, vendor and office share core 1, so that what browsers cost
-is not in its figures.
+taken within a round, to the geometric mean of its two quiet parts: medians, and the range over the
+rounds. The gateway has core 0 to itself; load, vendor and office share core 1, so that what
+browsers cost is not in its figures.
 
-FILE is used where it lies, and written to; `python -m bench.micro.history --keep FILE` makes one.
+The ledger lies below the checkout. On a shared disk most of what callers wait is that disk's;
+`--var /dev/shm` takes it out, so that what readers add shows. FILE is used where it lies, and
+written to; `python -m bench.micro.history --keep FILE` makes one.
 """
 
 from __future__ import annotations
@@ -21,6 +23,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import json
+import math
 import secrets
 import shutil
 import statistics
@@ -136,7 +139,7 @@ class Office:
 
 @contextlib.contextmanager
 def scene(given: argparse.Namespace) -> Iterator[Scene]:
-    var = ROOT / "var" / f"reads-{secrets.token_hex(4)}"
+    var = (given.var or ROOT / "var") / f"reads-{secrets.token_hex(4)}"
     var.mkdir(parents=True)
     with contextlib.ExitStack() as closing:
         closing.callback(shutil.rmtree, var)
@@ -233,7 +236,7 @@ def table(played: Sequence[Part]) -> str:
     for name, told in FIGURES.items():
         of = {kind: _by_round(played, kind, name) for kind in (QUIET, AGAIN, READERS)}
         quiet, busy = (statistics.median(of[kind]) for kind in (QUIET, READERS))
-        both = [(one + two) / 2 for one, two in zip(of[QUIET], of[AGAIN], strict=True)]
+        both = [math.sqrt(one * two) for one, two in zip(of[QUIET], of[AGAIN], strict=True)]
         ratios, control = _ratios(of[READERS], both), _ratios(of[AGAIN], of[QUIET])
         lines.append(f"| {told} | {quiet:.3g} | {busy:.3g} | {ratios} | {control} |")
     return "\n".join(lines)
@@ -288,6 +291,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--rate", type=float, help="calls a second instead of a share")
     parser.add_argument("--exports", type=int, default=1)
     parser.add_argument("--soak", type=float, default=0.0, metavar="SECONDS", help="memory, after")
+    parser.add_argument("--var", type=Path, metavar="FOLDER", help="for the ledger")
     parser.add_argument("--save", type=Path, help="a JSON file for all parts")
     return parser.parse_args()
 
