@@ -18,7 +18,7 @@ import random
 import shutil
 import tempfile
 import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any, Final
 
@@ -36,9 +36,12 @@ END_US: Final = 20_780 * DAY_US
 SINCE_US: Final = END_US - 90 * DAY_US
 ROUNDS: Final = 10
 _PART: Final = 100_000
-_WRITTEN: Final = 20_000
+_WRITTEN: Final = 33_000
 _BATCH: Final = 75
 """Rows of a quarter of a second at 300 calls a second."""
+
+UNTOLD: Final = Statement(f"UPDATE summed SET upto = {1 << 60}")
+"""No row is summed up from here on."""
 
 _CALLS: Final = """
 INSERT INTO calls (n, "id", at_us, key_id, label, run, scenario, step, reason, vendor, account,
@@ -87,20 +90,15 @@ async def build(path: Path, rows: int) -> None:
         )
     ]
     await file.fetch("PRAGMA cache_size = -262144")
-    await file.transact([*(Statement(f"DROP INDEX {name}") for name in names), *_untold()])
+    await file.transact([*(Statement(f"DROP INDEX {name}") for name in names), UNTOLD])
     asked = {"since": SINCE_US, "step": (END_US - SINCE_US) / rows}
     for first in range(1, rows + 1, _PART):
         span = {"first": first, "end": min(rows + 1, first + _PART)}
         await file.fetch(_CALLS, asked | span)
     for statement in creation():
         await file.fetch(statement)
-    await file.transact([Statement("UPDATE unsummed SET upto = (SELECT max(n) FROM calls)")])
+    await file.transact([Statement(f"DELETE FROM {name}") for name in ("unsummed", "summed")])
     await file.close()
-
-
-def _untold() -> Iterator[Statement]:
-    for name in ("note_new", "note_change"):
-        yield Statement(f"DROP TRIGGER temp.{name}")
 
 
 async def fill(path: Path) -> None:
@@ -192,7 +190,7 @@ async def write(path: Path, *, sums: bool) -> None:
     """Rows of calls that have just ended, with what was booked for them in the same moment."""
     file = await File.writing(path)
     if not sums:
-        await file.transact(list(_untold()))
+        await file.transact([UNTOLD])
     chance = random.Random(1)
     rows = [_row(number, chance) for number in range(_WRITTEN)]
     began_s, cpu_s = time.perf_counter(), time.process_time()

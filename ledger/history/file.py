@@ -2,8 +2,8 @@
 
 Each `await` on aiosqlite is a hop to its thread and back, so statements carry whole batches. A
 transaction is shielded: whoever waits for it may be cancelled, it is carried through or undone
-before the next one begins and before the file is closed. Its last statement books what it changed
-in the sums (`tallies.py`), so that no way of writing can leave them behind.
+before the next one begins and before the file is closed. Its last statement keeps the sums in step
+(`tallies.py`), so that no way of writing can leave them behind.
 Only the writing connection checkpoints; others are opened read-only, and what they read in one go
 is bounded, since a checkpoint waits for whoever still reads what it would overwrite.
 
@@ -146,7 +146,7 @@ class File:
         ((version,),) = await self.fetch("PRAGMA user_version")
         if not 0 <= version <= VERSION:
             raise Trouble(f"{path}: made by another version of the product ({version})")
-        tables = (*creation(), *TABLES, *TRIGGERS, BEGIN_EMPTY, f"PRAGMA user_version = {VERSION}")
+        tables = (*creation(), *TABLES, *TRIGGERS, *BEGIN_EMPTY, f"PRAGMA user_version = {VERSION}")
         await self.transact([Statement(sql) for sql in tables])
 
     async def _in_turn(self, statements: Sequence[Statement]) -> None:

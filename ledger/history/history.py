@@ -7,7 +7,8 @@ where the log is known to reach (all of them when the file was lost), then keeps
 accord.
 
 A file of an earlier version gets its sums (`tallies.py`) in the background; until they are there
-what is asked of them is counted from the calls.
+a question that they cannot answer is counted from the calls where these are few, and where they are
+not its answer says since when it is complete.
 
 The rows are not chained: the journal is, and whatever is doubted here can be rebuilt from it.
 """
@@ -49,8 +50,8 @@ _log = logging.getLogger("keybrake")
 
 
 class History:
-    """Living: the writer with its queue, the readers with a connection for pages and one for
-    exports."""
+    """Living: the writer with its queue, the readers with a connection for pages, one for sums
+    (which may take a while) and one for exports."""
 
     __slots__ = (
         "_caught_up",
@@ -73,8 +74,10 @@ class History:
         "vendor_health",
     )
 
-    def __init__(self, file: File, reading: File, exporting: File, *, queue_max: int) -> None:
-        self._file, self._reading = file, (reading, exporting)
+    def __init__(
+        self, file: File, reading: File, summing: File, exporting: File, *, queue_max: int
+    ) -> None:
+        self._file, self._reading = file, (reading, summing, exporting)
         self._writer = Writer(file, queue_max)
         self._filling = asyncio.get_running_loop().create_task(self._fill(), name="history-sums")
         self._marking: asyncio.Task[None] | None = None
@@ -82,7 +85,7 @@ class History:
         self._caught_up.set()
         self.record = self._writer.record
         """record(row: CallRow): a call has ended. Queued; well under a microsecond."""
-        reader, runs, spend = Reader(reading), Runs(reading), Spend(reading)
+        reader, runs, spend = Reader(reading), Runs(summing), Spend(summing)
         self.call, self.calls, self.in_doubt = reader.call, reader.calls, reader.in_doubt
         self.search, self.export = reader.search, Reader(exporting).export
         self.runs, self.run = runs.runs, runs.run
@@ -103,8 +106,8 @@ class History:
             file = await File.writing(path)
         opened = [file]
         try:
-            opened.append(await File.reading(path))
-            opened.append(await File.reading(path))
+            while len(opened) < 4:
+                opened.append(await File.reading(path))
         except BaseException:
             for each in reversed(opened):
                 await each.close()

@@ -35,6 +35,13 @@ _SELECTED: Final = (*COLUMNS, "restored_micros")
 _SELECT: Final = "SELECT " + ", ".join(f'"{name}"' for name in _SELECTED) + " FROM calls"
 
 
+class Records(list[Record]):
+    """complete_since_us: the sums of an older file are still being filled in, and what came before
+    is not in these. None: nothing is left out."""
+
+    complete_since_us: int | None = None
+
+
 class NoSuchCall(LookupError):
     """A page was asked for that begins at a call which is not there."""
 

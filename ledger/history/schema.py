@@ -16,8 +16,9 @@ from collections.abc import Sequence
 from itertools import chain
 from typing import Any, Final, NamedTuple
 
-VERSION: Final = 2
-"""Of the tables, in the file's `user_version`. 1 had no sums (`tallies.py`): they are filled in."""
+VERSION: Final = 3
+"""Of the tables, in the file's `user_version`. 1 had no sums (`tallies.py`): they are filled in. 2
+summed up each row at once."""
 
 
 class CallRow(NamedTuple):

@@ -1,20 +1,21 @@
 """What was spent in a span of time: by group, over time, and all of it.
 
 All of it is read from the sums (`tallies.py`), exact to the microsecond but for a series, whose
-steps are whole. A page goes on after a group by what that group has cost, so that groups which
+steps are whole. What the sums of an older file cannot tell yet is left out, and `complete_since_us`
+says so. A page goes on after a group by what that group has cost, so that groups which
 nobody calls any more stay put while others grow.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final, NamedTuple
 
 from ledger.history.file import Fetch, File
-from ledger.history.reader import LIMIT_MAX, NoSuchCall, Record
-from ledger.history.spans import Cover, covered, source
-from ledger.history.tallies import DAYS, HOURS, MEASURES, UNSUMMED, Unit
+from ledger.history.reader import LIMIT_MAX, NoSuchCall, Records
+from ledger.history.spans import covered, source
+from ledger.history.tallies import DAYS, HOURS, MEASURES, Unit
 
 SERIES_MAX: Final = 24
 """Lines of a series, beside the rest: more than a chart can tell apart."""
@@ -55,7 +56,8 @@ _TOTALS: Final = ", ".join(_COLUMNS.values())
 class Overview:
     """All calls of a span. cost_micros: what they count for, of which standing, pending and
     in_doubt are not settled yet. settled_micros: the rest. codes: of refusals and failures, with
-    their calls, the most frequent first. first_at_us, last_at_us: None without any call."""
+    their calls, the most frequent first. first_at_us, last_at_us: None without any call.
+    complete_since_us: what came before is not in it yet; None: nothing is left out."""
 
     calls: int
     refused: int
@@ -68,6 +70,7 @@ class Overview:
     first_at_us: int | None
     last_at_us: int | None
     codes: tuple[tuple[str, int], ...]
+    complete_since_us: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,11 +87,12 @@ class Line:
 @dataclass(frozen=True, slots=True)
 class Series:
     """at_us: when each step begins, without a gap; each is step_us long. lines: the dearest first,
-    what is left last."""
+    what is left last. complete_since_us: as of an Overview."""
 
     step_us: int
     at_us: tuple[int, ...]
     lines: tuple[Line, ...]
+    complete_since_us: int | None = None
 
 
 class Spend:
@@ -109,7 +113,7 @@ class Spend:
         vendor: str | None = None,
         account: str | None = None,
         starting_after: str | int | None = None,
-    ) -> list[Record]:
+    ) -> Records:
         """The dearest groups first, the latest day first, at most `limit` (and LIMIT_MAX) of them.
         by: one of GROUPS. vendor, account: only calls of theirs. starting_after: the last group of
         the page before. Each has its name as `group`, a day as days since 1970-01-01. Raises
@@ -129,7 +133,9 @@ class Spend:
                 f"{having} ORDER BY {cost} DESC, {name} DESC LIMIT ?",
                 (*params, min(limit, LIMIT_MAX)),
             )
-        return [dict(zip(("group", *_COLUMNS), row, strict=True)) for row in rows]
+        found = Records(dict(zip(("group", *_COLUMNS), row, strict=True)) for row in rows)
+        found.complete_since_us = read.complete_since_us
+        return found
 
     async def overview(self, since_us: int, until_us: int) -> Overview:
         """All calls of a span together."""
@@ -157,6 +163,7 @@ class Spend:
             first_at_us,
             last_at_us,
             tuple((name, count) for name, count in codes),
+            read.complete_since_us,
         )
 
     async def series(
@@ -171,7 +178,8 @@ class Spend:
         first = max(since_us // unit.length_us, end - STEPS_MAX)
         kind, group, told = _line(by)
         async with self._file.snapshot() as fetch:
-            parts, params = await _stepped(fetch, kind, unit, first, end)
+            read = await covered(fetch, first * unit.length_us, end * unit.length_us, unit)
+            parts, params = source(kind, read)
             chosen = await fetch(
                 f"SELECT {group} FROM ({parts}) WHERE {told} GROUP BY 1 "
                 "ORDER BY sum(cost_micros) DESC, sum(calls) DESC, 1 LIMIT ?",
@@ -180,11 +188,14 @@ class Spend:
             names = [name for (name,) in chosen]
             places = ", ".join("?" * len(names))
             rows = await fetch(
-                f"SELECT at, CASE WHEN {told} AND {group} IN ({places}) THEN {group} END, "
-                f"sum(calls), sum(refused), sum(cost_micros) FROM ({parts}) GROUP BY 1, 2",
+                f"SELECT first_at_us / {unit.length_us} AS at, "
+                f"CASE WHEN {told} AND {group} IN ({places}) THEN {group} END, sum(calls), "
+                f"sum(refused), sum(cost_micros) FROM ({parts}) GROUP BY 1, 2",
                 (*names, *params),
             )
-        return _series(unit, first, end, names, rows)
+        return replace(
+            _series(unit, first, end, names, rows), complete_since_us=read.complete_since_us
+        )
 
 
 async def _last(
@@ -203,19 +214,6 @@ def _line(by: str | None) -> Group:
         return Group("day", "''", "1")
     assert by != "day"
     return GROUPS[by]
-
-
-async def _stepped(
-    fetch: Fetch, kind: str, unit: Unit, first: int, end: int
-) -> tuple[str, list[Any]]:
-    """The sums of each step, as a query with its parameters."""
-    ((unsummed,),) = await fetch(UNSUMMED, ())
-    if not unsummed:
-        sums = f"SELECT * FROM {unit.table} WHERE kind = ? AND at >= ? AND at < ?"
-        return sums, [kind, first, end]
-    span = (first * unit.length_us, end * unit.length_us)
-    parts, params = source(kind, Cover((), (), (span,)))
-    return f"SELECT *, first_at_us / {unit.length_us} AS at FROM ({parts})", params
 
 
 def _series(unit: Unit, first: int, end: int, names: list[str], rows: list[Any]) -> Series:

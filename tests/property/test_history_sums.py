@@ -2,28 +2,33 @@
 
 Rows come and come again as others, holds go on, refunds give back, in batches of any size; the file
 is closed and opened, rebuilt from journals, or came from a version that knew no sums and is filled
-in meanwhile. At every step each table of sums is what the calls say, and what is asked of a span
-through the sums is what is counted call by call.
+in meanwhile. At every step each table of sums is what the calls say of which it knows, and what is
+asked of a span through the sums and the newest calls is what is counted call by call. While an
+older file is filled in, and its calls are too many to be counted, an answer is that of the shorter
+span which it tells.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import sqlite3
 import tempfile
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ledger.history import tallies
+from ledger.history import spans, tallies
 from ledger.history.file import File, Statement
 from ledger.history.runs import Runs
 from ledger.history.schema import CallRow
 from ledger.history.spend import GROUPS, Spend
-from ledger.history.tallies import DAY_US, FILL, HOUR_US, KINDS, MEASURES, UNITS
+from ledger.history.tallies import DAY_US, FILL, FILL_ROWS, HOUR_US, KINDS, MEASURES, SUM, UNITS
 from ledger.history.writer import Batch
 
 START_US = 20_780 * DAY_US
@@ -73,7 +78,8 @@ BATCHES = st.builds(
     give_backs=st.lists(GIVE_BACKS, max_size=2),
 )
 STEPS = st.lists(
-    st.one_of(BATCHES, BATCHES, st.sampled_from(("reopen", "fill", "from version 1"))), max_size=8
+    st.one_of(BATCHES, BATCHES, st.sampled_from(("sum", "reopen", "fill", "from version 1"))),
+    max_size=8,
 )
 SPANS = st.tuples(st.integers(-HOUR_US, 5 * DAY_US), st.integers(0, 5 * DAY_US)).map(
     lambda span: (START_US + span[0], START_US + span[0] + span[1])
@@ -98,7 +104,9 @@ class Life:
         if isinstance(step, Batch):
             await self.file.transact(step.statements())
         elif step == "fill":
-            await self.file.transact([Statement(sql) for sql in FILL])
+            await self.file.transact([Statement(sql) for sql in FILL_SOME])
+        elif step == "sum":
+            await self.file.transact([Statement(SUM)])
         else:
             await self.close()
             if step == "from version 1":
@@ -107,7 +115,8 @@ class Life:
 
     async def check(self) -> None:
         fetch = self.reading.fetch
-        ((upto,),) = await fetch("SELECT upto FROM unsummed")
+        ((after, upto),) = await fetch("SELECT u.upto, s.upto FROM unsummed u, summed s")
+        known = f"n > {after} AND n <= {upto}"
         sums = ", ".join(f"sum({value.format('')})" for value in MEASURES.values())
         ends = "min(at_us), max(at_us)"
         place = "coalesce(vendor, ''), coalesce(account, '')"
@@ -117,27 +126,27 @@ class Life:
                 told = await fetch(f"SELECT * FROM {unit.table} WHERE kind = '{kind}'")
                 counted = await fetch(
                     f"SELECT '{kind}', at_us / {unit.length_us}, {place}, {name}, {sums}, {ends} "
-                    f"FROM calls WHERE n > {upto} AND {name} IS NOT NULL GROUP BY 2, 3, 4, 5"
+                    f"FROM calls WHERE {known} AND {name} IS NOT NULL GROUP BY 2, 3, 4, 5"
                 )
                 assert sorted(told) == sorted(counted), (unit.table, kind)
         counted = await fetch(
             f"SELECT run, at_us / {DAY_US}, {sums}, {ends} FROM calls "
-            f"WHERE n > {upto} AND run IS NOT NULL GROUP BY 1, 2"
+            f"WHERE {known} AND run IS NOT NULL GROUP BY 1, 2"
         )
         assert sorted(await fetch("SELECT * FROM tally_runs")) == sorted(counted)
-        await self._check_parts(upto)
+        await self._check_parts(known)
 
-    async def _check_parts(self, upto: int) -> None:
+    async def _check_parts(self, known: str) -> None:
         """Of the runs that have ever been large, and of no others."""
         fetch = self.reading.fetch
         parts = ", ".join(f"coalesce(\"{name}\", '')" for name in tallies.PART)
         counted = await fetch(
             f'SELECT {parts}, sum("count"), sum(cost_micros + own_cost_micros) FROM calls '
-            f"WHERE n > {upto} AND run IN (SELECT run FROM large_runs) GROUP BY {parts}"
+            f"WHERE {known} AND run IN (SELECT run FROM large_runs) GROUP BY {parts}"
         )
         assert sorted(await fetch("SELECT * FROM tally_parts")) == sorted(counted)
         due = await fetch(
-            f"SELECT run FROM calls WHERE n > {upto} AND run IS NOT NULL GROUP BY run "
+            f"SELECT run FROM calls WHERE {known} AND run IS NOT NULL GROUP BY run "
             f'HAVING sum("count") > {tallies.RUN_CALLS_MAX}'
         )
         assert set(due) <= set(await fetch("SELECT run FROM large_runs"))
@@ -163,11 +172,42 @@ class Life:
 
     async def answers_by_calls(self, since_us: int, until_us: int) -> list[Any]:
         """The same while no row counts as summed up."""
-        await self.file.transact([Statement("UPDATE unsummed SET upto = upto + 1000000")])
-        try:
+        async with self._forgetting():
             return await self.answers(since_us, until_us)
+
+    @contextlib.asynccontextmanager
+    async def _forgetting(self) -> AsyncIterator[None]:
+        await self.file.transact([Statement(sql) for sql in FORGET])
+        try:
+            yield
         finally:
-            await self.file.transact([Statement("UPDATE unsummed SET upto = upto - 1000000")])
+            await self.file.transact([Statement(sql) for sql in REMEMBER])
+
+    async def told(self, since_us: int, until_us: int) -> list[tuple[Any, int | None]]:
+        """Answers, and since when each is complete."""
+        spend, runs = Spend(self.reading), Runs(self.reading)
+        lists = [await spend.spend(by, since_us, until_us, 100) for by in GROUPS]
+        lists += [await runs.runs(since_us, until_us, 9, by=by) for by in ("run", "scenario")]
+        whole = await spend.overview(since_us, until_us)
+        return [
+            *((list(found), found.complete_since_us) for found in lists),
+            (replace(whole, complete_since_us=None), whole.complete_since_us),
+        ]
+
+    async def told_by_calls(self, since_us: int, until_us: int) -> list[tuple[Any, int | None]]:
+        async with self._forgetting():
+            return await self.told(since_us, until_us)
+
+
+FILL_SOME = tuple(sql.replace(f"upto - {FILL_ROWS}", "upto - 3") for sql in FILL)
+FORGET = (
+    "UPDATE unsummed SET upto = upto + 1000000",
+    f"UPDATE summed SET complete_since_us = complete_since_us + {1 << 60}",
+)
+REMEMBER = (
+    "UPDATE unsummed SET upto = upto - 1000000",
+    f"UPDATE summed SET complete_since_us = complete_since_us - {1 << 60}",
+)
 
 
 def _forget_sums(path: Path) -> None:
@@ -191,8 +231,22 @@ async def _live(steps: Sequence[Batch | str], span: tuple[int, int]) -> None:
                 await life.go_on(step)
                 await life.check()
             assert await life.answers(*span) == await life.answers_by_calls(*span)
+            await _check_cut(life, *span)
         finally:
             await life.close()
+
+
+async def _check_cut(life: Life, since_us: int, until_us: int) -> None:
+    """While nothing may be counted call by call."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(spans, "COUNTED_MAX", 0)
+        told = await life.told(since_us, until_us)
+    ((complete_us,),) = await life.reading.fetch("SELECT complete_since_us FROM summed")
+    whole = await life.told_by_calls(since_us, until_us)
+    later = await life.told_by_calls(max(since_us, complete_us), until_us)
+    for (answer, left_out), all_, rest in zip(told, whole, later, strict=True):
+        assert left_out in (None, complete_us)
+        assert (answer, None) == (all_ if left_out is None else rest)
 
 
 @settings(max_examples=60, deadline=None)

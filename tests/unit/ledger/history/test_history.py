@@ -295,7 +295,9 @@ async def test_a_file_without_sums_gets_them_meanwhile(
             costs.add(group["cost_micros"])
     (group,) = await history.spend("vendor", 0, AT_US * 2, 9)
     assert costs | {group["cost_micros"]} == {FILL_ROWS + 15}
-    assert await reading.fetch("SELECT sum(calls) FROM tally_runs") == [(FILL_ROWS + 6,)]
+    assert await reading.fetch("SELECT sum(calls) FROM tally_runs") == [(FILL_ROWS + 5,)], (
+        "not the newest"
+    )
     assert "sums are not filled in yet: no room" in caplog.text
     await reading.close()
     await history.close()

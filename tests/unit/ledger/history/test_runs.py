@@ -7,12 +7,21 @@ from pathlib import Path
 
 import pytest
 
+from ledger.history import runs as module
+from ledger.history import spans
 from ledger.history.file import File, Statement
 from ledger.history.reader import NoSuchCall
 from ledger.history.runs import Runs
 from ledger.history.schema import CallRow, insertion
-from ledger.history.tallies import DAY_US, RUN_CALLS_MAX
+from ledger.history.tallies import DAY_US, RUN_CALLS_MAX, SUM
 from tests.unit.ledger.history.journals import AT_US, row
+
+REFILL = ("UPDATE summed SET upto = 4", SUM)
+"""The newest four are summed up."""
+UNTOLD = (
+    "UPDATE unsummed SET upto = 1000000",
+    f"UPDATE summed SET complete_since_us = {1 << 62}",
+)
 
 
 class Shelf:
@@ -24,11 +33,15 @@ class Shelf:
         self.runs = Runs(reading)
 
     async def put(self, *rows: CallRow) -> None:
+        await self.file.transact([Statement(*insertion(rows)), Statement(SUM)])
+
+    async def put_new(self, *rows: CallRow) -> None:
+        """They are in no sum yet."""
         await self.file.transact([Statement(*insertion(rows))])
 
     async def count_by_calls(self) -> None:
         """As while the sums of an older file are filled in."""
-        await self.file.transact([Statement("UPDATE unsummed SET upto = 1000000")])
+        await self.file.transact([Statement(sql) for sql in UNTOLD])
 
 
 @pytest.fixture
@@ -38,6 +51,33 @@ async def shelf(tmp_path: Path) -> AsyncIterator[Shelf]:
     yield Shelf(file, reading)
     await reading.close()
     await file.close()
+
+
+async def test_while_an_older_file_is_filled_in(
+    shelf: Shelf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Few calls are counted; of many the sums tell what they know, and since when."""
+    await shelf.put_new(*(row(n, run="a" if n % 2 else "b", cost_micros=1) for n in range(8)))
+    await shelf.count_by_calls()
+    half = Statement("UPDATE summed SET upto = 8, complete_since_us = ?", (AT_US + 4,))
+    known = Statement("UPDATE unsummed SET upto = 4")
+    await shelf.file.transact([half, known])
+    await shelf.file.transact([*(Statement(sql) for sql in REFILL)])
+    whole = await shelf.runs.runs(0, AT_US * 2, 9)
+    assert [(found["run"], found["calls"]) for found in whole] == [("a", 4), ("b", 4)]
+    assert whole.complete_since_us is None
+    detail = await shelf.runs.run("a")
+    assert detail is not None
+    assert (detail["calls"], "complete_since_us" in detail) == (4, False)
+    monkeypatch.setattr(spans, "COUNTED_MAX", 1)
+    monkeypatch.setattr(module, "COUNTED_MAX", 1)
+    cut = await shelf.runs.runs(0, AT_US * 2, 9)
+    assert [(found["run"], found["calls"]) for found in cut] == [("a", 2), ("b", 2)]
+    assert cut.complete_since_us == AT_US + 4
+    detail = await shelf.runs.run("a")
+    assert detail is not None
+    assert (detail["calls"], detail["complete_since_us"]) == (2, AT_US + 4)
+    assert detail["by_key_id"] == [{"key_id": "vk_1", "calls": 2, "cost_micros": 2}]
 
 
 REFUSED = {"decision": "refused", "code": "daily_cap_exceeded"}
@@ -138,5 +178,9 @@ async def test_a_large_run_is_told_from_its_sums(shelf: Shelf) -> None:
         {"state": "standing", "calls": RUN_CALLS_MAX, "cost_micros": 5},
     ]
     assert [part["key_id"] for part in run["by_key_id"]] == ["vk_2", "vk_1"]
+    await shelf.put_new(row(3, cost_micros=9, state="settled", key_id="vk_2"))
+    run = await shelf.runs.run("make-billing/8f31")
+    assert run is not None
+    assert run["by_state"][0] == {"state": "settled", "calls": 2, "cost_micros": 15}
     await shelf.count_by_calls()
     assert await shelf.runs.run("make-billing/8f31") == run

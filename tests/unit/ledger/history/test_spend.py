@@ -12,7 +12,7 @@ from ledger.history.file import File, Statement
 from ledger.history.reader import LIMIT_MAX, NoSuchCall, Record
 from ledger.history.schema import CallRow, insertion
 from ledger.history.spend import GROUPS, STEPS_MAX, Line, Overview, Spend
-from ledger.history.tallies import DAY_US, HOUR_US
+from ledger.history.tallies import DAY_US, HOUR_US, SUM
 from tests.unit.ledger.history.journals import AT_US, row
 
 END_US = AT_US + 10 * DAY_US
@@ -50,6 +50,7 @@ async def shelf(tmp_path: Path) -> AsyncIterator[Shelf]:
         row(4, decision="refused", operation=None, count=9, scenario=None),
         row(5, cost_micros=1, state="standing", day=TODAY + 1, at_us=AT_US + DAY_US),
     )
+    await file.transact([Statement(SUM)])
     yield shelf
     await reading.close()
     await file.close()
@@ -150,7 +151,8 @@ async def test_a_line_for_the_dearest_and_one_for_the_rest(shelf: Shelf) -> None
     whole = await spend.series(None, AT_US, AT_US + 1, "hour")
     assert (whole.step_us, len(whole.at_us)) == (HOUR_US, 1)
     assert whole.lines == (Line("", (13,), (9,), (16,)),)
-    await shelf.file.transact([Statement("UPDATE unsummed SET upto = 100")])
+    untold = Statement("UPDATE summed SET complete_since_us = ?", (1 << 62,))
+    await shelf.file.transact([Statement("UPDATE unsummed SET upto = 100"), untold])
     again = await spend.series("account", AT_US, AT_US + 2 * DAY_US, "day", 1)
     assert again == days, "while the sums are filled in it is counted from the calls"
     none = await spend.series("key", 0, 1, "day")
