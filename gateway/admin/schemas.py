@@ -203,6 +203,9 @@ _PARTS: Final = {
     name: {"type": "array", "items": {"type": "object"}}
     for name in ("by_operation", "by_code", "by_state", "by_key_id")
 }
+_COMPLETE: Final = maybe(
+    TIME | {"description": "What came before is still being summed up; null: nothing is missing."}
+)
 _WATCHED: Final = {
     "counts_usd": USD,
     "age_s": WHOLE,
@@ -324,7 +327,7 @@ SCHEMAS: Final[dict[str, Schema]] = {
     "RunList": listing(ref("Spend")),
     "Run": record(
         {"object": {"const": "run"}, "run": TEXT, **_REVOKED, "keys": TEXTS},
-        {"scenario": maybe(TEXT), **_SPEND, **_PARTS},
+        {"scenario": maybe(TEXT), "complete_since": _COMPLETE, **_SPEND, **_PARTS},
     ),
     "Group": record(
         {
@@ -347,6 +350,7 @@ SCHEMAS: Final[dict[str, Schema]] = {
             "by": maybe({"enum": ["account", "vendor", "key", "operation", "scenario"]}),
             "step": {"enum": ["day", "hour"]},
             "steps": {"type": "array", "items": TIME},
+            "complete_since": _COMPLETE,
             "lines": {
                 "type": "array",
                 "items": record(
@@ -367,6 +371,7 @@ SCHEMAS: Final[dict[str, Schema]] = {
             "settled_usd": USD,
             "standing_usd": USD,
             "pending_usd": USD,
+            "complete_since": _COMPLETE,
             "by_code": {"type": "array", "items": record({"code": TEXT, "calls": WHOLE})},
         }
     ),

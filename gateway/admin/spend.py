@@ -80,11 +80,13 @@ async def series(house: House, ask: Ask) -> Answer:
     if until_us - since_us > (STEPS_MAX - 1) * STEP_US[step]:
         refuse([mistake("since", f"must be less than {STEPS_MAX} steps before until")])
     found = await house.history.series(by, since_us, until_us, step, query.get("top", TOP_DEFAULT))
+    complete_us = found.complete_since_us
     return {
         "object": "spend_series",
         "by": by,
         "step": step,
         "steps": [shown_moment(at_us) for at_us in found.at_us],
+        "complete_since": None if complete_us is None else shown_moment(complete_us),
         "lines": [
             {
                 "id": line.name or None,

@@ -94,7 +94,7 @@ def spend_record(record: Mapping[str, Any]) -> dict[str, Any]:
     for name, value in record.items():
         if name.endswith("_micros"):
             shown[name.removesuffix("_micros") + "_usd"] = show_usd(value)
-        elif name.endswith("_at_us"):
+        elif name.endswith(("_at_us", "_since_us")):
             shown[name.removesuffix("_us")] = None if value is None else moment(value)
         elif isinstance(value, list):
             shown[name] = [spend_record(part) for part in value]

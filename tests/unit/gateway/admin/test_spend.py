@@ -103,7 +103,8 @@ async def test_step_by_step(side: Side, monkeypatch: pytest.MonkeyPatch) -> None
     async def series(*wishes: Any) -> Series:
         asked.append(wishes)
         lines = (Line("stripe", (1, 0), (1, 0), (8_300, 0)), Line(None, (0, 2), (0, 0), (0, 0)))
-        return Series(DAY_US, (20_717 * DAY_US, 20_718 * DAY_US), lines)
+        at_us = (20_717 * DAY_US, 20_718 * DAY_US)
+        return Series(DAY_US, at_us, lines, complete_since_us=20_718 * DAY_US)
 
     monkeypatch.setattr(side.history, "series", series)
     _, told = await side.ask("GET", "/vault/spend/series?by=vendor&top=1")
@@ -112,6 +113,7 @@ async def test_step_by_step(side: Side, monkeypatch: pytest.MonkeyPatch) -> None
         "by": "vendor",
         "step": "day",
         "steps": ["2026-09-21T00:00:00.000Z", "2026-09-22T00:00:00.000Z"],
+        "complete_since": "2026-09-22T00:00:00.000Z",
         "lines": [
             {"id": "stripe", "calls": [1, 0], "refused": [1, 0], "cost_usd": ["0.0083", "0.00"]},
             {"id": None, "calls": [0, 2], "refused": [0, 0], "cost_usd": ["0.00", "0.00"]},
