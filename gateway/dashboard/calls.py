@@ -55,7 +55,7 @@ async def show(desk: Desk, visit: Visit) -> Response:
     wishes = read_wishes(visit.query, visit.now_us)
     sheet = await read_sheet(desk, wishes, visit.query.one("after"), visit.query.one("before"))
     paused = visit.query.one("paused") == "1"
-    return desk.page(
+    return await desk.page(
         visit,
         "calls.html",
         nav="calls",
@@ -125,7 +125,7 @@ async def one(desk: Desk, visit: Visit) -> Response:
     call = await desk.api.ask("GET", f"/vault/calls/{visit.path['id']}")
     code = call["code"] or ""
     key = desk.house.registry.key(call["key_id"])
-    return desk.page(
+    return await desk.page(
         visit,
         "call.html",
         nav="calls",

@@ -41,7 +41,7 @@ def hit_by(desk: Desk, label: str, prefix: str, now_us: int) -> Hit:
 
 
 async def confirm(desk: Desk, visit: Visit) -> Response:
-    return _confirm(desk, visit, visit.query.one("label"), visit.query.one("prefix"), [])
+    return await _confirm(desk, visit, visit.query.one("label"), visit.query.one("prefix"), [])
 
 
 async def revoke(desk: Desk, visit: Visit) -> Response:
@@ -51,7 +51,7 @@ async def revoke(desk: Desk, visit: Visit) -> Response:
     try:
         answer = await desk.api.ask("POST", "/vault/runs/revoke", body=wishes)
     except InvalidRequest as refusal:
-        return _confirm(desk, visit, label, prefix, refusal.facts.get("errors", []))
+        return await _confirm(desk, visit, label, prefix, refusal.facts.get("errors", []))
     first = f"{_named(label, prefix)} is revoked, with {count(answer['revoked'], 'key')}."
     visit.session.said.append(came_of(first, answer))
     if prefix:
@@ -74,13 +74,13 @@ def _named(label: str, prefix: str) -> str:
     return f"Every run that begins with {prefix}" if prefix else f"The run {label}"
 
 
-def _confirm(
+async def _confirm(
     desk: Desk, visit: Visit, label: str, prefix: str, errors: list[dict[str, str]]
 ) -> Response:
     if bool(label) == bool(prefix):
         raise InvalidRequest("Which run? Its label stands behind ?label=, a scenario's ?prefix=.")
     hit = hit_by(desk, label, prefix, visit.now_us)
-    return desk.page(
+    return await desk.page(
         visit,
         "run_revoke.html",
         status=400 if errors else 200,

@@ -32,7 +32,7 @@ async def show(desk: Desk, visit: Visit) -> Response:
     path, query = SOURCES[state]
     after = {"starting_after": after} if (after := visit.query.one("after")) else {}
     page = await desk.api.ask("GET", path, urlencode({**query, **after, "limit": SHOWN}))
-    return desk.page(
+    return await desk.page(
         visit,
         "open.html",
         nav="open",
@@ -83,7 +83,7 @@ async def resolve(desk: Desk, visit: Visit) -> Response:
 async def _one(desk: Desk, visit: Visit, form: Form, errors: list[dict[str, str]]) -> Response:
     call_id = visit.path["id"]
     call = await desk.api.ask("GET", f"/vault/calls/{call_id}")
-    return desk.page(
+    return await desk.page(
         visit,
         "open_one.html",
         status=400 if errors else 200,

@@ -42,7 +42,7 @@ async def show_all(desk: Desk, visit: Visit) -> Response:
         if key.terms.issuer_id is not None and key.alive(visit.now_us):
             alive[key.terms.issuer_id] = alive.get(key.terms.issuer_id, 0) + 1
     more = begin + ROWS < len(every)
-    return desk.page(
+    return await desk.page(
         visit,
         "issuers.html",
         nav="keys",
@@ -57,7 +57,7 @@ async def show(desk: Desk, visit: Visit) -> Response:
     issuer = await desk.api.ask("GET", f"/vault/issuers/{visit.path['id']}")
     found = desk.house.registry.issuer(issuer["id"])
     keys = [] if found is None else desk.house.registry.keys_of(found)
-    return desk.page(
+    return await desk.page(
         visit,
         "issuer.html",
         nav="keys",
@@ -70,7 +70,7 @@ async def show(desk: Desk, visit: Visit) -> Response:
 
 
 async def form(desk: Desk, visit: Visit) -> Response:
-    return _form(desk, visit, NOTHING, ())
+    return await _form(desk, visit, NOTHING, ())
 
 
 async def make(desk: Desk, visit: Visit) -> Response:
@@ -83,7 +83,7 @@ async def make(desk: Desk, visit: Visit) -> Response:
             try:
                 record = await desk.api.ask("POST", "/vault/issuers", body=body)
             except Refusal as refusal:
-                return _form(desk, visit, visit.form, told(refusal), refusal.status)
+                return await _form(desk, visit, visit.form, told(refusal), refusal.status)
             issuer_id = str(record["id"])
             session.once[issuer_id] = record["key"]
             session.made[name] = issuer_id
@@ -95,7 +95,7 @@ async def made(desk: Desk, visit: Visit) -> Response:
     issuer = await desk.api.ask("GET", f"/vault/issuers/{issuer_id}")
     secret = once.pop(issuer_id, "") if visit.request.method == "GET" else ""
     base_url = desk.house.base_url
-    return desk.page(
+    return await desk.page(
         visit,
         "issuer_made.html",
         nav="keys",
@@ -178,12 +178,12 @@ def _endpoints(desk: Desk, issuer: Mapping[str, Any]) -> Sequence[Any]:
     return found
 
 
-def _form(
+async def _form(
     desk: Desk, visit: Visit, form: Form, errors: Sequence[dict[str, str]], status: int = 200
 ) -> Response:
     known, modules = desk.house.known, desk.house.doors.vendors
     accounts = sorted({account for vendor in known.values() for account in vendor.accounts})
-    return desk.page(
+    return await desk.page(
         visit,
         "issuer_new.html",
         status=status,

@@ -36,7 +36,7 @@ async def show(desk: Desk, visit: Visit) -> Response:
     if vendor and vendor not in known:
         raise NotFound(f"{vendor[:64]} is not set up here.")
     offered = Form([(name, text) for name, text in visit.query.items() if name in OFFERED])
-    return _page(desk, visit, vendor, offered, ())
+    return await _page(desk, visit, vendor, offered, ())
 
 
 async def make(desk: Desk, visit: Visit) -> Response:
@@ -49,7 +49,9 @@ async def make(desk: Desk, visit: Visit) -> Response:
             try:
                 record = await desk.api.ask("POST", "/vault/keys", body=body)
             except Refusal as refusal:
-                return _page(desk, visit, form.one("vendor"), form, told(refusal), refusal.status)
+                return await _page(
+                    desk, visit, form.one("vendor"), form, told(refusal), refusal.status
+                )
             key_id = str(record["id"])
             session.once[key_id] = record["key"]
             session.made[name] = key_id
@@ -69,7 +71,7 @@ def number() -> str:
     return secrets.token_urlsafe(12)
 
 
-def _page(
+async def _page(
     desk: Desk,
     visit: Visit,
     vendor: str,
@@ -94,7 +96,7 @@ def _page(
         "wrong": {error["field"]: error["problem"] for error in errors},
         "number": form.one("number") or number(),
     }
-    return desk.page(visit, "key_new.html", status=status, nav="keys", **facts)
+    return await desk.page(visit, "key_new.html", status=status, nav="keys", **facts)
 
 
 PAGES: Final = (

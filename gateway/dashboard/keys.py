@@ -76,7 +76,7 @@ async def show(desk: Desk, visit: Visit) -> Response:
     fit = ordered(found, wanted.sort, lines)
     page = fit[wanted.after : wanted.after + ROWS]
     more = wanted.after + ROWS < len(fit)
-    return desk.page(
+    return await desk.page(
         visit,
         "keys.html",
         nav="keys",

@@ -72,7 +72,7 @@ async def _page(
     entries = record["allowed_endpoints"]
     sample = sample_of(vendor, record["vendor"], entries, record["account_sid"])
     issuer = desk.house.registry.issuer(record["issuer_id"] or "")
-    return desk.page(
+    return await desk.page(
         visit,
         "key.html",
         status=status,

@@ -40,7 +40,7 @@ async def show(desk: Desk, visit: Visit) -> Response:
     await desk.house.fresh()
     calls = await desk.house.history.overview(since_us, since_us + DAY_US)
     top = sorted(living, key=_counts, reverse=True)[:TOP_KEYS]
-    return desk.page(
+    return await desk.page(
         visit,
         "overview.html",
         nav="overview",

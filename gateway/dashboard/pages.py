@@ -98,13 +98,15 @@ class Desk:
     def house(self) -> House:
         return self.api.house
 
-    def page(self, visit: Visit, template: str, *, status: int = 200, **facts: Any) -> Response:
+    async def page(
+        self, visit: Visit, template: str, *, status: int = 200, **facts: Any
+    ) -> Response:
         """A whole page. facts: what the template names; nav: its entry in the menu."""
         settings, session = self.house.doors.settings, visit.session
         said: list[str] = []
         if session.name and not visit.is_fragment:
             said, session.said = session.said, []
-        text = self.renderer.render(
+        text = await self.renderer.render(
             template,
             visit=visit,
             session=session,

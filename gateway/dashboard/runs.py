@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any, Final
 from urllib.parse import urlencode
 
@@ -13,10 +14,11 @@ from gateway.admin.views import call_record, status
 from gateway.dashboard.links import host_of
 from gateway.dashboard.pages import Desk, Page, Visit
 from gateway.dashboard.spans import read_span
-from gateway.dashboard.words import from_micros, micros, moment
+from gateway.dashboard.words import moment
 from gateway.errors import InvalidRequest, NotFound
 from gateway.http.message import Response
 from ledger.history import Filters, Trouble
+from vendors.money import show_usd
 
 ROWS: Final = 50
 IN_ORDER_MAX: Final = 1_000
@@ -39,7 +41,7 @@ async def show(desk: Desk, visit: Visit) -> Response:
             raise
         after = ""  # nobody called it in this span: the page begins anew
         page = await desk.api.ask("GET", "/vault/runs", urlencode(query))
-    return desk.page(
+    return await desk.page(
         visit,
         "runs.html",
         nav="runs",
@@ -65,30 +67,34 @@ class Told:
     host: str
 
 
+Record = Mapping[str, Any]
+"""A call as the log has it."""
+
+
 async def one(desk: Desk, visit: Visit) -> Response:
     label = visit.query.one("label")
     if not label:
         raise NotFound("Which run? Its label stands behind ?label=.")
     run = await desk.api.ask("GET", "/vault/runs/detail", urlencode({"label": label}))
-    told = await in_order(desk, label, run.get("first_at"))
-    page = _page_number(visit.query.one("page"), len(told))
-    return desk.page(
+    records = await in_order(desk, label, run.get("first_at"))
+    page = _page_number(visit.query.one("page"), len(records))
+    return await desk.page(
         visit,
         "run.html",
         nav="runs",
         label=label,
         run=run,
         keys=_keys(desk, run, visit.now_us),
-        told=told[(page - 1) * ROWS : page * ROWS],
+        told=tell(records, (page - 1) * ROWS, page * ROWS),
         page=page,
-        pages=-(-len(told) // ROWS),
-        cut_off=len(told) == IN_ORDER_MAX,
+        pages=-(-len(records) // ROWS),
+        cut_off=len(records) == IN_ORDER_MAX,
         in_order_max=IN_ORDER_MAX,
-        run_urls=_run_urls(told),
+        run_urls=_run_urls(records),
     )
 
 
-async def in_order(desk: Desk, label: str, first_at: str | None) -> list[Told]:
+async def in_order(desk: Desk, label: str, first_at: str | None) -> Sequence[Record]:
     """The calls of a run from the first one on, at most IN_ORDER_MAX. Raises CannotReadLog."""
     if first_at is None:
         return []
@@ -104,22 +110,24 @@ async def in_order(desk: Desk, label: str, first_at: str | None) -> list[Told]:
         later = await history.calls(Filters(run=label), room, ending_before=begun[0]["id"])
     except Trouble:
         raise CannotReadLog() from None
-    return tell([call_record(record) for record in [*later, *begun][::-1]])
+    return [*later, *begun][::-1]
 
 
-def tell(calls: Sequence[dict[str, Any]]) -> list[Told]:
-    """With the running total. calls: the oldest first."""
-    told, total_micros = [], 0
-    for call in calls:
-        total_micros += micros(call["cost_usd"])
-        told.append(Told(call, from_micros(total_micros), host_of(call["run_url"])))
+def tell(records: Sequence[Record], first: int, end: int) -> list[Told]:
+    """Those from first up to end, with the running total. records: the oldest first."""
+    total_micros = sum(record["cost_micros"] for record in records[:first])
+    told = []
+    for record in records[first:end]:
+        total_micros += record["cost_micros"]
+        host = host_of(record["run_url"])
+        told.append(Told(call_record(record), show_usd(total_micros), host))
     return told
 
 
-def _run_urls(told: Sequence[Told]) -> list[tuple[str, str]]:
+def _run_urls(records: Sequence[Record]) -> list[tuple[str, str]]:
     """(address, host) of the pages that its calls name, each once; a few are enough."""
-    found = {line.call["run_url"]: line.host for line in told if line.host}
-    return list(found.items())[:5]
+    urls = dict.fromkeys(record["run_url"] for record in records if record["run_url"])
+    return [(url, host) for url in islice(urls, 20) if (host := host_of(url))][:5]
 
 
 def _keys(desk: Desk, run: Mapping[str, Any], now_us: int) -> list[dict[str, Any]]:

@@ -14,7 +14,7 @@ from gateway.http.message import Response
 
 
 async def show(desk: Desk, visit: Visit) -> Response:
-    return desk.page(
+    return await desk.page(
         visit,
         "settings.html",
         nav="settings",

@@ -27,7 +27,7 @@ async def show(desk: Desk, visit: Visit) -> Response:
     if visit.session.name:
         return go_to(page_within(visit.query.one("next")))
     desk.renderer.warm()
-    return _page(desk, visit, visit.query.one("next"), "")
+    return await _page(desk, visit, visit.query.one("next"), "")
 
 
 async def sign_in(desk: Desk, visit: Visit) -> Response:
@@ -35,11 +35,11 @@ async def sign_in(desk: Desk, visit: Visit) -> Response:
     wanted, key = visit.form.one("next"), visit.form.one("key")
     house, peer = desk.house, visit.request.peer
     if (wait := house.doors.guesses.must_wait(peer, visit.now_us, DOOR)) is not None:
-        return _page(desk, visit, wanted, f"{wait.text} {WAIT}", status=wait.status)
+        return await _page(desk, visit, wanted, f"{wait.text} {WAIT}", status=wait.status)
     if not hmac.compare_digest(digest(key), house.admin_digest):
         told = house.doors.guesses.wrong(peer, visit.now_us, DOOR)
         _log.warning("a wrong admin key at the dashboard", extra={"peer": peer})
-        return _page(desk, visit, wanted, WRONG, status=told.status)
+        return await _page(desk, visit, wanted, WRONG, status=told.status)
     desk.sessions.end(visit.session.name)  # its cookie is another one from now on
     agent = visit.request.headers.get(b"user-agent", b"").decode("latin-1")
     session, value = desk.sessions.open(peer, agent, visit.now_us)
@@ -65,8 +65,10 @@ async def end_session(desk: Desk, visit: Visit) -> Response:
     return go_to(f"{ROOT}/settings#sessions")
 
 
-def _page(desk: Desk, visit: Visit, wanted: str, wrong: str, status: int = 200) -> Response:
-    return desk.page(visit, "sign_in.html", status=status, wrong=wrong, next=page_within(wanted))
+async def _page(desk: Desk, visit: Visit, wanted: str, wrong: str, status: int = 200) -> Response:
+    return await desk.page(
+        visit, "sign_in.html", status=status, wrong=wrong, next=page_within(wanted)
+    )
 
 
 PAGES: Final = (

@@ -128,12 +128,12 @@ class Dashboard:
         try:
             return await self._answer(visit)
         except Refusal as refusal:
-            return self._told(visit, refusal)
+            return await self._told(visit, refusal)
         except ClientGone:
             raise
         except Exception:
             _log.exception("%s %s failed inside the gateway", request.method, request.path)
-            return self._told(visit, Internal())
+            return await self._told(visit, Internal())
 
     async def _answer(self, visit: Visit) -> Response:
         request, desk = visit.request, self._desk
@@ -167,8 +167,8 @@ class Dashboard:
             visit.request, lambda: sessions.alive(session, clock()), PRIVATE
         )
 
-    def _told(self, visit: Visit, refusal: Refusal) -> Response:
-        answer = self._desk.page(visit, "told.html", status=refusal.status, refusal=refusal)
+    async def _told(self, visit: Visit, refusal: Refusal) -> Response:
+        answer = await self._desk.page(visit, "told.html", status=refusal.status, refusal=refusal)
         if isinstance(refusal, MethodNotAllowed):
             answer.headers = [*answer.headers, (b"allow", str(refusal.facts["allow"]).encode())]
         answer.close = refusal.close

@@ -117,7 +117,7 @@ async def show(desk: Desk, visit: Visit) -> Response:
     page = await _groups(desk, by, span, visit.query.one("after"))
     rows = page["data"]
     colours = {line.name: number for number, line in enumerate(chart.lines)}
-    return desk.page(
+    return await desk.page(
         visit,
         "spend.html",
         nav="spend",

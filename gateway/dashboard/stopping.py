@@ -14,7 +14,7 @@ from gateway.http.message import Response
 
 async def ask_key(desk: Desk, visit: Visit) -> Response:
     key = await desk.api.ask("GET", f"/vault/keys/{visit.path['id']}")
-    return desk.page(
+    return await desk.page(
         visit,
         "key_revoke.html",
         nav="keys",
@@ -35,7 +35,7 @@ async def revoke_key(desk: Desk, visit: Visit) -> Response:
 async def ask_issuer(desk: Desk, visit: Visit) -> Response:
     issuer = await desk.api.ask("GET", f"/vault/issuers/{visit.path['id']}")
     alive = living(desk, visit)
-    return desk.page(
+    return await desk.page(
         visit,
         "issuer_revoke.html",
         nav="keys",

@@ -39,7 +39,7 @@ async def made(desk: Desk, visit: Visit) -> Response:
     secret = once.pop(key_id, "") if visit.request.method == "GET" else ""
     sample = _sample(desk, key)
     base_url, sid = desk.house.base_url, key["account_sid"]
-    return desk.page(
+    return await desk.page(
         visit,
         "key_made.html",
         nav="keys",

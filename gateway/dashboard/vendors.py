@@ -16,7 +16,7 @@ from gateway.vault.keys import Key
 async def show(desk: Desk, visit: Visit) -> Response:
     answer = await desk.api.ask("GET", "/vault/vendors")
     bars = [(bar, name_of(bar)) for bar in answer["barred"]]
-    return desk.page(
+    return await desk.page(
         visit,
         "vendors.html",
         nav="vendors",
@@ -29,7 +29,7 @@ async def show(desk: Desk, visit: Visit) -> Response:
 async def confirm_stop(desk: Desk, visit: Visit) -> Response:
     scope = _scope(visit)
     keys = list(_keys(desk, scope, visit.now_us))
-    return desk.page(
+    return await desk.page(
         visit,
         "vendors_stop.html",
         nav="vendors",

@@ -60,7 +60,7 @@ async def show(desk: Desk, visit: Visit) -> Response:
     entries = [entry] if entry in key["allowed_endpoints"] else key["allowed_endpoints"]
     vendor = desk.house.doors.vendors.get(key["vendor"])
     sample = sample_of(vendor, key["vendor"], entries, key["account_sid"])
-    return _page(desk, visit, key, filled_in(sample), None, ())
+    return await _page(desk, visit, key, filled_in(sample), None, ())
 
 
 async def ask(desk: Desk, visit: Visit) -> Response:
@@ -69,8 +69,8 @@ async def ask(desk: Desk, visit: Visit) -> Response:
     try:
         answer = await desk.api.ask("POST", "/vault/quote", body=quote_body(key["id"], typed))
     except Refusal as refusal:
-        return _page(desk, visit, key, typed, None, told(refusal), refusal.status)
-    return _page(desk, visit, key, typed, answer, ())
+        return await _page(desk, visit, key, typed, None, told(refusal), refusal.status)
+    return await _page(desk, visit, key, typed, answer, ())
 
 
 def read_typed(form: Form) -> Typed:
@@ -92,7 +92,7 @@ def filled_in(sample: Sample) -> Typed:
     return Typed(sample.method, sample.target, sample.text)
 
 
-def _page(
+async def _page(
     desk: Desk,
     visit: Visit,
     key: dict[str, Any],
@@ -102,7 +102,7 @@ def _page(
     status: int = 200,
 ) -> Response:
     vendor = desk.house.doors.vendors.get(key["vendor"])
-    return desk.page(
+    return await desk.page(
         visit,
         "what_if.html",
         status=status,

@@ -1,15 +1,19 @@
-"""Templates are made ready once, away from the loop, when the first person comes."""
+"""Templates are made ready once, away from the loop, when the first person comes; and drawn a
+little at a time."""
 
 from __future__ import annotations
 
+import asyncio
 import threading
 from importlib.resources import files
 
 import jinja2
 import pytest
 
+from gateway.admin.views import CALL_COLUMNS
 from gateway.dashboard import render
 from gateway.dashboard.render import Renderer, environment
+from gateway.tasks import spawn
 from tests.unit.gateway.dashboard.visits import Browser
 
 TEMPLATES = {path.name for path in files("gateway.dashboard").joinpath("templates").iterdir()}
@@ -49,3 +53,20 @@ async def test_who_comes_to_sign_in_sets_it_off(monkeypatch: pytest.MonkeyPatch)
 
 def test_all_share_one_environment() -> None:
     assert environment() is environment()
+
+
+@pytest.mark.anyio
+async def test_calls_have_their_turn_while_a_long_page_is_drawn(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(render, "SLICE_S", 0.0)
+    nothing = dict.fromkeys(CALL_COLUMNS, "")
+    record = {"at": "2026-11-02T00:00:00Z", "count": 1, "duration_ms": 1}
+    record |= {"cost_usd": "1.00", "quote_usd": "1.00"}
+    calls = [nothing | record for _ in range(50)]
+    drawing = spawn(Renderer().render("calls_list.html", calls=calls), name="drawing")
+    turns = 0
+    while not drawing.done():
+        await asyncio.sleep(0)
+        turns += 1
+    assert turns > len(calls) < drawing.result().count(b"<tr")

@@ -10,6 +10,7 @@ import pytest
 
 from gateway.dashboard import runs
 from gateway.dashboard.runs import tell
+from ledger.history import CallRow
 from tests.unit.gateway.dashboard.logs import HOSTILE, browsing, link, shown
 
 pytestmark = pytest.mark.anyio
@@ -113,6 +114,11 @@ async def test_a_runs_keys_are_named_called_or_not(tmp_path: Path) -> None:
         assert silent["id"] in browser.page
 
 
-def test_the_running_total_adds_up() -> None:
-    calls = [{"cost_usd": cost, "run_url": None} for cost in ("0.0009", "0.00", "12.50")]
-    assert [line.total_usd for line in tell(calls)] == ["0.0009", "0.0009", "12.5009"]
+def test_the_running_total_adds_up_from_the_first_call_on_whatever_page_is_shown() -> None:
+    nothing = dict.fromkeys((*CallRow._fields, "restored_micros"))
+    calls = [
+        nothing | {"at_us": 0, "quote_micros": 0, "cost_micros": cost, "restored_micros": 0}
+        for cost in (900, 0, 12_500_000, 1_000_000)
+    ]
+    assert [line.total_usd for line in tell(calls, 0, 3)] == ["0.0009", "0.0009", "12.5009"]
+    assert [line.total_usd for line in tell(calls, 2, 9)] == ["12.5009", "13.5009"]

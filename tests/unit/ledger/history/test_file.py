@@ -3,14 +3,26 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import os
 import sqlite3
+import sys
+import threading
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import aiosqlite
 import pytest
 
-from ledger.history.file import Damaged, File, Statement, Trouble, Unwritable
+from ledger.history.file import (
+    READING_NICE,
+    WRITING_NICE,
+    Damaged,
+    File,
+    Statement,
+    Trouble,
+    Unwritable,
+)
 from ledger.history.schema import MARK, MARKS, VERSION
 
 
@@ -131,3 +143,19 @@ async def test_another_version(file: File, path: Path) -> None:
     other.close()
     with pytest.raises(Trouble, match="another version"):
         await File.writing(path)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="a thread has no priority of its own")
+async def test_who_reads_steps_back_further_than_who_writes_and_the_loop_not_at_all(
+    tmp_path: Path,
+) -> None:
+    mine = os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
+    before = set(os.listdir("/proc/self/task"))
+    path = tmp_path / "audit.db"
+    async with contextlib.AsyncExitStack() as closing:
+        for opening in (File.writing, File.reading):
+            closing.push_async_callback((await opening(path)).close)
+        made = set(os.listdir("/proc/self/task")) - before
+        nices = sorted(os.getpriority(os.PRIO_PROCESS, int(thread)) - mine for thread in made)
+    assert nices == [WRITING_NICE, READING_NICE]
+    assert os.getpriority(os.PRIO_PROCESS, threading.get_native_id()) == mine
