@@ -76,6 +76,8 @@ class Person:
 
     def __init__(self, address: str, admin_key: str) -> None:
         self._connection = http.client.HTTPConnection(address, timeout=300)
+        self._connection.request("GET", "/dashboard/sign-in")
+        self._connection.getresponse().read()
         form = urlencode({"key": admin_key, "next": "/dashboard"})
         kind = {"Content-Type": "application/x-www-form-urlencoded"}
         self._connection.request("POST", "/dashboard/sign-in", form, kind)

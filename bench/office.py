@@ -17,6 +17,7 @@ import argparse
 import asyncio
 import contextlib
 import json
+import os
 import sys
 import time
 from collections.abc import Awaitable, Callable
@@ -169,6 +170,7 @@ def main() -> None:
     parser.add_argument("--page", nargs="*", default=[], metavar="PATH")
     parser.add_argument("--page-every-s", type=float, default=1.0)
     parser.add_argument("--exports", type=int, default=1)
+    os.nice(19)  # browsers are on machines of their own: beside the load, they wait for it
     asyncio.run(work(parser.parse_args()))
 
 

@@ -1,7 +1,7 @@
 """What pages load: our own style sheet and scripts, and the three libraries beside them.
 
 A file's address carries a hash of its content, so browsers keep it for good and still never show an
-old one. Files are read once; what a browser takes compressed is compressed once. The libraries come
+old one. Files are read once, and each is compressed once, when the first browser takes it so. The libraries come
 from npm when the house is set up, into `assets/`; a checkout without them still shows its pages,
 plainly, and says so in the log.
 """
@@ -36,13 +36,17 @@ _FOR_GOOD: Final = (b"cache-control", b"public, max-age=31536000, immutable")
 _LOOK_AGAIN: Final = (b"cache-control", b"no-cache")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Asset:
     kind: bytes
     content: bytes
-    packed: bytes
-    """The same, gzip."""
     version: str
+    _packed: bytes = b""
+
+    def packed(self) -> bytes:
+        """The same, gzip."""
+        self._packed = self._packed or gzip.compress(self.content, 6, mtime=0)
+        return self._packed
 
 
 class Assets:
@@ -72,7 +76,7 @@ class Assets:
             *HEADERS,
         ]
         if b"gzip" in request.headers.get(b"accept-encoding", b""):
-            return Response(200, [*headers, (b"content-encoding", b"gzip")], found.packed)
+            return Response(200, [*headers, (b"content-encoding", b"gzip")], found.packed())
         return Response(200, headers, found.content)
 
     def _all(self) -> dict[str, Asset]:
@@ -90,7 +94,7 @@ class Assets:
 def _read(path: Traversable) -> Asset:
     content = path.read_bytes()
     version = hashlib.sha256(content).hexdigest()[:12]
-    return Asset(KINDS[_suffix(path)], content, gzip.compress(content, 9, mtime=0), version)
+    return Asset(KINDS[_suffix(path)], content, version)
 
 
 def _suffix(path: Traversable) -> str:

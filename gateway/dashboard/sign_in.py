@@ -32,6 +32,7 @@ async def show(desk: Desk, visit: Visit) -> Response:
 
 async def sign_in(desk: Desk, visit: Visit) -> Response:
     """The cookie's value is known to the browser alone; here it is kept as a hash."""
+    desk.renderer.warm()
     wanted, key = visit.form.one("next"), visit.form.one("key")
     house, peer = desk.house, visit.request.peer
     if (wait := house.doors.guesses.must_wait(peer, visit.now_us, DOOR)) is not None:
