@@ -1,5 +1,5 @@
 """Vendors and accounts that are barred: after `POST /vault/revoke` no key for them is made or works
-until `POST /vault/resume`."""
+until `POST /vault/resume` (`keybrake resume`)."""
 
 from __future__ import annotations
 

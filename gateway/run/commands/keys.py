@@ -12,7 +12,7 @@ from gateway.run import paste
 from gateway.run.commands import api, show
 
 COLUMNS = (
-    "id", "name", "vendor", "account", "agent_run_label", "daily_usd_cap", "spent_usd", "held_usd",
+    "id", "name", "vendor", "account", "agent_run_label", "cap_usd", "spent_usd", "held_usd",
     "remaining_usd", "status", "expires_at", "revoked_at",
 )  # fmt: skip
 

@@ -246,6 +246,7 @@ async def test_a_barred_vendor_stops_keys_old_and_new_until_it_is_resumed(house:
     with pytest.raises(PolicyRefused) as refused:
         await house.key()
     assert refused.value.facts == {"rule": "barred", "barred": {"vendor": "stripe"}}
+    assert all(way in str(refused.value) for way in ("keybrake resume", "POST /vault/resume"))
     await house.registry.resume(Bar("stripe"))
     assert isinstance(house.refusal(old), KeyRevoked)
     key = await house.key()

@@ -124,6 +124,21 @@ def test_lists_are_narrowed(gateway: Any) -> None:
     assert cli.main(["keys", "list", *words]) == 0
 
 
+def test_a_list_has_the_cap_that_is_in_force(
+    gateway: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As set it was 500: what is left would not be what is missing from that."""
+    topped_up = {
+        "id": "vk_1", "daily_usd_cap": "500.00", "cap_usd": "550.00", "spent_usd": "510.00",
+        "held_usd": "0.00", "remaining_usd": "40.00",
+    }  # fmt: skip
+    gateway.will("GET", "/vault/keys?limit=20", {"data": [topped_up], "has_more": False})
+    assert cli.main(["keys", "list"]) == 0
+    head, line = (each.split() for each in capsys.readouterr().out.splitlines())
+    assert head == ["ID", "CAP", "SPENT", "HELD", "REMAINING"]
+    assert line == ["vk_1", "550.00", "510.00", "0.00", "40.00"]
+
+
 def test_list_show_revoke(gateway: Any, capsys: pytest.CaptureFixture[str]) -> None:
     gateway.will("GET", "/vault/keys?limit=20", {"data": [{"id": "vk_1"}], "has_more": False})
     gateway.will("GET", "/vault/keys/vk_1", {"id": "vk_1", "spent_usd": "1.00"})
