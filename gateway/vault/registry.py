@@ -198,7 +198,7 @@ class Registry:
     def _judge_bars(self, terms: Terms) -> None:
         if (bar := self.bars.stops(terms.vendor, terms.account)) is not None:
             raise PolicyRefused(
-                "No key is made for what was revoked, until `keybrake resume` or POST /vault/resume.",
+                "No key is made for what was revoked, until keybrake resume (POST /vault/resume).",
                 rule="barred",
                 barred=bar.shown(),
             )
