@@ -101,7 +101,7 @@ def fill(
     path: str | None = None,
     account_sid: str | None = None,
     key: str | None = None,
-    terms: Mapping[str, str] | None = None,
+    terms: Mapping[str, str | int] | None = None,
 ) -> bytes:
     """A blueprint's file, for one gateway and one key.
 
@@ -189,13 +189,13 @@ def _set_key(calls: Sequence[Any], blueprint: Blueprint, key: str) -> None:
         shown["parameters"] = [it for it in shown["parameters"] if it["name"] != "apiKeyKeychain"]
 
 
-def _set_terms(flow: Sequence[Any], terms: Mapping[str, str]) -> None:
+def _set_terms(flow: Sequence[Any], terms: Mapping[str, str | int]) -> None:
     asking = [it for it in _modules(flow) if (it["mapper"] or {}).get("url") == f"{VAULT}keys"]
     if not asking:
         raise Unfit("This blueprint makes no key.")
     for module in asking:
         body = orjson.loads(module["mapper"]["jsonStringBodyContent"])
-        body |= {name: _plain(value) for name, value in terms.items()}
+        body |= {n: _plain(v) if isinstance(v, str) else v for n, v in terms.items()}
         text = orjson.dumps(body, option=orjson.OPT_INDENT_2).decode()
         module["mapper"]["jsonStringBodyContent"] = text
 

@@ -1,7 +1,7 @@
 """Issuers: who may make keys without the admin key, so that each run of a scenario has its own.
 
-The list, one with its bounds and cap, the form that makes one, and the page that shows its secret
-the one time, with the lines that make a key for a run.
+The list, one with its bounds and cap and what can be changed of it, the form that makes one, and
+the page that shows its secret the one time, with the lines that make a key for a run.
 """
 
 from __future__ import annotations
@@ -13,14 +13,13 @@ from typing import Any, Final
 import orjson
 
 from gateway.admin.issuers import shown
-from gateway.blueprints.fill import catalogue
 from gateway.dashboard.endpoints import endpoint_of, groups_of, title_of
 from gateway.dashboard.forms import Form
 from gateway.dashboard.guard import PRIVATE
-from gateway.dashboard.keyform import EXPIRIES, issuer_body, made_name
+from gateway.dashboard.keyform import EXPIRIES, amendment_body, issuer_body, made_name
 from gateway.dashboard.keymaker import number, told
 from gateway.dashboard.pages import Desk, Page, Visit, go_to
-from gateway.dashboard.takeaway import filled, only_here
+from gateway.dashboard.takeaway import OWN_PATHS, filled, only_here
 from gateway.dashboard.words import page_of
 from gateway.errors import NotFound, Refusal
 from gateway.http.message import Response
@@ -54,18 +53,43 @@ async def show_all(desk: Desk, visit: Visit) -> Response:
 
 
 async def show(desk: Desk, visit: Visit) -> Response:
+    return await _page(desk, visit, NOTHING, ())
+
+
+async def amend(desk: Desk, visit: Visit) -> Response:
+    """Its template is not on the page: for other bounds there is another issuer, or the command
+    line."""
+    body, issuer_id = amendment_body(visit.form), visit.path["id"]
+    if body:
+        try:
+            await desk.api.ask("PATCH", f"/vault/issuers/{issuer_id}", body=body)
+        except Refusal as refusal:
+            return await _page(desk, visit, visit.form, told(refusal), refusal.status)
+        visit.session.said.append("Changed. It holds from the next call on.")
+    else:
+        visit.session.said.append("Nothing was changed: every field is as it was.")
+    return go_to(page_of("issuers", issuer_id))
+
+
+async def _page(
+    desk: Desk, visit: Visit, form: Form, errors: Sequence[dict[str, str]], status: int = 200
+) -> Response:
     issuer = await desk.api.ask("GET", f"/vault/issuers/{visit.path['id']}")
     found = desk.house.registry.issuer(issuer["id"])
     keys = [] if found is None else desk.house.registry.keys_of(found)
     return await desk.page(
         visit,
         "issuer.html",
+        status=status,
         nav="keys",
         issuer=issuer,
         endpoints=_endpoints(desk, issuer),
         titles=[title_of(name) for name in issuer["template"]["vendors"]],
         keys_made=len(keys),
         keys_alive=sum(key.alive(visit.now_us) for key in keys),
+        form=form,
+        errors=errors,
+        wrong={error["field"]: error["problem"] for error in errors},
     )
 
 
@@ -105,15 +129,15 @@ async def made(desk: Desk, visit: Visit) -> Response:
         url=f"{base_url}/vault/keys",
         body=orjson.dumps(key_for_a_run(issuer), option=orjson.OPT_INDENT_2).decode(),
         curl=curl_line(issuer, base_url, secret or ISSUER_STAND_IN),
-        has_blueprint=_fits_blueprint(issuer),
+        has_blueprint=_fits_blueprint(desk, issuer),
     )
 
 
 async def blueprint(desk: Desk, visit: Visit) -> Response:
     """The scenario that makes a key for each of its runs. Never with the secret in it."""
     issuer = await desk.api.ask("GET", f"/vault/issuers/{visit.path['id']}")
-    if not _fits_blueprint(issuer):
-        raise NotFound("There is no blueprint for these vendors.")
+    if not _fits_blueprint(desk, issuer):
+        raise NotFound("There is no blueprint for what its keys may call.")
     record = {"account_sid": None, "agent_run_label": scenario_of(issuer)}
     content = filled("per_run_key", record, desk.house.base_url, None, None, run_terms(issuer))
     headers = [
@@ -125,26 +149,31 @@ async def blueprint(desk: Desk, visit: Visit) -> Response:
 
 
 def key_for_a_run(issuer: Mapping[str, Any]) -> dict[str, Any]:
-    """What a scenario asks of `/vault/keys`: all that it may, for a quarter of an hour."""
+    """What a scenario asks of `/vault/keys`: all that it may, for a quarter of an hour. Where the
+    template bounds something, a key without that bound would be refused."""
     template = issuer["template"]
     seconds = min(RUN_S, int(template["expires_in_max"].removesuffix("s")))
+    bounds = {
+        "per_call_usd_max": template["per_call_usd_max"],
+        "total_usd_cap": template["total_usd_cap_max"],
+        "daily_call_cap": template["daily_call_cap_max"],
+    }
     return {
         "vendor": template["vendors"][0],
         "agent_run_label": f"{scenario_of(issuer)}/{{{{var.scenario.executionId}}}}",
         "daily_usd_cap": template["daily_usd_cap_max"],
         "allowed_endpoints": template["allowed_endpoints"],
         "expires_in": f"{seconds}s",
+        **{name: most for name, most in bounds.items() if most is not None},
     }
 
 
-def run_terms(issuer: Mapping[str, Any]) -> dict[str, str]:
+def run_terms(issuer: Mapping[str, Any]) -> dict[str, Any]:
     """The figures of that, for the blueprint, whose own may be more than the issuer allows."""
-    asked, most = key_for_a_run(issuer), issuer["template"]["per_call_usd_max"]
-    return {
-        "daily_usd_cap": asked["daily_usd_cap"],
-        "per_call_usd_max": most or asked["daily_usd_cap"],
-        "expires_in": asked["expires_in"],
-    }
+    asked = key_for_a_run(issuer)
+    for name in ("vendor", "agent_run_label", "allowed_endpoints"):
+        del asked[name]
+    return {"per_call_usd_max": asked["daily_usd_cap"], **asked}
 
 
 def scenario_of(issuer: Mapping[str, Any]) -> str:
@@ -162,9 +191,14 @@ def curl_line(issuer: Mapping[str, Any], base_url: str, secret: str) -> str:
     return " \\\n  ".join(pieces)
 
 
-def _fits_blueprint(issuer: Mapping[str, Any]) -> bool:
-    made_for = next(it.vendors for it in catalogue() if it.name == "per_run_key")
-    return any(vendor in made_for for vendor in issuer["template"]["vendors"])
+def _fits_blueprint(desk: Desk, issuer: Mapping[str, Any]) -> bool:
+    """May its keys do what the scenario does: charge at Stripe?"""
+    found = desk.house.registry.issuer(issuer["id"])
+    return (
+        found is not None
+        and "stripe" in found.terms.template.vendors
+        and found.terms.template.allowed.allows(*OWN_PATHS["stripe"])
+    )
 
 
 def _endpoints(desk: Desk, issuer: Mapping[str, Any]) -> Sequence[Any]:
@@ -206,5 +240,6 @@ PAGES: Final = (
     Page("POST", "/issuers/new", make),
     Page("GET", "/issuers/{id}", show),
     Page("GET", "/issuers/{id}/made", made),
+    Page("POST", "/issuers/{id}/amend", amend),
     Page("POST", "/issuers/{id}/blueprint", blueprint),
 )

@@ -166,6 +166,7 @@ _AMENDED: Final[Mapping[str, Callable[[str], Any]]] = {
     "name": str,
     **dict.fromkeys(_USD, usd),
     **dict.fromkeys(("daily_call_cap", "rate_per_minute", "concurrency_max"), whole),
+    "keys_per_hour": whole,
     "mode": str,
 }
 

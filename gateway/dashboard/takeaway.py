@@ -95,7 +95,7 @@ def filled(
     base_url: str,
     path: str | None,
     secret: str | None,
-    terms: Mapping[str, str] | None = None,
+    terms: Mapping[str, Any] | None = None,
 ) -> bytes:
     """A label that Make would take for an expression of its own is left out."""
     facts: dict[str, Any] = {

@@ -70,11 +70,12 @@ def test_a_label_names_the_scenario(label: str, scenario: str) -> None:
 
 
 def test_a_key_for_a_run_asks_for_other_figures() -> None:
-    terms = {"daily_usd_cap": "10.00", "expires_in": "300s"}
+    terms = {"daily_usd_cap": "10.00", "expires_in": "300s", "daily_call_cap": 7}
     tree = filled("per_run_key", label="billing/1", terms=terms)
     asked = orjson.loads(tree["flow"][1]["mapper"]["jsonStringBodyContent"])
     assert (asked["daily_usd_cap"], asked["per_call_usd_max"]) == ("10.00", "25")
-    assert (asked["expires_in"], asked["vendor"]) == ("300s", "stripe")
+    assert (asked["expires_in"], asked["daily_call_cap"]) == ("300s", 7)
+    assert asked["vendor"] == "stripe"
     assert asked["agent_run_label"] == "billing/{{var.scenario.executionId}}"
 
 
