@@ -25,6 +25,11 @@ class Refusal(Exception):
         self.text = message or self.message
         self.facts = facts
 
+    @property
+    def rule(self) -> str | None:
+        """The rule that says no, or whose cap; None where the code says all."""
+        return self.facts.get("rule") or self.facts.get("blocked_by")
+
 
 class Internal(Refusal):
     pass

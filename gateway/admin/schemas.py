@@ -139,6 +139,7 @@ _CALL: Final = {
     "operation": maybe(TEXT),
     "decision": {"enum": ["allowed", "refused"]},
     "code": maybe(TEXT),
+    "rule": maybe(TEXT | {"description": "Which said no, or whose cap; of would_refuse too."}),
     "status": maybe(WHOLE),
     "state": maybe(TEXT),
     "idempotency_key": maybe(TEXT | {"description": "A hash of it."}),

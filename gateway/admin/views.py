@@ -79,8 +79,8 @@ def call_record(record: Mapping[str, Any]) -> dict[str, Any]:
 
 _CALL_PLAIN: Final = (
     *("id", "key_id", "label", "run", "scenario", "step", "reason", "run_url", "vendor"),
-    *("account", "method", "path", "operation", "decision", "code", "status", "state"),
-    *("idempotency_key", "retry_of", "vendor_request_id", "object_id", "livemode"),
+    *("account", "method", "path", "operation", "decision", "code", "rule", "status"),
+    *("state", "idempotency_key", "retry_of", "vendor_request_id", "object_id", "livemode"),
     *("duration_ms", "lookups", "would_refuse", "count"),
 )
 CALL_COLUMNS: Final = (

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from gateway.call.journey import Journey
 from gateway.call.objects import counted
-from gateway.call.record import CallRecord
+from gateway.call.record import ALLOWED, CallRecord
 from gateway.call.runheaders import RunHeaders
 from vendors.contract import Outcome
 
@@ -44,6 +44,8 @@ def tell_books(journey: Journey) -> None:
     record.lookups = tuple(journey.lookups)
     if journey.would_refuse is not None:
         record.would_refuse = journey.would_refuse.code
+        if record.decision == ALLOWED:
+            record.rule = journey.would_refuse.rule
     if not made:
         return
     main = made[-1]

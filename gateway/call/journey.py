@@ -48,7 +48,6 @@ class Journey:
         "quote",
         "reading",
         "record",
-        "refused_by",
         "request",
         "retried",
         "retry",
@@ -107,7 +106,6 @@ class Journey:
         self.vendor_us = 0  # spent waiting for the vendor
         self.watch: Watch | None = None
         self.would_refuse: Refusal | None = None
-        self.refused_by: str | None = None  # the rule that said no, or whose cap
         self._give_back: list[Callable[[], None]] = []
 
     @property

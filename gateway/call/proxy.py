@@ -309,8 +309,7 @@ class Proxy:
         response = dress(refusal, journey.call_id, journey.vendor, terms, request.headers)
         record = journey.record
         if record.code is None:
-            record.refuse(refusal.code, response.status)
-        journey.refused_by = refusal.facts.get("rule") or refusal.facts.get("blocked_by")
+            record.refuse(refusal.code, response.status, refusal.rule)
         self._tell_duration(journey)
         self._write_down(journey)
         return response

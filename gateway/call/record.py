@@ -48,6 +48,7 @@ class CallRecord:
     held_micros: int = 0
     decision: str = ALLOWED
     code: str | None = None
+    rule: str | None = None
     status: int | None = None
     cost_micros: int = 0
     own_cost_micros: int = 0
@@ -60,9 +61,9 @@ class CallRecord:
     livemode: bool | None = None
     duration_ms: int | None = None
 
-    def refuse(self, code: str, status: int) -> None:
-        """The gateway said no, with this code and this status."""
-        self.decision, self.code, self.status = REFUSED, code, status
+    def refuse(self, code: str, status: int, rule: str | None = None) -> None:
+        """The gateway said no, with this code and this status, by this rule."""
+        self.decision, self.code, self.status, self.rule = REFUSED, code, status, rule
 
     def head_memo(self) -> bytes:
         """What was asked, for the entry that makes the hold."""
@@ -118,6 +119,7 @@ class CallRecord:
             self.operation or None,
             self.decision,
             self.code,
+            self.rule,
             self.status,
             self.quote_micros,
             self.held_micros,
@@ -139,7 +141,7 @@ class CallRecord:
 
 
 _SELDOM: Final = ("step", "reason", "run_url", "idempotency_key", "retry_of", "would_refuse")
-_OUTCOMES: Final = ("code", "vendor_request_id", "object_id", "livemode")
+_OUTCOMES: Final = ("code", "rule", "vendor_request_id", "object_id", "livemode")
 
 
 def hashed(idempotency_key: str, namespace: str) -> str:

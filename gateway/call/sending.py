@@ -72,7 +72,7 @@ class Sender:
             )
 
     def _release(self, journey: Journey, refusal: Refusal) -> NoReturn:
-        journey.record.refuse(refusal.code, refusal.status)
+        journey.record.refuse(refusal.code, refusal.status, refusal.rule)
         self._books.release(journey, journey.record.outcome_memo())
         raise refusal
 

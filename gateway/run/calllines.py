@@ -18,7 +18,7 @@ import orjson
 
 from gateway.call.doors import untold
 from gateway.call.journey import Journey
-from gateway.call.record import CallRecord
+from gateway.call.record import REFUSED, CallRecord
 from gateway.call.traceparent import read_traceparent
 from gateway.run.log import HIDDEN, escape, moment, redact, way
 from gateway.settings import LogSettings
@@ -41,23 +41,20 @@ def teller(settings: LogSettings) -> Callable[[Journey], None]:
 
 
 class Ended(NamedTuple):
-    """What a line is made of. at_s: seconds since 1970, of the machine's clock. rule: the one that
-    said no, or whose cap."""
+    """What a line is made of. at_s: seconds since 1970, of the machine's clock."""
 
     record: CallRecord
     peer: str
     traceparent: bytes | None
     vendor_us: int
     at_s: float
-    rule: str | None
 
 
 def ended(journey: Journey) -> Ended:
     """Put down while the journey is there; it is not kept."""
     request = journey.request
     trace = request.headers.get(b"traceparent")
-    rule = journey.refused_by
-    return Ended(journey.record, request.peer, trace, journey.vendor_us, time.time(), rule)
+    return Ended(journey.record, request.peer, trace, journey.vendor_us, time.time())
 
 
 def json_line(call: Ended) -> bytes:
@@ -88,8 +85,8 @@ def json_line(call: Ended) -> bytes:
     }
     if call.traceparent is not None and (parent := read_traceparent(call.traceparent)) is not None:
         facts["trace_id"], facts["parent_id"] = parent
-    if call.rule is not None:
-        facts["rule"] = call.rule
+    if (rule := _rule(record)) is not None:
+        facts["rule"] = rule
     return orjson.dumps(facts, option=orjson.OPT_APPEND_NEWLINE)
 
 
@@ -100,7 +97,7 @@ def text_line(call: Ended) -> bytes:
     at = time.strftime("%H:%M:%S", time.localtime(call.at_s))
     parts = (
         f"{at} {'call':<8} {record.method} {path}",
-        _went(record, call.rule),
+        _went(record),
         f"{show_usd(record.cost_micros)} USD",
         f"{record.duration_ms} ms",
         f"{record.vendor}/{record.account}",
@@ -109,7 +106,14 @@ def text_line(call: Ended) -> bytes:
     return "  ".join(filter(None, parts)).encode("utf-8", "replace") + b"\n"
 
 
-def _went(record: CallRecord, rule: str | None) -> str:
+def _rule(record: CallRecord) -> str | None:
+    """The one that said no, or whose cap. A call that was spared it has none here: the line does
+    not tell of shadow mode."""
+    return record.rule if record.decision == REFUSED else None
+
+
+def _went(record: CallRecord) -> str:
+    rule = _rule(record)
     words = (str(record.status), record.code, f"({rule})" if rule else None)
     return " ".join(filter(None, words))
 

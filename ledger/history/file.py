@@ -26,7 +26,7 @@ from typing import Any, Final, NamedTuple
 
 import aiosqlite
 
-from ledger.history.schema import VERSION, creation
+from ledger.history.schema import CALLS_HAS, VERSION, additions, creation
 from ledger.history.tallies import BEGIN_EMPTY, SETTLE, TABLES, TRIGGERS
 
 _PRAGMAS: Final = (
@@ -162,7 +162,9 @@ class File:
         ((version,),) = await self.fetch("PRAGMA user_version")
         if not 0 <= version <= VERSION:
             raise Trouble(f"{path}: made by another version of the product ({version})")
-        tables = (*creation(), *TABLES, *TRIGGERS, *BEGIN_EMPTY, f"PRAGMA user_version = {VERSION}")
+        has = [name for (name,) in await self.fetch(CALLS_HAS)]
+        calls = (*additions(has), *creation())
+        tables = (*calls, *TABLES, *TRIGGERS, *BEGIN_EMPTY, f"PRAGMA user_version = {VERSION}")
         await self.transact([Statement(sql) for sql in tables])
 
     async def _in_turn(self, statements: Sequence[Statement]) -> None:

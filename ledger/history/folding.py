@@ -1,7 +1,7 @@
 """Many alike refusals become one row with a count: a caller in a loop cannot fill the disk.
 
-The first refusals of a key with one code in one minute are rows of their own; from then on the
-minute's rest is one more row, whose count grows. Minutes that are over are forgotten.
+The first refusals of a key with one code, by one rule, in one minute are rows of their own; from
+then on the minute's rest is one more row, whose count grows. Minutes that are over are forgotten.
 """
 
 from __future__ import annotations
@@ -12,13 +12,14 @@ from typing import Final
 from ledger.history.schema import CallRow
 
 ROWS_PER_MINUTE: Final = 60
-"""Of one key and code, before they are folded: enough to see each call of a person or a
+"""Of one key, code and rule, before they are folded: enough to see each call of a person or a
 scenario."""
 _MINUTE_US: Final = 60_000_000
 
 
 class Minute:
-    """One key's refusals with one code in one minute. rest: the first that was folded."""
+    """One key's refusals with one code, by one rule, in one minute. rest: the first that was
+    folded."""
 
     __slots__ = ("folded", "minute", "rest", "seen")
 
@@ -39,14 +40,14 @@ class Folding:
     __slots__ = ("_grown", "_latest", "_minutes")
 
     def __init__(self) -> None:
-        self._minutes: dict[tuple[str, str | None], Minute] = {}
+        self._minutes: dict[tuple[str, str | None, str | None], Minute] = {}
         self._grown: dict[str, Minute] = {}
         self._latest = 0
 
     def take(self, row: CallRow) -> bool:
         """True: the row is to be written itself. False: it is counted, and `grown` will tell."""
         minute = row.at_us // _MINUTE_US
-        name = (row.key_id, row.code)
+        name = (row.key_id, row.code, row.rule)
         seen = self._minutes.get(name)
         if seen is None or seen.minute < minute:
             seen = self._minutes[name] = Minute(minute)

@@ -26,7 +26,7 @@ _HEAD: Final = frozenset(
 )
 _OUTCOME: Final = frozenset(
     {
-        *("decision", "code", "status", "vendor_request_id", "object_id", "livemode"),
+        *("decision", "code", "rule", "status", "vendor_request_id", "object_id", "livemode"),
         "duration_ms",
     }
 )

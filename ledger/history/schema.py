@@ -12,20 +12,21 @@ leave them out.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from itertools import chain
 from typing import Any, Final, NamedTuple
 
-VERSION: Final = 3
+VERSION: Final = 4
 """Of the tables, in the file's `user_version`. 1 had no sums (`tallies.py`): they are filled in. 2
-summed up each row at once."""
+summed up each row at once. 3 had no `rule`: a column that a file lacks is added, and empty."""
 
 
 class CallRow(NamedTuple):
     """One call as it is written when it ends. The field names are the columns.
 
     at_us: when it came in. label: its key's. run: the effective label. scenario: what precedes the
-    run's last '/'. decision: 'allowed' or 'refused'. quote_micros: the most it could cost.
+    run's last '/'. decision: 'allowed' or 'refused'. rule: which one said no, or whose cap; of a
+    call that was spared a refusal, which would have. quote_micros: the most it could cost.
     held_micros: what its hold set aside. cost_micros: what its hold counts for now.
     own_cost_micros: the same of a second hold, on the key's own budget alone, when the call took
     over another key's object. state: of its hold (`open`, `standing`, `pending`, `in_doubt`,
@@ -50,6 +51,7 @@ class CallRow(NamedTuple):
     operation: str | None = None
     decision: str = "allowed"
     code: str | None = None
+    rule: str | None = None
     status: int | None = None
     quote_micros: int = 0
     held_micros: int = 0
@@ -117,7 +119,7 @@ BATCHES: Final = (8, 64, 256)
 
 def creation() -> tuple[str, ...]:
     """The statements that make the file, harmless on one that has them."""
-    columns = ", ".join(f'"{name}" {_TYPES.get(name, "TEXT")}' for name in COLUMNS[1:])
+    columns = ", ".join(map(_column, COLUMNS[1:]))
     table = (
         "CREATE TABLE IF NOT EXISTS calls (n INTEGER PRIMARY KEY, "
         f'"id" TEXT NOT NULL UNIQUE, {columns}, '
@@ -127,6 +129,20 @@ def creation() -> tuple[str, ...]:
     indexes = [_index(name, f'"{name}", at_us') for name in FILTERS]
     holds = [_index(name, f'"{name}"') for name in ("hold_id", "own_hold_id")]
     return (table, marks, _index("at_us", "at_us"), *indexes, *holds)
+
+
+CALLS_HAS: Final = "SELECT name FROM pragma_table_info('calls')"
+
+
+def additions(has: Collection[str]) -> tuple[str, ...]:
+    """The statements that give the table of an older file, with these columns, the ones that it
+    lacks. No row is written again for it."""
+    lacks = [name for name in COLUMNS if name not in has]
+    return tuple(f"ALTER TABLE calls ADD COLUMN {_column(name)}" for name in lacks if has)
+
+
+def _column(name: str) -> str:
+    return f'"{name}" {_TYPES.get(name, "TEXT")}'
 
 
 def _index(name: str, columns: str) -> str:

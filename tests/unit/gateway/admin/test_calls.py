@@ -28,10 +28,13 @@ async def test_a_call_is_shown_with_its_money_and_time(side: Side) -> None:
         day=20_717,
         quote_micros=5_000_000,
         cost_micros=900,
+        code="policy_refused",
+        rule="currency",
     )
     _, call = await side.ask("GET", "/vault/calls/call_7")
     assert (call["quote_usd"], call["cost_usd"]) == ("5.00", "0.0009")
     assert (call["at"], call["day"]) == ("2026-09-21T14:13:20.250Z", "2026-09-21")
+    assert (call["code"], call["rule"]) == ("policy_refused", "currency")
     assert "hold_id" not in call
     status, _ = await side.ask("GET", "/vault/calls/call_8")
     assert status == 404

@@ -46,10 +46,35 @@ async def test_a_takeover_has_two_holds_and_tells_both(calls: Calls) -> None:
     assert row.lookups == '["/v1/payment_intents/pi_1"]'
 
 
-async def test_what_a_shadow_key_was_spared_is_told(calls: Calls) -> None:
+async def test_what_a_shadow_key_was_spared_is_told_with_its_rule(calls: Calls) -> None:
     key = await calls.key(mode=Mode.SHADOW, daily_cap_micros=0)
     await calls.call(key, "POST", INTENTS, FORM)
     assert (calls.row.would_refuse, calls.row.decision) == ("daily_cap_exceeded", "allowed")
+    assert (calls.row.code, calls.row.rule) == (None, "key_daily")
+    small = await calls.key(mode=Mode.SHADOW, per_call_micros_max=1)
+    await calls.call(small, "POST", INTENTS, FORM)
+    assert (calls.row.would_refuse, calls.row.rule) == ("policy_refused", "per_call_usd_max")
+
+
+async def test_a_refusal_tells_its_rule_or_whose_cap_it_was(calls: Calls) -> None:
+    await calls.call(await calls.key(daily_cap_micros=0), "POST", INTENTS, FORM)
+    assert (calls.row.code, calls.row.rule) == ("daily_cap_exceeded", "key_daily")
+    await calls.call(await calls.key(per_call_micros_max=1), "POST", INTENTS, FORM)
+    assert (calls.row.code, calls.row.rule) == ("policy_refused", "per_call_usd_max")
+    await calls.call(await calls.key(expires_at_us=1), "POST", INTENTS, FORM)
+    assert (calls.row.code, calls.row.rule) == ("key_expired", None)
+
+
+async def test_a_shadow_keys_refusal_is_not_told_with_the_rule_that_it_was_spared(
+    calls: Calls,
+) -> None:
+    stripe = calls.vendor
+    assert isinstance(stripe, ModelStripe)
+    stripe.faults.append(Fault.NOT_SENT)
+    key = await calls.key(mode=Mode.SHADOW, daily_cap_micros=0)
+    await calls.call(key, "POST", INTENTS, FORM)
+    assert (calls.row.code, calls.row.rule) == ("vendor_unreachable", None)
+    assert calls.row.would_refuse == "daily_cap_exceeded"
 
 
 async def test_a_retry_names_the_call_that_it_repeats(calls: Calls) -> None:

@@ -15,6 +15,7 @@ from gateway.vault.allowlist import Allowlist
 from gateway.vault.secrets import Kind, mint
 from gateway.vault.terms import Mode, ParamRule
 from ledger import HoldState
+from ledger.entries import Ended
 from tests.calls import Calls, Holder, Script
 from tests.telco import MAIL_MAX, TELCO, USD, MailReader
 from vendors.contract import Reading
@@ -137,6 +138,12 @@ async def test_the_keys_rules_are_judged_before_the_last_byte(
     assert (seen.code, seen.json["rule"]) == ("policy_refused", rule)
     assert calls.spent(key) == USD
     assert not list(calls.ledger.open_holds())
+    assert calls.row.rule == rule
+    await calls.key()  # what was queued before it is on disk with it
+    shards = map(calls.ledger.read_entries, calls.ledger.shards())
+    entries = [entry for rows in shards for _, row in rows for entry in row]
+    memos = [entry.memo for entry in entries if isinstance(entry, Ended)]
+    assert f'"rule":"{rule}"'.encode() in b"".join(memos), "the audit log is rebuilt with it"
 
 
 async def test_a_shadow_key_only_reports(calls: Calls) -> None:

@@ -37,6 +37,7 @@ FULL = {
     "quote_micros": 12_000_000,
     "held_micros": 11_000_000,
     "code": "vendor_timeout",
+    "rule": "key_daily",
     "status": 504,
     "cost_micros": 11_000_000,
     "own_cost_micros": 1_000_000,
@@ -93,6 +94,14 @@ def test_a_refusal() -> None:
     refused.refuse("endpoint_not_allowed", 403)
     row = refused.row()
     assert (row.decision, row.code, row.status) == (REFUSED, "endpoint_not_allowed", 403)
+    assert row.rule is None
+
+
+def test_a_refusal_by_a_rule_keeps_its_name_in_row_and_memo() -> None:
+    refused = record()
+    refused.refuse("policy_refused", 403, "params:currency")
+    assert refused.row().rule == "params:currency"
+    assert orjson.loads(refused.outcome_memo())["rule"] == "params:currency"
 
 
 def test_the_hash_of_an_idempotency_key() -> None:

@@ -13,6 +13,7 @@ import pytest
 from gateway.call.doors import untold
 from gateway.run import calllines, log
 from gateway.settings import LogSettings
+from gateway.vault.terms import Mode
 from tests.calls import Calls, Script, calls_in, intent
 
 pytestmark = pytest.mark.usefixtures("no_secrets", "logging_put_back")
@@ -104,6 +105,15 @@ async def test_a_refusal_by_a_rule_names_it(calls: Calls) -> None:
         ("daily_cap_exceeded", "key_daily"),
         ("policy_refused", "per_call_usd_max"),
     ]
+
+
+async def test_a_line_does_not_tell_what_a_call_was_spared(calls: Calls) -> None:
+    stream = listen(calls)
+    key = await calls.key(mode=Mode.SHADOW, per_call_micros_max=1)
+    await calls.call(key, "POST", "/v1/payment_intents", FORM)
+    (line,) = told(stream)
+    assert calls.row.rule == "per_call_usd_max"
+    assert (line["decision"], "rule" in line) == ("allowed", False)
 
 
 async def test_a_line_of_text_is_read_from_left_to_right(calls: Calls) -> None:

@@ -23,7 +23,9 @@ from ledger.history.file import (
     Trouble,
     Unwritable,
 )
-from ledger.history.schema import MARK, MARKS, VERSION
+from ledger.history.reader import Reader
+from ledger.history.schema import MARK, MARKS, VERSION, insertion
+from tests.unit.ledger.history.journals import row
 
 
 @pytest.fixture
@@ -143,6 +145,39 @@ async def test_another_version(file: File, path: Path) -> None:
     other.close()
     with pytest.raises(Trouble, match="another version"):
         await File.writing(path)
+
+
+def make_older(path: Path, version: int) -> None:
+    """As a file of this version was: 3 had no `rule`, 2 did not tell up to where it was summed up,
+    1 had no sums."""
+    with sqlite3.connect(path) as db:
+        db.execute("ALTER TABLE calls DROP COLUMN rule")
+        if version < 3:
+            db.execute("DROP TABLE summed")
+        if version < 2:
+            for table in ("unsummed", "tally_days", "tally_hours", "tally_runs", "tally_parts"):
+                db.execute(f"DROP TABLE {table}")
+            db.execute("DROP TABLE large_runs")
+        db.execute(f"PRAGMA user_version = {version}")
+    db.close()
+
+
+@pytest.mark.parametrize("version", [1, 2, 3])
+async def test_a_file_of_an_older_version_gets_what_it_lacks(path: Path, version: int) -> None:
+    file = await File.writing(path)
+    await file.transact([Statement(*insertion([row(1)]))])
+    await file.close()
+    make_older(path, version)
+    for n in (2, 3):  # opened again it has all
+        file = await File.writing(path)
+        await file.transact([Statement(*insertion([row(n, rule="currency")]))])
+        reading = await File.reading(path)
+        found = await reading.fetch("SELECT rule FROM calls ORDER BY n")
+        assert found == [(None,)] + [("currency",)] * (n - 1)
+        assert await Reader(reading).call(row(1).id) is not None
+        assert await reading.fetch("PRAGMA user_version") == [(VERSION,)]
+        await reading.close()
+        await file.close()
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="a thread has no priority of its own")

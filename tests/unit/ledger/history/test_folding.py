@@ -35,12 +35,13 @@ def test_the_rest_is_one_row_that_grows() -> None:
     assert grown(folding) == [first._replace(count=4)]
 
 
-def test_each_key_and_code_has_its_own_allowance() -> None:
+def test_each_key_code_and_rule_has_its_own_allowance() -> None:
     folding = Folding()
     for n in range(ROWS_PER_MINUTE + 1):
         folding.take(refusal(n))
     assert folding.take(refusal(1, key_id="vk_2"))
     assert folding.take(refusal(1, code="rate_limited"))
+    assert folding.take(refusal(1, rule="key_daily"))
     assert not folding.take(refusal(2))
 
 

@@ -46,6 +46,17 @@ def test_a_call_from_its_hold_to_its_end() -> None:
     ]
 
 
+def test_a_refusal_after_the_hold_keeps_its_rule() -> None:
+    """A mail that turned out too dear while it passed."""
+    said: dict[str, Any] = {
+        "decision": "refused",
+        "code": "policy_refused",
+        "rule": "per_call_usd_max",
+    }
+    (found,) = rebuilt(held(1), ended(1, HoldState.RELEASED, **said))
+    assert (found.decision, found.code, found.rule) == tuple(said.values())
+
+
 def test_a_hold_without_an_end_is_open_and_counts_in_full() -> None:
     (found,) = rebuilt(held(1))
     assert (found.state, found.cost_micros, found.status) == ("open", 5_000_000, None)

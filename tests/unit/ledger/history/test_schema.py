@@ -10,9 +10,11 @@ import pytest
 from ledger.history.schema import (
     AMEND,
     BATCHES,
+    CALLS_HAS,
     COLUMNS,
     FILTERS,
     GIVE_BACK,
+    additions,
     creation,
     insertion,
     scenario,
@@ -46,6 +48,18 @@ def test_a_row_written_again_becomes_the_new_one(db: sqlite3.Connection) -> None
         ("call_00000001", 7),
         ("call_00000002", 1),
     ]
+
+
+def test_a_table_gets_the_columns_that_it_lacks(db: sqlite3.Connection) -> None:
+    db.execute("ALTER TABLE calls DROP COLUMN rule")
+    for expected in (["rule"], []):
+        has = [name for (name,) in db.execute(CALLS_HAS)]
+        for statement in additions(has):
+            db.execute(statement)
+        assert [name for name in COLUMNS if name not in has] == expected
+    db.execute(*insertion([row(1, rule="currency")]))
+    assert db.execute("SELECT rule FROM calls").fetchall() == [("currency",)]
+    assert additions([]) == (), "there is no table yet"
 
 
 def test_every_filter_has_an_index_that_sorts(db: sqlite3.Connection) -> None:
