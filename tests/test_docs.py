@@ -14,7 +14,7 @@ import pytest
 from docs.settings_reference import PAGE as REFERENCE
 from docs.settings_reference import page, sections
 from gateway import errors
-from gateway.dashboard.meaning import CODES
+from gateway.dashboard.meaning import CAPS, CODES, RULES
 from gateway.errors import AdminRefusal, Refusal
 from gateway.settings import Secret, Settings, VendorSettings
 
@@ -77,6 +77,13 @@ def test_every_rule_is_on_the_page() -> None:
     assert len(there_are) > 10
     told = {row[0].split("`")[1] for row in rows(chapter(ERRORS, "Rules of a key"))}
     assert told == there_are
+
+
+def test_a_rule_means_what_the_dashboard_says() -> None:
+    told = {row[0].split("`")[1]: row[1] for row in rows(chapter(ERRORS, "Rules of a key"))}
+    of_calls = {rule: why for rule, why in told.items() if not why.startswith("(making a key)")}
+    assert of_calls == RULES
+    assert all(f"`{cap}`" in ERRORS for cap in CAPS)
 
 
 def source(top: str) -> list[Path]:

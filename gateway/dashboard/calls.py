@@ -146,6 +146,8 @@ def _passed_per_call_max(call: Mapping[str, Any], key: Key | None) -> str | None
     most = None if key is None else key.terms.per_call_micros_max
     if most is None or call["code"] != "policy_refused" or parse_usd(call["quote_usd"]) <= most:
         return None
+    if call["rule"] not in (None, "per_call_usd_max"):  # None: of a log that did not keep it yet
+        return None
     return show_usd(most)
 
 

@@ -1,8 +1,8 @@
 """What the words of the audit log mean: why a call was refused and what to do, where its hold
 stands.
 
-The codes are those of `gateway/errors.py`; docs/errors.md tells them in the same words, and
-`tests/test_docs.py` holds all three together. Backticks enclose what is a name.
+The codes are those of `gateway/errors.py`; docs/errors.md tells them and the rules in the same
+words, and `tests/test_docs.py` holds all three together. Backticks enclose what is a name.
 """
 
 from __future__ import annotations
@@ -82,6 +82,39 @@ CODES: Final = {
          "look at `/vault/in-doubt`"),
     )
 }  # fmt: skip
+
+RULES: Final = {
+    "per_call_usd_max": "it can cost more than one call may",
+    "currency": "its currency is not one of `currencies`, or is not known",
+    "country": "the number may be in a country that is not in `countries`",
+    "params:": "a field does not fit the key's `params`",
+    "account": "it names an account that is not the key's own, nor one of `vendor_accounts`",
+    "mint_endpoints": "its answer would hold credentials that work without the gateway",
+    "call_time_limit_s": "the phone call may last longer than the key allows",
+    "destination_unpriced": "nobody knows what this destination costs",
+    "rates_age": "the exchange rates are too old to price anything but USD",
+    "sandbox": "the key was made on a stand-in, and there are real credentials now",
+}
+"""Why a call is refused by a rule of its key."""
+CAPS: Final = {
+    "key_daily": "the key's own, for a day",
+    "key_total": "the key's own, for its whole life",
+    "key_calls": "the key's own, of calls, messages or recipients in a day",
+    "issuer_daily": "the issuer's, for a day, over all its keys",
+}
+"""Whose cap it is: the code that stands beside it says so, too."""
+
+
+def rule_name(rule: str | None) -> str:
+    """What stands behind a code in a line; '' where the code says all."""
+    return "" if rule is None or rule in CAPS else rule
+
+
+def rule_words(rule: str | None) -> str:
+    """Of a rule or a cap; '' of what nobody has words for."""
+    name, colon, _ = (rule or "").partition(":")
+    return RULES.get(name + colon) or CAPS.get(name, "")
+
 
 STATES: Final = {
     "open": "The call is on its way. What it can cost at most is set aside.",

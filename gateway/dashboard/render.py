@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from gateway.dashboard import words
 from gateway.dashboard.endpoints import call_words
+from gateway.dashboard.meaning import rule_name, rule_words
 
 if TYPE_CHECKING:
     import jinja2
@@ -65,6 +66,7 @@ def environment() -> jinja2.Environment:
     )
     made.filters.update(words.FILTERS)
     made.globals.update(words.GLOBALS, call_words=call_words)
+    made.globals.update(rule_name=rule_name, rule_words=rule_words)
     return made
 
 

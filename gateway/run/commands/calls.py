@@ -19,7 +19,7 @@ from gateway.run.commands import api, keys, show
 
 COLUMNS: Final = (
     "at", "id", "run", "method", "path", "decision", "code", "status", "quote_usd", "cost_usd",
-    "state", "duration_ms",
+    "state", "duration_ms", "rule",
 )  # fmt: skip
 FILTERS: Final = {
     "run": ("run", "of one run: scenario/execution"),
@@ -38,7 +38,7 @@ FILTERS: Final = {
 
 WIDTHS: Final = {
     "at": 24, "id": 31, "run": 28, "method": 6, "path": 32, "decision": 8, "code": 20, "status": 6,
-    "quote_usd": 8, "cost_usd": 8, "state": 8,
+    "quote_usd": 8, "cost_usd": 8, "state": 8, "duration_ms": 11,
 }  # fmt: skip
 """Of a line that is told before the next one is known; a longer text takes its room."""
 OPEN_COLUMNS: Final = (

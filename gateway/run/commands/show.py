@@ -26,7 +26,7 @@ TIME_CHARS_MIN: Final = 11
 GAP: Final = 2
 SPARE: Final = (
     "duration_ms", "looks", "evidence", "first_at", "restored_usd", "held_usd", "account",
-    "method", "quote_usd", "decision", "revoked_at", "operation", "path", "code",
+    "method", "quote_usd", "decision", "revoked_at", "operation", "rule", "path", "code",
     "expires_at", "name", "vendor",
 )  # fmt: skip
 """Columns that a narrow terminal goes without, the first of these first."""

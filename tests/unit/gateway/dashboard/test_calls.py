@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import html
 import io
 import re
 from pathlib import Path
@@ -137,6 +138,44 @@ async def test_a_refused_call_says_why_and_what_to_do(tmp_path: Path) -> None:
         assert "wait for <code>resets_at</code>, or raise the cap" in browser.page
 
 
+async def test_a_refused_call_names_the_rule_in_its_line_and_in_words(tmp_path: Path) -> None:
+    async with browsing(tmp_path) as browser:
+        facts = {"decision": "refused", "code": "policy_refused", "state": None}
+        made = await browser.called(**facts, rule="params:metadata[order]")
+        await browser.get("/dashboard/calls")
+        assert "<code>policy_refused</code> <span" in browser.page
+        assert "(<bdi>params:metadata[order]</bdi>)" in browser.page
+        await browser.get(f"/dashboard/calls/{made.id}")
+        words = "a field does not fit the key's <code>params</code>"
+        assert f"<code>params:metadata[order]</code></bdi> ({words})" in html.unescape(browser.page)
+        older = await browser.called(**facts)
+        for target in ("/dashboard/calls?range=24h", f"/dashboard/calls/{older.id}"):
+            await browser.get(target)
+            assert "None" not in browser.page
+
+
+async def test_whose_cap_it_was_stands_on_the_page_alone(tmp_path: Path) -> None:
+    """In a line its code says it."""
+    async with browsing(tmp_path) as browser:
+        facts = {"decision": "refused", "code": "issuer_cap_exceeded", "state": None}
+        made = await browser.called(**facts, rule="issuer_daily")
+        await browser.get("/dashboard/calls")
+        assert "issuer_daily" not in browser.page
+        await browser.get(f"/dashboard/calls/{made.id}")
+        assert "Which cap" in browser.page
+        assert "the issuer's, for a day, over all its keys" in html.unescape(browser.page)
+
+
+async def test_what_a_shadow_key_was_spared_names_the_rule(tmp_path: Path) -> None:
+    async with browsing(tmp_path) as browser:
+        made = await browser.called(would_refuse="policy_refused", rule="currency")
+        await browser.get("/dashboard/calls")
+        assert re.search(r"would refuse</span>\s*<span[^>]+>\(<bdi>currency", browser.page)
+        await browser.get(f"/dashboard/calls/{made.id}")
+        assert "by <bdi><code>currency</code></bdi> (its currency is not one of" in browser.page
+        assert "Which rule" not in browser.page
+
+
 @pytest.mark.parametrize("state", sorted(STATES))
 async def test_a_call_says_how_it_stands(tmp_path: Path, state: str) -> None:
     async with browsing(tmp_path) as browser:
@@ -153,7 +192,8 @@ async def test_what_a_caller_wrote_is_text(tmp_path: Path) -> None:
     async with browsing(tmp_path) as browser:
         said = dict.fromkeys(
             ("step", "reason", "label", "run", "scenario", "operation", "path", "object_id",
-             "code", "account", "vendor", "vendor_request_id", "retry_of", "idempotency_key"),
+             "code", "rule", "account", "vendor", "vendor_request_id", "retry_of",
+             "idempotency_key"),
             HOSTILE,
         )  # fmt: skip
         made = await browser.called(**said, run_url="javascript:alert(1)", lookups='["<b>"]')
@@ -221,3 +261,7 @@ async def test_a_call_that_was_too_dear_says_what_its_key_allows(tmp_path: Path)
             await browser.get(f"/dashboard/calls/{row.id}")
             assert ("The key allows in one call</dt><dd>$20.00" in browser.page) is is_why
             assert link(browser, "to-key") == f"/dashboard/keys/{key['id']}"
+        for rule, is_why in (("per_call_usd_max", True), ("currency", False)):
+            row = await browser.called(**facts, state=None, quote_micros=99_000_000, rule=rule)
+            await browser.get(f"/dashboard/calls/{row.id}")
+            assert ("The key allows in one call</dt><dd>$20.00" in browser.page) is is_why

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from gateway.run import cli
-from gateway.run.commands import calls
+from gateway.run.commands import calls, show
 
 ROW = {"id": "call_1", "at": "2026-01-01T00:00:00.000Z", "decision": "refused", "status": 429}
 
@@ -25,6 +25,28 @@ def test_list_with_filters(gateway: Any, capsys: pytest.CaptureFixture[str]) -> 
     assert "refused" in capsys.readouterr().out
     assert cli.main(["calls", "list", "--run", "a/1", "--code", "x", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["id"] == "call_1"
+
+
+def test_the_rule_is_shown_where_there_is_one_and_room(
+    gateway: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    full = ROW | {
+        "id": f"call_{'0' * 26}", "run": "billing/8f31", "method": "POST", "path": "/v1/charges",
+        "code": "policy_refused", "quote_usd": "12.00", "cost_usd": "0.00", "duration_ms": 3,
+    }  # fmt: skip
+    ruled = full | {"rule": "per_call_usd_max"}
+    gateway.will("GET", "/vault/calls?limit=20", {"data": [ruled], "has_more": False})
+    assert cli.main(["calls", "list"]) == 0
+    assert capsys.readouterr().out.splitlines()[1].endswith("  per_call_usd_max")
+    gateway.will("GET", "/vault/calls/call_1", ruled)
+    assert cli.main(["calls", "show", "call_1"]) == 0
+    assert "rule         per_call_usd_max" in capsys.readouterr().out
+    for rows in ([ruled], [ruled | {"rule": "params:" + "x" * 99}, full]):
+        assert max(map(len, show.table(rows, calls.COLUMNS, 80))) <= 80
+        wide = list(show.table(rows, calls.COLUMNS, 160))
+        assert wide[0].endswith("RULE")
+        assert max(map(len, wide)) <= 160
+    assert "RULE" not in next(show.table([full], calls.COLUMNS))
 
 
 def looks(
