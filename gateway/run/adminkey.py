@@ -17,7 +17,7 @@ _KIND = "admin"
 
 @dataclass(frozen=True, slots=True)
 class AdminKey:
-    """digest: SHA-256. fresh: the secret, if it was made just now; nobody sees it again."""
+    """digest: SHA-256. fresh: the secret, if it was made just now; shown once, when it is kept."""
 
     digest: bytes
     fresh: str | None = None
@@ -28,13 +28,19 @@ def digest_of(settings: Settings) -> bytes | None:
     return None if settings.admin_key is None else digest(settings.admin_key.reveal())
 
 
-async def admin_key(settings: Settings, ledger: Ledger) -> AdminKey:
-    """The key in force. Durable before it is shown."""
+def admin_key(settings: Settings, ledger: Ledger) -> AdminKey:
+    """The key in force, or one made now, which the books know of once it is kept."""
     if (set_by_hand := digest_of(settings)) is not None:
         return AdminKey(set_by_hand)
     for note in ledger.notes(_KIND):
         if note.name == "key" and note.blob is not None:
             return AdminKey(note.blob)
     secret = mint(Kind.ADMIN)
-    await ledger.note([Note(_KIND, "key", digest(secret))])
     return AdminKey(digest(secret), secret)
+
+
+async def keep(key: AdminKey, ledger: Ledger) -> None:
+    """One that was made just now, right before it is shown: a start that fails in between must not
+    leave a key behind that nobody has seen."""
+    if key.fresh is not None:
+        await ledger.note([Note(_KIND, "key", key.digest)])

@@ -2,9 +2,10 @@
 again.
 
 On the way up the books come first (nothing may be answered before they are replayed), then the
-audit log, keys, vendors, and last the listeners. On the way down the reverse: no new calls, calls
-in flight to their end, then the books. A dead journal ends the process at once: what it held in
-memory cannot be trusted."""
+audit log, keys, vendors, and last the listeners. A fresh admin key is kept and shown when nothing
+is left that could fail. On the way down the reverse: no new calls, calls in flight to their end,
+then the books. A dead journal ends the process at once: what it held in memory cannot be trusted.
+"""
 
 from __future__ import annotations
 
@@ -43,7 +44,7 @@ from gateway.http.tls import Tls, TlsMistake
 from gateway.metrics import Histogram, Metrics
 from gateway.reconcile.crew import Reconcilers
 from gateway.run import calllines, numbers, systemd
-from gateway.run.adminkey import AdminKey, admin_key
+from gateway.run.adminkey import AdminKey, admin_key, keep
 from gateway.run.census import Census
 from gateway.run.config import show
 from gateway.run.parts import Parts, PartsRefused, make_parts
@@ -113,9 +114,10 @@ async def serve(
     reloader = Reloader(settings, known, read or (lambda: settings), notifier)
     loop.add_signal_handler(signal.SIGHUP, _hung_up(reloader.asked, stop.set))
     async with AsyncExitStack() as down:
-        listeners = _listeners(settings, down)
+        listeners, tls = _listeners(settings, down), _tls(settings, down)
         house = await _build(settings, _parts(settings, known), down, die)
-        _open_door(house, listeners, _tls(settings, down), ready)
+        numbers.of_process(house.doors, house.admin, house.servers, reloader.reloads)
+        _open_door(house, listeners, tls, down)
         _serve_systemd(house, notifier, reloader, down)
         house.reconcilers.start()
         _tell_prices(house.doors)
@@ -123,6 +125,7 @@ async def serve(
         gc.collect()
         gc.freeze()
         gc.set_threshold(GC_THRESHOLD, 50, 50)
+        await _show(house, ready)
         await stop.wait()
         if deaths:
             os._exit(1)  # no tidy end: every step of one would trust the dead journal
@@ -185,7 +188,7 @@ async def _build(
         rates=parts.rates_by(clock),
         call_ended=calllines.teller(settings.log),
     )
-    key = await admin_key(settings, ledger)
+    key = admin_key(settings, ledger)
     reconcilers = Reconcilers(doors)
     down.push_async_callback(reconcilers.stop)
     admin = AdminApi(doors, key.digest, Canceller(doors), reconcilers, Explainer(doors))
@@ -224,10 +227,7 @@ def _listeners(settings: Settings, down: AsyncExitStack) -> list[socket.socket]:
 
 
 def _open_door(
-    house: House,
-    listeners: list[socket.socket],
-    tls: Tls | None,
-    ready: Callable[[Ready], None],
+    house: House, listeners: list[socket.socket], tls: Tls | None, down: AsyncExitStack
 ) -> None:
     doors, proxy, admin = house.doors, house.proxy, house.admin
     dashboard, shared = house.dashboard, len(listeners) == 1
@@ -250,22 +250,30 @@ def _open_door(
         limits = doors.settings.server
         server = Server(handler, refusals.plain, limits, listener=listener, tls=tls)
         server.start()
+        down.push_async_callback(server.close)
         house.servers.append(server)
+    house.admin.opened(_shown(house.servers[0].address))
+
+
+async def _show(house: House, ready: Callable[[Ready], None]) -> None:
+    """Where it serves, and the admin key: last of all, since a secret on a terminal is not taken
+    back."""
     first, last = (_shown(server.address) for server in (house.servers[0], house.servers[-1]))
-    house.admin.opened(first)
-    ready(Ready(first, last, house.admin_key.fresh))
     _tell_parent(first, last)
+    await keep(house.admin_key, house.doors.ledger)
+    ready(Ready(first, last, house.admin_key.fresh))
 
 
 def _tls(settings: Settings, down: AsyncExitStack) -> Tls | None:
-    """The certificate of both listeners, and somebody who looks whether its files change."""
+    """The certificate of both listeners, and somebody who looks whether its files change. Before
+    anything is touched, too."""
     server = settings.server
     if not server.tls_cert_file:
         return None
     try:
         tls = Tls(server.tls_cert_file, server.tls_key_file)
     except TlsMistake as exc:
-        raise StartRefused(str(exc)) from exc
+        raise StartRefused(f"server.tls_cert_file: {exc}") from exc
     _in_background(down, tls.watch(), "watch-tls")
     return tls
 
@@ -278,7 +286,6 @@ def _serve_systemd(
     is told in other ways: to be killed would not help, and would leave calls in doubt."""
     ledger = house.doors.ledger
     renewable = Renewable(house.doors, house.proxy, house.admin, house.reconcilers, house.servers)
-    numbers.of_process(house.doors, house.admin, house.servers, reloader.reloads)
     systemd.forget(os.environ)
     notifier.ready(f"serving on {_shown(house.servers[0].address)}")
     _in_background(down, reloader.run(renewable), "reload")
@@ -316,7 +323,6 @@ async def _drain(house: House) -> None:
     for listener in house.servers:
         if not await listener.drain(timeout_s):
             _log.warning("calls were still in flight after %s s", f"{timeout_s:g}")
-        await listener.close()
     await stopping
 
 

@@ -222,6 +222,33 @@ async def test_a_port_in_use_leaves_no_trace(tmp_path: Path) -> None:
     assert os.listdir(tmp_path) == []
 
 
+async def test_a_certificate_that_cannot_be_read_leaves_no_trace(tmp_path: Path) -> None:
+    pem = tmp_path / "elsewhere.pem"
+    pem.write_text("none")
+    line = await refused(house(tmp_path / "books", tls_cert_file=str(pem)))
+    assert line.startswith("server.tls_cert_file: no certificate with its key")
+    assert os.listdir(tmp_path) == ["elsewhere.pem"]
+
+
+@pytest.mark.parametrize("step", ["numbers.of_process", "_serve_systemd", "_tell_parent"])
+async def test_what_fails_on_the_way_up_fails_before_the_admin_key_is_shown_or_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    """It had been printed, and the next start knew it and did not say it again."""
+
+    def fails(*_: Any) -> None:
+        raise LookupError(step)
+
+    settings = replace(house(tmp_path), admin_key=None)
+    with monkeypatch.context() as patched:
+        patched.setattr(f"gateway.run.app.{step}", fails)
+        with pytest.raises(LookupError, match=step):
+            await serve(settings, VENDORS, lambda _: pytest.fail("it was shown"))
+    async with served(settings) as ready:
+        assert ready.admin_key is not None
+        assert (await ask(ready.address, "GET", "/vault/keys", bearer=ready.admin_key))[0] == 200
+
+
 async def test_a_second_process_on_the_same_ledger(tmp_path: Path) -> None:
     settings = house(tmp_path)
     other = await Ledger.open(settings.ledger, SystemClock(), on_death=pytest.fail)
