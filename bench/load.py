@@ -1,10 +1,11 @@
 """Load on a gateway from where its users stand: raw sockets, no client library in the way.
 
-Three ways to send. `burst`: a list of requests through so many callers, each on a connection of
+Four ways to send. `burst`: a list of requests through so many callers, each on a connection of
 its own that is open before the first byte leaves; the answers in the order of the requests (what
-tests use). `closed_loop`: each caller sends its next request when it has its answer. `open_loop`:
-requests leave on a schedule whatever the answers do, and latency counts from the schedule, so that
-a stall shows in the tail instead of slowing the load down.
+tests use). `rush`: all callers connect at once, with a request each. `closed_loop`: each caller
+sends its next request when it has its answer. `open_loop`: requests leave on a schedule whatever
+the answers do, and latency counts from the schedule, so that a stall shows in the tail instead of
+slowing the load down.
 
 The client reads one answer at a time with a length or chunks; anything else is a broken answer.
 """
@@ -185,7 +186,7 @@ async def connect(address: str, count: int) -> list[Caller]:
     return [caller for _, caller in made]
 
 
-# The three ways.
+# The four ways.
 
 
 async def burst(address: str, requests: Sequence[bytes], concurrency: int) -> list[Result]:
@@ -211,6 +212,30 @@ async def _work(
         caller.send(data, answered.set_result)
         results[index] = await answered
     caller.close()
+
+
+async def rush(address: str, data: bytes, callers: int) -> Tally:
+    """So many callers connect at once, and each sends one request as soon as it is let in. Latency
+    counts from before the first of them connected."""
+    tally = Tally()
+    started = time.perf_counter()
+    results = await asyncio.gather(*(_first_answer(address, data, started) for _ in range(callers)))
+    tally.wall_s = time.perf_counter() - started
+    for result in results:
+        tally.note(result)
+    return tally
+
+
+async def _first_answer(address: str, data: bytes, started: float) -> Result:
+    try:
+        [caller] = await connect(address, 1)
+    except OSError as exc:
+        return Result(0, time.perf_counter() - started, broken=str(exc))
+    answered: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
+    caller.send(data, answered.set_result, since=started)
+    result = await answered
+    caller.close()
+    return result
 
 
 async def closed_loop(address: str, data: bytes, callers: int, seconds: float) -> Tally:

@@ -7,6 +7,7 @@ import json
 import os
 import platform
 import subprocess
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
@@ -14,6 +15,7 @@ from typing import Any, Final, Self
 
 TICKS_PER_SECOND: Final = os.sysconf("SC_CLK_TCK")
 STOP_SECONDS: Final = 15.0
+REST_SECONDS: Final = 0.1
 PROC: Final = Path("/proc")
 
 
@@ -92,6 +94,18 @@ class Process:
         trace: TracebackType | None,
     ) -> None:
         self.stop()
+
+
+def until_idle(process: Process, seconds_max: float = 60.0) -> None:
+    """Wait until it has used next to no CPU for a tenth of a second, or so long at the most."""
+    deadline = time.monotonic() + seconds_max
+    before_s = process.cpu_s()
+    while time.monotonic() < deadline:
+        time.sleep(REST_SECONDS)
+        now_s = process.cpu_s()
+        if now_s - before_s <= 2 / TICKS_PER_SECOND:
+            return
+        before_s = now_s
 
 
 def pinned(command: Sequence[str], core: int | None) -> list[str]:

@@ -1,4 +1,4 @@
-"""What was measured, as one table for people and one JSON file for later comparison.
+"""What rounds come to: a row for each program, call and number of callers. tables.py shows them.
 
 CPU leads: milliseconds of CPU for a call are what a machine must have, whatever the load does.
 Ratios are taken round by round between neighbours in time (round 1 with round 1), so that a
@@ -18,6 +18,8 @@ BUSY: Final = 0.9
 """A core is the bottleneck when it was busy for more than this part of the time."""
 PEER: Final = "aiohttp"
 DIRECT: Final = "direct"
+CHARGE: Final = "charge"
+OPEN: Final = "open loop"
 
 
 class Played(Protocol):
@@ -42,12 +44,13 @@ class Played(Protocol):
     @property
     def p99_s(self) -> float: ...
     @property
+    def p999_s(self) -> float: ...
+    @property
     def refused(self) -> int: ...
     @property
     def broken(self) -> int: ...
     @property
     def rss_bytes(self) -> int: ...
-    def to_json(self) -> dict[str, Any]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +65,7 @@ class Row:
     per_second: float
     added_p50_ms: float
     added_p99_ms: float
+    added_p999_ms: float
     rss_mb: float
     ratio: tuple[float, float, float] | None
     bottleneck: str
@@ -77,15 +81,16 @@ def percentile(ordered: Sequence[float], percent: float) -> float:
 
 
 def rows(rounds: Sequence[Played]) -> list[Row]:
-    """One row for each contender, kind and number of callers, in the order they were played."""
+    """One row for each contender, kind and number of callers, in the order they were played. A kind
+    that nobody else was asked for is compared with the others' charges."""
     groups: dict[tuple[int, str, str], list[Played]] = {}
     for played in rounds:
         groups.setdefault((played.callers, played.kind, played.contender), []).append(played)
     return [
         _row(
             group,
-            groups.get((callers, kind, PEER), []),
-            groups.get((callers, kind, DIRECT), []),
+            groups.get((callers, kind, PEER), groups.get((callers, CHARGE, PEER), [])),
+            groups.get((callers, kind, DIRECT), groups.get((callers, CHARGE, DIRECT), [])),
         )
         for (callers, kind, name), group in groups.items()
         if name != DIRECT
@@ -103,11 +108,18 @@ def _row(group: list[Played], peers: list[Played], direct: list[Played]) -> Row:
         per_second=statistics.median(played.requests / played.wall_s for played in group),
         added_p50_ms=1e3 * (statistics.median(played.p50_s for played in group) - floor),
         added_p99_ms=1e3 * (statistics.median(played.p99_s for played in group) - floor),
+        added_p999_ms=1e3 * (statistics.median(played.p999_s for played in group) - floor),
         rss_mb=max(played.rss_bytes for played in group) / 1e6,
         ratio=_ratio(group, peers) if first.contender != PEER else None,
         bottleneck=bottleneck(group),
         wrong=sum(played.refused + played.broken for played in group),
     )
+
+
+def added_when_alone_ms(found: Sequence[Row], contender: str) -> float | None:
+    """What a lone caller's charge waits for one program; None when that was not measured."""
+    alone = (r for r in found if (r.contender, r.kind, r.callers) == (contender, CHARGE, 1))
+    return next((row.added_p50_ms for row in alone), None)
 
 
 def cpu_ms(played: Played) -> float:
@@ -134,48 +146,7 @@ def bottleneck(group: Sequence[Played]) -> str:
     return "load" if load >= BUSY else "waiting"
 
 
-HEADINGS: Final = (
-    "callers", "call", "program", "CPU s/1000", "x aiohttp", "(range)", "calls/s",
-    "+p50 ms", "+p99 ms", "RSS MB", "limit", "wrong",
-)  # fmt: skip
-
-
-def table(found: Sequence[Row]) -> str:
-    """Fixed-width text; numbers to the right."""
-    lines = [HEADINGS, *(_cells(row) for row in found)]
-    widths = [max(len(cells[column]) for cells in lines) for column in range(len(HEADINGS))]
-    left = {1, 2, 10}
-    return "\n".join(
-        "  ".join(
-            cell.ljust(width) if column in left else cell.rjust(width)
-            for column, (cell, width) in enumerate(zip(cells, widths, strict=True))
-        ).rstrip()
-        for cells in lines
-    )
-
-
-def _cells(row: Row) -> tuple[str, ...]:
-    ratio, spread = ("", "")
-    if row.ratio is not None:
-        ratio, spread = f"{row.ratio[0]:.2f}", f"{row.ratio[1]:.2f}-{row.ratio[2]:.2f}"
-    return (
-        str(row.callers) if row.callers else "open",
-        row.kind,
-        row.contender,
-        f"{row.cpu_s_per_1000:.3f}",
-        ratio,
-        spread,
-        f"{row.per_second:,.0f}",
-        f"{row.added_p50_ms:.2f}",
-        f"{row.added_p99_ms:.2f}",
-        f"{row.rss_mb:.0f}",
-        row.bottleneck,
-        str(row.wrong) if row.wrong else "",
-    )
-
-
-def save(path: Path, facts: dict[str, Any], rounds: Sequence[Played]) -> None:
+def save(path: Path, content: dict[str, Any]) -> None:
     """Everything, round by round, so that later questions can be asked of it."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    content = {"facts": facts, "rounds": [played.to_json() for played in rounds]}
     path.write_text(json.dumps(content, indent=1) + "\n")

@@ -1,45 +1,38 @@
-"""What is measured, and in which order.
+"""Loads of calls: what is measured, and in which order.
 
 A benchmark compares programs in one run, on one machine, against one vendor. Rounds interleave
 (A B C, A B C, …): what the machine does to one it does to the others. CPU seconds are read from
 /proc around each round. Load comes from wrk where it is installed, else from our own closed loop;
 an open loop at a fixed rate shows what callers wait when the load does not wait for answers.
+
+Other scenarios have files of their own: `bursts.py`, `streams.py`.
 """
 
 from __future__ import annotations
 
-import json
 import os
-import shutil
-import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Final
 
 import uvloop
 
-from bench import load
-from bench.machine import on_core, pinned
-from bench.report import percentile
-from bench.stage import CHARGE, Contender, Stage, check_answers, stage
+from bench import disk, load, wrk
+from bench.machine import on_core, until_idle
+from bench.report import OPEN, percentile
+from bench.shots import CHARGE
+from bench.stage import Contender, Stage, check_answers
 
-WRK_SCRIPT: Final = """\
-wrk.method = "{method}"
-wrk.body = "{body}"
-{headers}
-done = function(summary, latency, requests)
-  local e = summary.errors
-  io.write(string.format(
-    '\\n{{"requests":%d,"wall_us":%d,"p50_us":%d,"p99_us":%d,"refused":%d,"broken":%d}}\\n',
-    summary.requests, summary.duration, latency:percentile(50), latency:percentile(99),
-    e.status, e.connect + e.read + e.write + e.timeout))
-end
-"""
+Tell = Callable[[str], None]
+OURS: Final = "keybrake FULL"
+PEAK_CALLERS: Final = 32
+PEAK_LOOKS: Final = 3
 
 
 @dataclass(frozen=True, slots=True)
 class Round:
-    """One round's figures. cpu_s: of the program under test; load_cpu_s: of load and vendor."""
+    """One round's figures. kind: of call. callers: 0 in an open loop. rate: of an open loop, a
+    second. cpu_s: of the program under test; load_cpu_s: of load and vendor."""
 
     contender: str
     kind: str
@@ -50,9 +43,11 @@ class Round:
     load_cpu_s: float
     p50_s: float
     p99_s: float
+    p999_s: float
     refused: int
     broken: int
     rss_bytes: int
+    rate: float = 0.0
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)
@@ -60,97 +55,91 @@ class Round:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
+    """What a run does. stream_bytes: 0 for none of it; bursts: how many of each, 0 for none."""
+
+    names: tuple[str, ...]
     rounds: int = 3
-    seconds: float = 5.0
+    seconds: float = 2.0
     warm_seconds: float = 1.0
-    callers: tuple[int, ...] = (1, 32, 256)
-    gateway: bool = True
-    use_wrk: bool = True
+    callers: tuple[int, ...] = (1, 32, 256, 1024)
+    bursts: int = 0
+    stream_bytes: int = 0
+    open_rate: float = 0.0
+    open_share: float = 0.0
 
 
-def run(plan: Plan, tell: Callable[[str], None]) -> list[Round]:
+def check_all(made: Stage) -> None:
+    """Raises RuntimeError for a contender that does not answer as the vendor does."""
+    for contender in made.contenders:
+        check_answers(contender)
+
+
+# Closed loops.
+
+
+def closed_rounds(made: Stage, plan: Plan, tell: Tell) -> list[Round]:
     """All rounds of a plan, interleaved. tell: called with a line for each."""
     rounds: list[Round] = []
-    use_wrk = plan.use_wrk and shutil.which("wrk") is not None
-    with stage(gateway=plan.gateway) as made:
-        for contender in made.contenders:
-            check_answers(contender)
-        for callers in plan.callers:
-            for contender in made.contenders:
-                play(made, contender, callers, plan.warm_seconds, use_wrk=use_wrk)
-            for number in range(plan.rounds):
-                for contender in made.contenders:
-                    played = play(made, contender, callers, plan.seconds, use_wrk=use_wrk)
-                    rounds.append(played)
-                    tell(f"c={callers} round {number + 1}: {line(played)}")
+    for callers in plan.callers:
+        able = [contender for contender in made.contenders if contender.serves(callers)]
+        for contender in able:
+            play(made, contender, callers, plan.warm_seconds)
+        for number in range(plan.rounds):
+            for contender in able:
+                rounds.append(play(made, contender, callers, plan.seconds))
+                tell(f"c={callers} round {number + 1}: {line(rounds[-1])}")
     return rounds
 
 
-def play(
-    made: Stage, contender: Contender, callers: int, seconds: float, *, use_wrk: bool
+def play(made: Stage, contender: Contender, callers: int, seconds: float) -> Round:
+    """Load one contender for so long and read what it cost; then wait until it rests."""
+    before = _cpu_s(made, contender)
+    figures = (_own_loop if made.wrk is None else _wrk)(made, contender, callers, seconds)
+    return _round(made, contender, before, contender.shot.name, callers, figures)
+
+
+def _cpu_s(made: Stage, contender: Contender) -> tuple[float, float]:
+    """Of the program; of the vendor, this process and the load generators it has waited for."""
+    times = os.times()
+    own = times.user + times.system + times.children_user + times.children_system
+    program = contender.process.cpu_s() if contender.process else 0.0
+    return program, made.vendor[0].cpu_s() + own
+
+
+def _round(
+    made: Stage,
+    contender: Contender,
+    before: tuple[float, float],
+    kind: str,
+    callers: int,
+    figures: dict[str, Any],
+    rate: float = 0.0,
 ) -> Round:
-    """Load one contender for so long and read what it cost."""
-    process, (vendor, _) = contender.process, made.vendor
-    cpu, vendor_cpu = process.cpu_s() if process else 0.0, vendor.cpu_s()
-    own_cpu = _own_cpu_s()
-    figures = (_wrk if use_wrk else _own_loop)(made, contender, callers, seconds)
-    return Round(
+    after = _cpu_s(made, contender)
+    process = contender.process
+    played = Round(
         contender=contender.name,
-        kind=contender.shot.method,
+        kind=kind,
         callers=callers,
-        cpu_s=process.cpu_s() - cpu if process else 0.0,
-        load_cpu_s=vendor.cpu_s() - vendor_cpu + _own_cpu_s() - own_cpu,
+        cpu_s=after[0] - before[0],
+        load_cpu_s=after[1] - before[1],
         rss_bytes=process.rss_bytes() if process else 0,
+        rate=rate,
         **figures,
     )
-
-
-def _own_cpu_s() -> float:
-    """Of this process and the load generators it has waited for."""
-    times = os.times()
-    return times.user + times.system + times.children_user + times.children_system
-
-
-def line(played: Round) -> str:
-    per_second = played.requests / played.wall_s
-    cpu_ms = 1_000 * played.cpu_s / max(1, played.requests)
-    wrong = f", {played.refused} refused, {played.broken} broken"
-    return (
-        f"{played.contender} {played.kind}: {per_second:,.0f}/s, {cpu_ms:.3f} ms CPU a call"
-        f"{wrong if played.refused or played.broken else ''}"
-    )
-
-
-# Load.
+    if process:
+        until_idle(process)  # what it still works off is not for the next one's core
+    return played
 
 
 def _wrk(made: Stage, contender: Contender, callers: int, seconds: float) -> dict[str, Any]:
     """One round by wrk, whose figures come as JSON from a script of ours."""
+    assert made.wrk is not None
     shot = contender.shot
-    headers = {"Authorization": f"Bearer {contender.bearer}"}
-    if shot.form:
-        headers["Content-Type"] = "application/x-www-form-urlencoded"
-    script = WRK_SCRIPT.format(
-        method=shot.method,
-        body=shot.form,
-        headers="\n".join(f'wrk.headers["{name}"] = "{value}"' for name, value in headers.items()),
-    )
-    url = f"http://{contender.address}{contender.prefix}{shot.target}"
     path = made.var / "wrk.lua"
-    path.write_text(script)
-    command = ["wrk", "-t1", f"-c{callers}", f"-d{seconds:.0f}", "--latency", "-s", str(path), url]
-    out = subprocess.run(
-        pinned(command, made.load_core), capture_output=True, text=True, check=True
-    ).stdout
-    found = json.loads(out.strip().splitlines()[-1])
-    return {
-        "requests": found["requests"],
-        "wall_s": found["wall_us"] / 1e6,
-        "p50_s": found["p50_us"] / 1e6,
-        "p99_s": found["p99_us"] / 1e6,
-        "refused": found["refused"],
-        "broken": found["broken"],
-    }
+    path.write_text(wrk.script(shot.method, shot.headers(contender.bearer), shot.body))
+    url = f"http://{contender.address}{contender.prefix}{shot.target}"
+    return wrk.run(wrk.command(made.wrk, url, path, callers, seconds, made.load_core))
 
 
 def _own_loop(made: Stage, contender: Contender, callers: int, seconds: float) -> dict[str, Any]:
@@ -170,36 +159,71 @@ def figures_of(tally: load.Tally) -> dict[str, Any]:
         "wall_s": tally.wall_s,
         "p50_s": percentile(tally.seconds, 50),
         "p99_s": percentile(tally.seconds, 99),
+        "p999_s": percentile(tally.seconds, 99.9),
         "refused": len(tally.seconds) - good - broken,
         "broken": broken,
     }
 
 
-def open_rounds(plan: Plan, rate: float, tell: Callable[[str], None]) -> list[Round]:
+def line(played: Round) -> str:
+    per_second = played.requests / played.wall_s
+    cpu_ms = 1_000 * played.cpu_s / max(1, played.requests)
+    wrong = f", {played.refused} refused, {played.broken} broken"
+    return (
+        f"{played.contender} {played.kind}: {per_second:,.0f}/s, {cpu_ms:.3f} ms CPU a call"
+        f"{wrong if played.refused or played.broken else ''}"
+    )
+
+
+# Open loops.
+
+
+def open_rounds(made: Stage, plan: Plan, tell: Tell) -> list[Round]:
     """The same contenders under an open loop at a fixed rate: what a caller waits when the load
-    does not wait for answers. Charges only."""
-    rounds: list[Round] = []
-    with stage(gateway=plan.gateway) as made:
-        for _ in range(plan.rounds):
-            for contender in made.contenders:
-                if contender.shot is CHARGE:
-                    rounds.append(_open_round(made, contender, rate, plan.seconds))
-                    tell(line(rounds[-1]))
+    does not wait for answers. Charges only, and only by those who can carry the rate: a queue that
+    grows for as long as one measures has no percentiles."""
+    charges = [contender for contender in made.contenders if contender.shot is CHARGE]
+    rate = plan.open_rate or plan.open_share * own_peak(made, charges, plan.seconds)
+    if not rate:
+        return []
+    tell(f"an open loop of {rate:,.0f} calls/s")
+    able = [c for c in charges if _carries(made, c, rate, plan.warm_seconds, tell)]
+    rounds = []
+    for _ in range(plan.rounds):
+        for contender in able:
+            rounds.append(_open_round(made, contender, rate, plan.seconds))
+            tell(line(rounds[-1]))
     return rounds
+
+
+def own_peak(made: Stage, charges: Sequence[Contender], seconds: float) -> float:
+    """Calls a second that we carry at 32 callers, everything durable: the least of three looks. 0
+    when we are not on stage."""
+    ours = [contender for contender in charges if contender.name == OURS]
+    looks = [play(made, c, PEAK_CALLERS, seconds) for c in ours for _ in range(PEAK_LOOKS)]
+    return min((played.requests / played.wall_s for played in looks), default=0.0)
+
+
+def _carries(made: Stage, contender: Contender, rate: float, seconds: float, tell: Tell) -> bool:
+    """Does it answer as much as that in a closed loop?"""
+    if not contender.serves(PEAK_CALLERS):
+        return False
+    played = play(made, contender, PEAK_CALLERS, seconds)
+    able = played.requests / played.wall_s > rate
+    if not able:
+        tell(f"left out: {contender.name} does not carry {rate:,.0f} calls/s")
+    return able
 
 
 def _open_round(made: Stage, contender: Contender, rate: float, seconds: float) -> Round:
     data = contender.shot.bytes_for(contender.bearer, contender.prefix)
-    process, (vendor, _) = contender.process, made.vendor
-    cpu, load_cpu = process.cpu_s() if process else 0.0, vendor.cpu_s() + _own_cpu_s()
+    before = _cpu_s(made, contender)
     with on_core(made.load_core):
         tally = uvloop.run(load.open_loop(contender.address, data, rate, seconds))
-    return Round(
-        contender=contender.name,
-        kind=f"{rate:g}/s",
-        callers=0,
-        cpu_s=process.cpu_s() - cpu if process else 0.0,
-        load_cpu_s=vendor.cpu_s() + _own_cpu_s() - load_cpu,
-        rss_bytes=process.rss_bytes() if process else 0,
-        **figures_of(tally),
-    )
+    figures = figures_of(tally)
+    return _round(made, contender, before, OPEN, 0, figures, rate)
+
+
+def data_syncs_s(made: Stage) -> list[float]:
+    """What a sync of the ledgers' disk takes: three looks."""
+    return [disk.data_sync_s(made.var) for _ in range(3)]

@@ -1,23 +1,38 @@
-"""The cheapest vendor there is: a fixed intent of 920 bytes for every request, from a raw protocol.
+"""The cheapest vendor there is: a fixed answer for every request, from a raw protocol.
 
 For benchmarks only, where the vendor must cost next to nothing: it looks for the end of a head and
-for a length, and never reads what was asked. Each answer has an id of its own, since a gateway
-remembers objects by id. `python -m bench.vendor` prints one JSON line with its address.
+for a length, and never reads what was asked. So each kind of answer has a listener of its own: a
+Stripe intent of 920 bytes, a Twilio message, the id of a Resend mail; the intent again over TLS;
+and bodies by the gigabyte (bulk.py). Each answer has an id of its own, since a gateway remembers
+objects by id.
+
+    python -m bench.vendor [--tls-cert FILE]
+
+prints one JSON line with its addresses once they listen. FILE: certificate and key.
 """
 
 from __future__ import annotations
 
+import argparse
 import asyncio
+import contextlib
 import json
+import ssl
 import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
 from itertools import count
 from typing import Final, cast
 
 import uvloop
 
+from bench.bulk import BulkVendor
+
+TWILIO_SID: Final = "AC" + "7" * 32
 BODY_BYTES: Final = 920
-_START: Final = b'{"id":"pi_%024x","object":"payment_intent","amount":1200,"amount_capturable":0,'
-_REST: Final = (
+_INTENT: Final = b'{"id":"pi_%024x","object":"payment_intent","amount":1200,"amount_capturable":0,'
+_INTENT_REST: Final = (
     b'"amount_details":{"tip":{}},"amount_received":1200,"application":null,'
     b'"application_fee_amount":null,"automatic_payment_methods":null,"canceled_at":null,'
     b'"cancellation_reason":null,"capture_method":"automatic_async",'
@@ -27,23 +42,54 @@ _REST: Final = (
     b'"next_action":null,"payment_method":"pm_000000000000000000000001",'
     b'"payment_method_types":["card"],"processing":null,"status":"succeeded"'
 )
-_END: Final = b',"x":"%b"}'
-_PAD: Final = BODY_BYTES - len(_START % 0) - len(_REST) - len(_END % b"")
-_TAIL: Final = _REST + _END % (b"x" * _PAD)
+_INTENT_END: Final = b',"x":"%b"}'
+_PAD: Final = BODY_BYTES - len(_INTENT % 0) - len(_INTENT_REST) - len(_INTENT_END % b"")
+_MESSAGE: Final = b'{"sid":"SM%032x",'
+_MESSAGE_REST: Final = (
+    b'"account_sid":"%(sid)b","api_version":"2010-04-01","body":"Your order is on its way.",'
+    b'"date_created":"Mon, 23 Nov 2026 09:00:00 +0000","date_sent":null,'
+    b'"date_updated":"Mon, 23 Nov 2026 09:00:00 +0000","direction":"outbound-api",'
+    b'"error_code":null,"error_message":null,"from":"+15005550006","messaging_service_sid":null,'
+    b'"num_media":"0","num_segments":"1","price":null,"price_unit":"USD","status":"queued",'
+    b'"subresource_uris":{},"to":"+14155550100","uri":"/2010-04-01/Accounts/%(sid)b/Messages"}'
+) % {b"sid": TWILIO_SID.encode()}
 _HEAD: Final = (
-    b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nRequest-Id: req_%024x\r\n"
+    b"HTTP/1.1 %b\r\nContent-Type: application/json\r\nRequest-Id: req_%%024x\r\n"
     b"Content-Length: %d\r\n\r\n"
 )
 _LENGTH: Final = b"content-length:"
 
 
+@dataclass(frozen=True, slots=True)
+class Face:
+    """How an answer looks. head and start: each has room for a number; rest: is always the same."""
+
+    head: bytes
+    start: bytes
+    rest: bytes
+
+    @classmethod
+    def of(cls, status: bytes, start: bytes, rest: bytes) -> Face:
+        return cls(_HEAD % (status, len(start % 0) + len(rest)), start, rest)
+
+    def answer(self, number: int) -> bytes:
+        return self.head % number + self.start % number + self.rest
+
+
+STRIPE: Final = Face.of(b"200 OK", _INTENT, _INTENT_REST + _INTENT_END % (b"x" * _PAD))
+TWILIO: Final = Face.of(b"201 Created", _MESSAGE, _MESSAGE_REST)
+RESEND: Final = Face.of(b"200 OK", b'{"id":"00000000-0000-4000-8000-%012x"', b"}")
+FACES: Final = {"stripe": STRIPE, "twilio": TWILIO, "resend": RESEND}
+
+
 class FixedVendor(asyncio.Protocol):
     """One client of the fixed vendor."""
 
-    __slots__ = ("_buffer", "_numbers", "_transport")
+    __slots__ = ("_buffer", "_face", "_numbers", "_transport")
 
-    def __init__(self, numbers: count[int]) -> None:
+    def __init__(self, numbers: count[int], face: Face = STRIPE) -> None:
         self._numbers = numbers
+        self._face = face
         self._buffer = b""
         self._transport: asyncio.Transport | None = None
 
@@ -54,12 +100,8 @@ class FixedVendor(asyncio.Protocol):
         self._buffer += data
         while end := request_end(self._buffer):
             self._buffer = self._buffer[end:]
-            self._answer()
-
-    def _answer(self) -> None:
-        number = next(self._numbers)
-        assert self._transport is not None
-        self._transport.write(_HEAD % (number, BODY_BYTES) + _START % number + _TAIL)
+            assert self._transport is not None
+            self._transport.write(self._face.answer(next(self._numbers)))
 
 
 def request_end(buffer: bytes) -> int:
@@ -78,17 +120,47 @@ def request_end(buffer: bytes) -> int:
     return head_end + 4
 
 
-async def serve() -> None:
+# The process.
+
+
+async def serve(tls_cert: str) -> None:
+    """address: the intents, as long as there was nothing else."""
     numbers = count(1)
-    loop = asyncio.get_running_loop()
-    server = await loop.create_server(lambda: FixedVendor(numbers), "127.0.0.1", 0, backlog=4_096)
+    told = {
+        name: await _listen(partial(FixedVendor, numbers, face)) for name, face in FACES.items()
+    }
+    told["bulk"] = await _listen(BulkVendor)
+    if tls_cert:
+        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        context.load_cert_chain(tls_cert)
+        told["tls"] = await _listen(partial(FixedVendor, numbers), context)
+    print(json.dumps({"vendor": "fixed", "address": told["stripe"], **told}), flush=True)
+    await asyncio.Event().wait()
+
+
+async def _listen(
+    protocol: Callable[[], asyncio.BaseProtocol], tls: ssl.SSLContext | None = None
+) -> str:
+    """Its address."""
+    server = await asyncio.get_running_loop().create_server(
+        protocol, "127.0.0.1", 0, backlog=4_096, ssl=tls
+    )
+    _SERVERS.append(server)
     host, port = server.sockets[0].getsockname()
-    print(json.dumps({"vendor": "fixed", "address": f"{host}:{port}"}), flush=True)
-    await server.serve_forever()
+    return f"{host}:{port}"
+
+
+_SERVERS: Final[list[asyncio.Server]] = []
+"""Kept: a server that nobody holds is closed."""
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m bench.vendor")
+    parser.add_argument("--tls-cert", default="", metavar="FILE")
+    with contextlib.suppress(KeyboardInterrupt):
+        uvloop.run(serve(parser.parse_args().tls_cert))
+    return 0
 
 
 if __name__ == "__main__":
-    try:
-        uvloop.run(serve())
-    except KeyboardInterrupt:
-        sys.exit(0)
+    sys.exit(main())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from itertools import count
@@ -11,7 +12,7 @@ from typing import cast
 import pytest
 
 from bench import load
-from bench.vendor import FixedVendor, request_end
+from bench.vendor import FACES, FixedVendor, request_end
 
 GET = load.request("GET", "/x")
 
@@ -141,3 +142,19 @@ def test_requests_are_framed() -> None:
 )
 def test_the_fixed_vendor_finds_the_end_of_a_request(data: bytes, end: int) -> None:
     assert request_end(data) == end
+
+
+async def test_a_rush_connects_at_once_and_answers_each() -> None:
+    async with fixed_vendor() as address:
+        tally = await load.rush(address, GET, 20)
+    assert tally.statuses == {200: 20}
+    assert max(tally.seconds) <= tally.wall_s
+    assert (await load.rush(address, GET, 2)).statuses == {0: 2}
+
+
+@pytest.mark.parametrize("name", FACES)
+async def test_the_fixed_vendor_answers_json_with_ids_of_its_own(name: str) -> None:
+    head, _, body = FACES[name].answer(7).partition(b"\r\n\r\n")
+    assert f"Content-Length: {len(body)}".encode() in head
+    found, other = json.loads(body), json.loads(FACES[name].answer(8).partition(b"\r\n\r\n")[2])
+    assert found != other

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from bench.report import bottleneck, percentile, rows, save, table
+from bench.report import added_when_alone_ms, bottleneck, percentile, rows, save
 from bench.scenarios import Round, line
 
 ROUND = Round(
     contender="keybrake FULL",
-    kind="POST",
+    kind="charge",
     callers=32,
     requests=1_000,
     wall_s=1.0,
@@ -21,6 +21,7 @@ ROUND = Round(
     load_cpu_s=0.3,
     p50_s=0.010,
     p99_s=0.050,
+    p999_s=0.080,
     refused=0,
     broken=0,
     rss_bytes=50_000_000,
@@ -44,6 +45,7 @@ def test_rows_compare_within_one_number_of_callers() -> None:
     assert peer.ratio is None
     assert ours.cpu_s_per_1000 == pytest.approx(0.5)
     assert ours.added_p50_ms == pytest.approx(8.0)
+    assert (ours.added_p99_ms, ours.added_p999_ms) == pytest.approx((48.0, 78.0))
     assert (ours.per_second, ours.rss_mb) == (1_000, 50)
     assert rows([ROUND])[0].ratio is None
 
@@ -56,21 +58,25 @@ def test_the_bottleneck_is_named(cpu_s: float, load_cpu_s: float, named: str) ->
     assert bottleneck([replace(ROUND, cpu_s=cpu_s, load_cpu_s=load_cpu_s)]) == named
 
 
-def test_the_table_lines_up() -> None:
-    text = table(rows([DIRECT, ROUND, PEER, replace(ROUND, callers=256, broken=3)]))
-    head, first, *_, last = text.splitlines()
-    assert head.index("RSS MB") + len("RSS MB") == first.index(" 50 ") + 3
-    assert "2.00  2.00-2.00" in first
-    assert last.endswith("3")
+def test_a_kind_of_call_that_peers_do_not_get_is_compared_with_their_charges() -> None:
+    mail = replace(ROUND, kind="mail", cpu_s=0.3)
+    [ours] = [row for row in rows([DIRECT, PEER, mail]) if row.kind == "mail"]
+    assert ours.ratio == pytest.approx((1.5, 1.5, 1.5))
+    assert ours.added_p50_ms == pytest.approx(8.0)
+
+
+def test_what_a_lone_caller_waits_for() -> None:
+    found = rows([replace(DIRECT, callers=1), replace(ROUND, callers=1), ROUND])
+    assert added_when_alone_ms(found, "keybrake FULL") == pytest.approx(8.0)
+    assert added_when_alone_ms(found, "nobody") is None
 
 
 def test_results_are_kept_whole(tmp_path: Path) -> None:
     path = tmp_path / "results" / "x.json"
-    save(path, {"python": "3"}, [ROUND])
-    kept = json.loads(path.read_text())
-    assert (kept["facts"], kept["rounds"]) == ({"python": "3"}, [ROUND.to_json()])
+    save(path, {"rounds": [ROUND.to_json()]})
+    assert json.loads(path.read_text()) == {"rounds": [ROUND.to_json()]}
 
 
 def test_a_round_in_a_line() -> None:
-    assert line(ROUND) == "keybrake FULL POST: 1,000/s, 0.400 ms CPU a call"
+    assert line(ROUND) == "keybrake FULL charge: 1,000/s, 0.400 ms CPU a call"
     assert line(replace(ROUND, refused=2)).endswith("2 refused, 0 broken")
