@@ -19,7 +19,7 @@ from gateway.vault.known import Known, KnownVendor
 from gateway.vault.registry import Registry
 from ledger import Copied, Ending, Hold, HoldState, Order, Shed, Ticket
 from ledger.backup import Check
-from ledger.history import Filters, Found, Overview, Place, Series, VendorHealth
+from ledger.history import Filters, Found, Overview, Place, Records, Series, VendorHealth
 from vendors.contract import Vendor
 from vendors.rates import Rates
 
@@ -73,7 +73,7 @@ class History(Protocol):
         *,
         by: str = "run",
         starting_after: str | None = None,
-    ) -> list[dict[str, Any]]: ...
+    ) -> Records: ...
 
     async def spend(
         self,
@@ -85,7 +85,7 @@ class History(Protocol):
         vendor: str | None = None,
         account: str | None = None,
         starting_after: str | int | None = None,
-    ) -> list[dict[str, Any]]: ...
+    ) -> Records: ...
 
     async def series(
         self, by: str | None, since_us: int, until_us: int, step: str, top: int = 5

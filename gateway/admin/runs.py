@@ -8,8 +8,8 @@ from gateway.admin.house import House
 from gateway.admin.paging import PAGE_FIELDS, first_of, limit_of, no_such_start
 from gateway.admin.routes import ADMIN, Answer, Ask, Route
 from gateway.admin.span import span_of
+from gateway.admin.views import complete_since, spend_record
 from gateway.admin.views import moment as shown_moment
-from gateway.admin.views import spend_record
 from gateway.errors import NotFound
 from gateway.vault.fields import choice, moment, text
 from gateway.vault.runs import LABEL_CHARS_MAX
@@ -29,7 +29,8 @@ async def list_runs(house: House, ask: Ask) -> Answer:
     def shown(record: dict[str, Any]) -> dict[str, Any]:
         return {"object": by, **spend_record(record), **_state(house, by, record[by])}
 
-    return first_of(found, limit).shown("/vault/runs", shown)
+    page = first_of(found, limit).shown("/vault/runs", shown)
+    return page | complete_since(found.complete_since_us)
 
 
 async def detail(house: House, ask: Ask) -> Answer:

@@ -39,9 +39,11 @@ def record(properties: Schema, optional: Schema | None = None) -> Schema:
     }
 
 
-def listing(item: Schema) -> Schema:
+def listing(item: Schema, **more: Schema) -> Schema:
+    """more: what it says beside its items."""
     data = {"type": "array", "items": item}
-    return record({"object": {"const": "list"}, "url": TEXT, "has_more": FLAG, "data": data})
+    whole = {"object": {"const": "list"}, "url": TEXT, "has_more": FLAG, "data": data}
+    return record(whole | more)
 
 
 _MONEY: Final = {
@@ -325,7 +327,7 @@ SCHEMAS: Final[dict[str, Schema]] = {
         "required": ["object", *_SPEND, *_REVOKED],
         "additionalProperties": False,
     },
-    "RunList": listing(ref("Spend")),
+    "RunList": listing(ref("Spend"), complete_since=_COMPLETE),
     "Run": record(
         {"object": {"const": "run"}, "run": TEXT, **_REVOKED, "keys": TEXTS},
         {"scenario": maybe(TEXT), "complete_since": _COMPLETE, **_SPEND, **_PARTS},
@@ -344,7 +346,7 @@ SCHEMAS: Final[dict[str, Schema]] = {
             "day": DAY,
         },
     ),
-    "GroupList": listing(ref("Group")),
+    "GroupList": listing(ref("Group"), complete_since=_COMPLETE),
     "SpendSeries": record(
         {
             "object": {"const": "spend_series"},

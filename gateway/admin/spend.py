@@ -15,9 +15,9 @@ from gateway.admin.house import House
 from gateway.admin.paging import PAGE_FIELDS, first_of, limit_of, no_such_start
 from gateway.admin.routes import ADMIN, Answer, Ask, Route
 from gateway.admin.span import bounded_span_of
+from gateway.admin.views import complete_since, spend_record
 from gateway.admin.views import day as shown_day
 from gateway.admin.views import moment as shown_moment
-from gateway.admin.views import spend_record
 from gateway.vault.fields import Field, choice, mistake, moment, refuse, text
 from ledger.history import SERIES_MAX, STEPS_MAX, NoSuchCall
 from vendors.money import show_usd
@@ -47,7 +47,8 @@ async def spend(house: House, ask: Ask) -> Answer:
         )
     except NoSuchCall:
         raise no_such_start(after or "") from None
-    return first_of(found, limit).shown("/vault/spend", lambda record: _shown(by, record))
+    page = first_of(found, limit).shown("/vault/spend", lambda record: _shown(by, record))
+    return page | complete_since(found.complete_since_us)
 
 
 def _place(by: str, after: str | None) -> str | int | None:
@@ -80,13 +81,12 @@ async def series(house: House, ask: Ask) -> Answer:
     if until_us - since_us > (STEPS_MAX - 1) * STEP_US[step]:
         refuse([mistake("since", f"must be less than {STEPS_MAX} steps before until")])
     found = await house.history.series(by, since_us, until_us, step, query.get("top", TOP_DEFAULT))
-    complete_us = found.complete_since_us
     return {
         "object": "spend_series",
         "by": by,
         "step": step,
         "steps": [shown_moment(at_us) for at_us in found.at_us],
-        "complete_since": None if complete_us is None else shown_moment(complete_us),
+        **complete_since(found.complete_since_us),
         "lines": [
             {
                 "id": line.name or None,

@@ -112,6 +112,12 @@ def moment(at_us: int) -> str:
     return f"{rfc3339(at_us)[:-1]}.{at_us // 1000 % 1000:03d}Z"
 
 
+def complete_since(at_us: int | None) -> dict[str, str | None]:
+    """What sums of the audit log say of themselves: since when they tell all; null: nothing is
+    missing."""
+    return {"complete_since": None if at_us is None else moment(at_us)}
+
+
 def day(number: int) -> str:
     """Days since 1970-01-01 as a date."""
     return (_EPOCH + timedelta(days=number)).isoformat()

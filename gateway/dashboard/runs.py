@@ -51,6 +51,7 @@ async def show(desk: Desk, visit: Visit) -> Response:
         name_of=_name,
         is_first=not after,
         older=_name(page["data"][-1]) if page["has_more"] else "",
+        complete_since=page["complete_since"],
     )
 
 

@@ -51,12 +51,14 @@ class ChartLine:
 
 @dataclass(frozen=True, slots=True)
 class Chart:
-    """step_us: of each step. at_us: when each begins. totals: of all that was spent in each."""
+    """step_us: of each step. at_us: when each begins. totals: of all that was spent in each.
+    complete_since_us: what came before is not in it yet; None: nothing is left out."""
 
     step_us: int
     at_us: tuple[int, ...]
     lines: tuple[ChartLine, ...]
     totals: tuple[int, ...]
+    complete_since_us: int | None = None
 
     @property
     def total(self) -> int:
@@ -105,7 +107,8 @@ def chart_of(groups: Series, whole: Series, label_of: Callable[[str], str]) -> C
         rest = [max(0, left - cost) for left, cost in zip(rest, line.cost_micros, strict=True)]
     if any(rest):
         lines.append(ChartLine(None, REST, tuple(rest)))
-    return Chart(whole.step_us, whole.at_us, tuple(lines), tuple(totals))
+    since_us = groups.complete_since_us  # asked first: `whole` may have more by now
+    return Chart(whole.step_us, whole.at_us, tuple(lines), tuple(totals), since_us)
 
 
 async def show(desk: Desk, visit: Visit) -> Response:
@@ -129,6 +132,7 @@ async def show(desk: Desk, visit: Visit) -> Response:
         groups=[_group(by, row, chart.total, label_of, colours, span) for row in rows],
         is_first=not visit.query.one("after"),
         older=rows[-1]["id"] if page["has_more"] else "",
+        complete_since=chart.complete_since_us or page["complete_since"],
     )
 
 

@@ -9,7 +9,7 @@ from ledger.history.file import Trouble
 from ledger.history.health import VendorHealth
 from ledger.history.history import History
 from ledger.history.marks import Journals
-from ledger.history.reader import Filters, Found, NoSuchCall, Place
+from ledger.history.reader import Filters, Found, NoSuchCall, Place, Records
 from ledger.history.schema import CallRow, scenario
 from ledger.history.spend import SERIES_MAX, STEPS_MAX, Line, Overview, Series
 
@@ -25,6 +25,7 @@ __all__ = [
     "NoSuchCall",
     "Overview",
     "Place",
+    "Records",
     "Series",
     "Trouble",
     "VendorHealth",

@@ -31,6 +31,7 @@ from ledger.history import (
     NoSuchCall,
     Overview,
     Place,
+    Records,
     Series,
     VendorHealth,
 )
@@ -84,6 +85,7 @@ class FakeHistory:
         self.spent_by: dict[str, list[dict[str, Any]]] = {}
         self.asked_spend: list[tuple[str, int, int, dict[str, Any]]] = []
         self.trouble: Exception | None = None
+        self.complete_since_us: int | None = None
         self.seen = Overview(0, 0, 0, 0, 0, 0, 0, 0, None, None, ())
         self.health: list[VendorHealth] = []
 
@@ -150,20 +152,26 @@ class FakeHistory:
         *,
         by: str = "run",
         starting_after: str | None = None,
-    ) -> list[dict[str, Any]]:
+    ) -> Records:
         if starting_after == "nobody":
             raise NoSuchCall(starting_after)
-        return [
+        found = [
             row for row in self.spent if by in row and since_us <= row["last_at_us"] < until_us
-        ][:limit]
+        ]
+        return self._told(found[:limit])
 
     async def spend(
         self, by: str, since_us: int, until_us: int, limit: int, **wishes: Any
-    ) -> list[dict[str, Any]]:
+    ) -> Records:
         if wishes["starting_after"] == "nobody":
             raise NoSuchCall("nobody")
         self.asked_spend.append((by, since_us, until_us, wishes))
-        return self.spent_by[by][:limit]
+        return self._told(self.spent_by[by][:limit])
+
+    def _told(self, found: list[dict[str, Any]]) -> Records:
+        records = Records(found)
+        records.complete_since_us = self.complete_since_us
+        return records
 
     async def overview(self, since_us: int, until_us: int) -> Overview:
         return self.seen

@@ -32,6 +32,13 @@ async def test_runs_are_listed_with_their_spend(side: Side) -> None:
     assert page["data"][-1]["run"] == "scn/old"
 
 
+async def test_a_list_says_since_when_it_tells_all(side: Side) -> None:
+    for at_us, shown in ((None, None), (20_717 * 86_400_000_000, "2026-09-21T00:00:00.000Z")):
+        side.history.complete_since_us = at_us
+        _, page = await side.ask("GET", "/vault/runs")
+        assert page["complete_since"] == shown
+
+
 async def test_a_revoked_run_and_scenario_say_so(side: Side) -> None:
     now_us = side.clock.now_us()
     side.history.spent = [

@@ -61,7 +61,14 @@ async def test_a_group_says_what_it_is(
             "last_at": "2026-09-21T14:13:20.500Z",
         }
     ]
-    assert side.history.flushed == 1
+    assert (page["complete_since"], side.history.flushed) == (None, 1)
+
+
+async def test_groups_say_since_when_they_tell_all(side: Side) -> None:
+    side.history.spent_by["day"] = []
+    side.history.complete_since_us = 20_717 * DAY_US
+    _, page = await side.ask("GET", "/vault/spend?by=day")
+    assert page["complete_since"] == "2026-09-21T00:00:00.000Z"
 
 
 async def test_thirty_days_by_account_unless_it_is_asked_otherwise(side: Side) -> None:

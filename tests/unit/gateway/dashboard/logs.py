@@ -9,9 +9,11 @@ from pathlib import Path
 from typing import Any, cast
 
 from ledger.history import CallRow, History, scenario
+from ledger.history.file import Statement
 from tests.unit.gateway.admin.side import Side
 from tests.unit.gateway.dashboard.visits import Browser
 
+SUMMING_UP = "The audit log is still being summed up:"
 HOSTILE = "\"><script>alert('1')</script>\u202e{{ 7*7 }}"
 
 
@@ -63,6 +65,14 @@ async def browsing(folder: Path) -> AsyncIterator[Logged]:
         yield browser
     finally:
         await log.close()
+
+
+async def sum_up_half(browser: Logged, since_us: int, upto: int = 1) -> None:
+    """As if the file were of an older version, and only what came in from since_us on were summed
+    up: the rows up to upto are not."""
+    await browser.log.flush()
+    half = Statement("UPDATE summed SET upto = ?, complete_since_us = ?", (upto, since_us))
+    await browser.log._file.transact([half, Statement("UPDATE unsummed SET upto = ?", (upto,))])
 
 
 def shown(browser: Logged) -> list[str]:

@@ -10,8 +10,16 @@ import pytest
 
 from gateway.dashboard import runs
 from gateway.dashboard.runs import tell
-from ledger.history import CallRow
-from tests.unit.gateway.dashboard.logs import HOSTILE, browsing, link, shown
+from ledger.history import CallRow, spans
+from ledger.history import runs as runs_of_the_log
+from tests.unit.gateway.dashboard.logs import (
+    HOSTILE,
+    SUMMING_UP,
+    browsing,
+    link,
+    shown,
+    sum_up_half,
+)
 
 pytestmark = pytest.mark.anyio
 LABEL = HOSTILE.replace("\u202e", "")  # a label is printable
@@ -122,3 +130,20 @@ def test_the_running_total_adds_up_from_the_first_call_on_whatever_page_is_shown
     ]
     assert [line.total_usd for line in tell(calls, 0, 3)] == ["0.0009", "0.0009", "12.5009"]
     assert [line.total_usd for line in tell(calls, 2, 9)] == ["12.5009", "13.5009"]
+
+
+@pytest.mark.parametrize("target", ["runs", "runs?by=scenario", "runs/one?label=billing/1"])
+async def test_while_an_older_log_is_summed_up_it_says_since_when_it_tells_all(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, target: str
+) -> None:
+    for module in (runs_of_the_log, spans):
+        monkeypatch.setattr(module, "COUNTED_MAX", 0)
+    async with browsing(tmp_path) as browser:
+        made = [await browser.called() for _ in range(3)]
+        await browser.get(f"/dashboard/{target}")
+        assert SUMMING_UP not in browser.page
+        await sum_up_half(browser, made[1].at_us)
+        await browser.get(f"/dashboard/{target}")
+        told = browser.page.partition(SUMMING_UP)[2]
+        assert told.startswith(" complete since <time datetime=")
+        assert 'class="strip warn" role="status">' in browser.page

@@ -12,8 +12,8 @@ import pytest
 
 from gateway.dashboard.spans import DAY_US
 from gateway.dashboard.spend import REST, chart_of
-from ledger.history import Line, Series
-from tests.unit.gateway.dashboard.logs import HOSTILE, Logged, browsing
+from ledger.history import Line, Series, spans
+from tests.unit.gateway.dashboard.logs import HOSTILE, SUMMING_UP, Logged, browsing, sum_up_half
 
 pytestmark = pytest.mark.anyio
 AT_US = (0, DAY_US, 2 * DAY_US)
@@ -114,3 +114,20 @@ async def test_without_a_call_it_says_what_to_do(tmp_path: Path) -> None:
         await browser.get("/dashboard/spend")
         assert "Nothing was called in this span." in browser.page
         assert "/dashboard/keys/new" in browser.page
+
+
+async def test_while_an_older_log_is_summed_up_it_says_since_when_it_tells_all(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(spans, "COUNTED_MAX", 0)
+    async with browsing(tmp_path) as browser:
+        made = [await browser.called(cost_micros=1_000_000) for _ in range(3)]
+        await browser.get("/dashboard/spend?range=7d")
+        assert SUMMING_UP not in browser.page
+        assert "$3.00" in browser.page
+        await sum_up_half(browser, made[1].at_us)
+        await browser.get("/dashboard/spend?range=7d")
+        assert SUMMING_UP in browser.page
+        assert "$2.00" in browser.page
+        await browser.get("/dashboard/spend?from=2020-01-01&to=2020-01-02")
+        assert SUMMING_UP not in browser.page, "no call came in then"
