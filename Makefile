@@ -37,7 +37,7 @@ demo: $(VENV)/.run ## a key with a 500 USD cap, charged until it brakes, in 20 s
 
 # ── working on it ───────────────────────────────────────────────────────────────────────────────
 
-.PHONY: test check lint types format unit property integration browser screenshots crash cover bench
+.PHONY: test check lint types format unit property integration browser screenshots crash cover bench micro
 test: lint types $(VENV)/.node $(VENV)/.assets $(VENV)/.browser $(VENV)/.balancer binary ## everything: lint, types, all suites, 100 % of ledger and vendors covered
 	$(BIN)/python -m pytest -q --cov=ledger --cov=vendors --cov-branch --cov-report=term-missing:skip-covered \
 	  --cov-fail-under=100 tests
@@ -80,6 +80,9 @@ cover: $(VENV)/.node binary ## coverage of everything, branch by branch, into bu
 
 bench: $(VENV)/.dev ## CPU and latency per call next to a bare aiohttp proxy
 	$(BIN)/python -m bench
+
+micro: $(VENV)/.dev ## pieces of the hot path alone: microseconds, and instructions beside a baseline
+	$(BIN)/python -m bench.micro
 
 include deploy/binary/binary.mk
 

@@ -1,0 +1,73 @@
+"""Pieces of the hot path, timed and counted alone.
+
+    python -m bench.micro [NAMES…] [--save] [--against FILE] [--rounds 9] [--no-count] [--list]
+
+A name is a family (`quote`), a piece (`quote.stripe`) or a pattern (`*.stripe`). Microseconds are
+this thread's CPU and are shown only; instructions are compared with a baseline, and what grew by
+more than 3 % is marked.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from bench.micro import comparison, counting, pieces
+from bench.micro.comparison import BASELINE, Baseline
+from bench.micro.counting import MISSING, CannotCount
+from bench.micro.piece import Piece
+from bench.micro.timing import timed
+
+
+def options_from(arguments: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="python -m bench.micro",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("names", nargs="*", metavar="NAMES")
+    parser.add_argument("--save", action="store_true", help="keep the counts as the baseline")
+    parser.add_argument("--against", type=Path, default=BASELINE, help="another baseline")
+    parser.add_argument("--rounds", type=int, default=9, help="of 10 ms each")
+    parser.add_argument("--no-count", action="store_true", help="microseconds only")
+    parser.add_argument("--list", action="store_true", help="the pieces, and what they are")
+    return parser.parse_args(arguments)
+
+
+def measure(chosen: Sequence[Piece], options: argparse.Namespace) -> int:
+    times = {piece.name: timed(piece, options.rounds) for piece in chosen}
+    by = None if options.no_count else counting.counter()
+    counts = {} if by is None else counting.counted(chosen, by)
+    kept = comparison.load(options.against) if options.against.exists() else None
+    before = kept.instructions if kept is not None and counts else {}
+    print(comparison.table(chosen, times, counts, before))
+    if by is None:
+        print("" if options.no_count else f"\n{MISSING}")
+        return 0
+    made_on = comparison.here(by.name)
+    for line in comparison.differs(kept, made_on) if kept is not None else ():
+        print(f"\nnote: {line}", end="")
+    if options.save:
+        comparison.save(options.against, Baseline(counts, made_on), kept)
+        print(f"\nkept in {options.against}", end="")
+    print()
+    return 0
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    options = options_from(arguments)
+    try:
+        chosen = pieces.named(options.names)
+        if options.list:
+            print("\n".join(f"{piece.name:22} {piece.about}" for piece in chosen))
+            return 0
+        return measure(chosen, options)
+    except (pieces.NoSuchPiece, CannotCount, ValueError) as exc:
+        print(exc, file=sys.stderr)
+        return 2
+
+
+if __name__ == "__main__":
+    sys.exit(main())
