@@ -19,7 +19,7 @@ from typing import Any, Final
 
 from gateway.http import tls
 from gateway.run import values
-from gateway.run.accounts import form_mistake, read_accounts, secret_from_file
+from gateway.run.accounts import SECRET, form_mistake, read_accounts, secret_from_file
 from gateway.run.draft import Draft, meant
 from gateway.run.layers import ConfigMistakes, Given, Name, from_environment, from_file
 from gateway.run.log import register_secret
@@ -37,7 +37,7 @@ from gateway.settings import (
 )
 from vendors.contract import PriceTableMistake, Vendor
 
-__all__ = ["ConfigMistakes", "Shown", "load", "load_ledger", "show"]
+__all__ = ["ConfigMistakes", "Shown", "load", "load_ledger", "secret_files", "show"]
 
 DEFAULT_FILE: Final = "gateway.toml"
 ADMIN_KEY_CHARS_MIN: Final = 24
@@ -107,6 +107,22 @@ def load_ledger(path: Path | None, environ: Mapping[str, str]) -> LedgerSettings
     ledger = draft.section(("ledger",), LedgerSettings)
     draft.finish()
     return LedgerSettings(**ledger)
+
+
+def secret_files(path: Path | None, environ: Mapping[str, str]) -> dict[str, str]:
+    """Where secrets lie that are read from files, by the setting or the variable that names them.
+    For settings that load. Raises ConfigMistakes."""
+    if path is None and Path(DEFAULT_FILE).exists():
+        path = Path(DEFAULT_FILE)
+    given = (from_file(path) if path is not None else {}) | from_environment(environ)
+    files = {
+        ".".join(name): value.value.removeprefix("file:")
+        for name, value in given.items()
+        if name[0] == "vendors" and name[-1] == SECRET and str(value.value).startswith("file:")
+    }
+    if "KEYBRAKE_ADMIN_KEY_FILE" in environ:
+        files["KEYBRAKE_ADMIN_KEY_FILE"] = environ["KEYBRAKE_ADMIN_KEY_FILE"]
+    return files
 
 
 def _default_vendors(known: Mapping[str, Vendor]) -> dict[Name, Given]:

@@ -4,12 +4,13 @@ the exit code is 1 if something fails."""
 from __future__ import annotations
 
 import argparse
+import os
 from dataclasses import asdict
 from functools import partial
 from typing import Any
 
-from gateway.run import modules
-from gateway.run.commands import api, checks, local, show
+from gateway.run import config, modules
+from gateway.run.commands import api, checks, local, openfiles, show
 from gateway.run.commands.checks import Finding
 from gateway.run.config import ConfigMistakes
 
@@ -45,6 +46,7 @@ def run(args: argparse.Namespace) -> int:
         gateway = checks.gateway_finding(args.url)
         answers = not gateway.detail.startswith(checks.NOBODY)
         findings += checks.settled(settings, vendors, is_ready=answers)
+        findings += openfiles.findings(settings, _secret_files(args))
     findings.append(gateway)
     if gateway.mark == "ok":
         findings.append(checks.admin_key_finding(partial(api.connect, args)))
@@ -53,6 +55,11 @@ def run(args: argparse.Namespace) -> int:
     else:
         _tell(findings)
     return 1 if any(finding.mark == "fail" for finding in findings) else 0
+
+
+def _secret_files(args: argparse.Namespace) -> dict[str, str]:
+    given = {"--admin-key-file": args.admin_key_file} if args.admin_key_file else {}
+    return config.secret_files(args.config, os.environ) | given
 
 
 def _tell(findings: list[Finding]) -> None:

@@ -57,6 +57,30 @@ def test_a_secret_comes_from_a_file(load: Load, tmp_path: Path) -> None:
     assert settings.vendors["stripe"].accounts["acme"].secret.reveal() == KEY
 
 
+def test_where_secrets_lie_is_told_by_who_names_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "gateway.toml"
+    file.write_text(
+        '[vendors.stripe.accounts]\ndefault.secret = "file:a"\nacme.secret = "env:ACME"\n'
+        '[vendors.twilio.accounts.default]\naccount_sid = "file:sid"\nsecret = "file:b"\n'
+    )
+    environ = {
+        "KEYBRAKE__VENDORS__TWILIO__ACCOUNTS__DEFAULT__SECRET": "file:c",
+        "KEYBRAKE_ADMIN_KEY_FILE": "d",
+    }
+    told = {
+        "vendors.stripe.accounts.default.secret": "a",
+        "vendors.twilio.accounts.default.secret": "c",
+        "KEYBRAKE_ADMIN_KEY_FILE": "d",
+    }
+    assert config.secret_files(file, environ) == told
+    monkeypatch.chdir(tmp_path)
+    assert config.secret_files(None, environ) == told
+    file.unlink()
+    assert config.secret_files(None, {}) == {}
+
+
 def test_the_environment_wins_over_the_file_and_is_named_as_origin(load: Load) -> None:
     text = '[server]\nlisten = "127.0.0.1:1"\nheaders_max = 32\n'
     settings = load(text, KEYBRAKE__SERVER__LISTEN="127.0.0.1:2")
