@@ -166,6 +166,7 @@ def test_per_call_usd_max(house: Gateway, vendor: Sandbox) -> None:
     assert refused_by(refused) == ("policy_refused", "per_call_usd_max")
     [told, _] = house.ask(f"/vault/calls?key_id={key.id}")["data"]
     assert (told["quote_usd"], told["cost_usd"]) == ("12.01", "0.00"), "what it asked for"
+    assert (told["code"], told["rule"]) == ("policy_refused", "per_call_usd_max")
     assert vendor.charged() == 1200
 
 
