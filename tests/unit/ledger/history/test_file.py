@@ -10,10 +10,12 @@ import sys
 import threading
 from collections.abc import AsyncIterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import aiosqlite
 import pytest
 
+from ledger.history import file as module
 from ledger.history.file import (
     READING_NICE,
     WRITING_NICE,
@@ -194,3 +196,13 @@ async def test_who_reads_steps_back_further_than_who_writes_and_the_loop_not_at_
         nices = sorted(os.getpriority(os.PRIO_PROCESS, int(thread)) - mine for thread in made)
     assert nices == [WRITING_NICE, READING_NICE]
     assert os.getpriority(os.PRIO_PROCESS, threading.get_native_id()) == mine
+
+
+async def test_where_a_thread_has_no_priority_of_its_own_nobody_steps_back(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "sys", SimpleNamespace(platform="darwin"))
+    monkeypatch.delattr(os, "nice")
+    file = await File.writing(path)
+    assert await file.fetch(MARKS) == []
+    await file.close()
