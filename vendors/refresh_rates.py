@@ -1,11 +1,11 @@
 """Turns a day's file of exchange rates into our table: `python -m vendors.refresh_rates
-PACKAGE_JSON OUT`.
+PACKAGE_JSON OUT`, or `keybrake rates OUT`, which fetches the file as well.
 
 PACKAGE_JSON is `package/v1/currencies/usd.json` of the npm package `@fawazahmed0/currency-api`
 (CC0; one version a day, fetched with `npm pack @fawazahmed0/currency-api@latest`): `{"date": …,
 "usd": {code: units for one USD}}`. Numbers stay the decimal text they were written as; no float
-comes near them. The table is written beside OUT first and renamed onto it, so a gateway that starts
-meanwhile reads the old or the new.
+comes near them. The table is written beside OUT first, loaded as a gateway would load it, and only
+then renamed onto it: a gateway that starts meanwhile reads the old or the new.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
+from vendors.rates import Rates, RatesMistake
 from vendors.stripe.currencies import EXPONENTS
 
 _ABOUT: Final = (
@@ -49,16 +50,33 @@ def main(argv: Sequence[str]) -> int:
         return 2
     source, out = map(Path, argv)
     try:
-        text = json.loads(source.read_text("utf-8"), parse_float=str, parse_int=str)
-        table = convert(text)
-    except (OSError, ValueError, KeyError, TypeError) as exc:
-        sys.stderr.write(f"{source}: not a file of rates ({exc!r})\n")
+        told = write(read(source.read_text("utf-8")), out)
+    except (OSError, ValueError) as exc:
+        sys.stderr.write(f"{source}: {exc}\n")
         return 1
-    beside = out.with_name(out.name + ".new")
-    beside.write_text(json.dumps(table, indent=1) + "\n", "utf-8")
-    os.replace(beside, out)
-    sys.stdout.write(f"{out}: {len(table['units_per_usd'])} currencies of {table['date']}\n")
+    sys.stdout.write(f"{told}\n")
     return 0
+
+
+def read(text: str) -> dict[str, Any]:
+    """The package's file, as our table. Raises RatesMistake when it is another file."""
+    try:
+        return convert(json.loads(text, parse_float=str, parse_int=str))
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as exc:
+        raise RatesMistake(f"not a file of rates ({exc!r:.200})") from exc
+
+
+def write(table: dict[str, Any], out: Path) -> str:
+    """What is in it now, in one line. Raises OSError, and RatesMistake for a table that no gateway
+    would load: then OUT is as it was."""
+    beside = out.with_name(out.name + ".new")
+    try:
+        beside.write_text(json.dumps(table, indent=1) + "\n", "utf-8")
+        Rates.load(beside, "0", 1)
+        os.replace(beside, out)
+    finally:
+        beside.unlink(missing_ok=True)
+    return f"{out}: {len(table['units_per_usd'])} currencies of {table['date']}"
 
 
 def _plain(number: str) -> str:

@@ -365,8 +365,8 @@ def _warn_of_old_rates(rates: Rates) -> None:
     """Once calls are served: a start that is refused says one line, and that is why."""
     if rates.stale:
         _log.warning(
-            "the exchange rates are of %s: USD only is priced until `make rates` brings newer ones "
-            "(money.rates_file), or money.rates_age_max_days allows these",
+            "the exchange rates are of %s: USD only is priced until `keybrake rates` brings newer "
+            "ones (money.rates_file), or money.rates_age_max_days allows these",
             rates.date,
         )
 

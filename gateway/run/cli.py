@@ -34,6 +34,7 @@ from gateway.run.commands import (
     keys,
     local,
     quote,
+    rates,
     ready,
     reconcile,
     runs,
@@ -116,8 +117,8 @@ def make_parser() -> argparse.ArgumentParser:
         description=DEMO_EXAMPLES,
     ).set_defaults(handle=run_demo)
     for group in (
-        keys, issuers, runs, calls, reconcile, quote, spend, stop, backup, local, doctor, ready,
-        completion,
+        keys, issuers, runs, calls, reconcile, quote, spend, stop, backup, rates, local, doctor,
+        ready, completion,
     ):  # fmt: skip
         group.add(groups)
     furnish(parser)

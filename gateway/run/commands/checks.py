@@ -217,11 +217,11 @@ def rates_finding(settings: Settings) -> Finding:
     try:
         rates = Rates.load(money.rates_file, money.rates_margin_percent, money.rates_age_max_days)
     except RatesMistake as exc:
-        return Finding("fail", "rates", str(exc), "make rates")
+        return Finding("fail", "rates", str(exc), "keybrake rates FILE writes a whole one")
     rates = rates.at(time.time_ns() // 1_000)
     return Finding(
         "warn" if rates.stale else "ok", "rates", f"of {rates.date}, {rates.age_days} days old",
-        "make rates, and name the file in money.rates_file: now USD only is priced"
+        "keybrake rates FILE, and name it in money.rates_file: now USD only is priced"
         if rates.stale else "",
     )  # fmt: skip
 

@@ -33,6 +33,9 @@ def test_the_table_can_be_loaded_and_keeps_every_digit(tmp_path: Path) -> None:
         '{"date": "2026-01-01"}',
         '{"date": "2026-01-01", "usd": {"usd": 1, "eur": -1}}',
         '{"date": "2026-01-01", "usd": {"usd": 1, "eur": 1e-7}}',
+        '{"date": "2026-01-01", "usd": {"usd": 1, "eur": null}}',
+        '{"date": "2026-01-01", "usd": {"eur": 1}}',
+        "[" * 100_000,
     ],
 )
 def test_another_file_is_refused(
@@ -42,6 +45,18 @@ def test_another_file_is_refused(
     assert main([str(tmp_path / "usd.json"), str(tmp_path / "rates.json")]) == 1
     assert "not a file of rates" in capsys.readouterr().err
     assert not (tmp_path / "rates.json").exists()
+
+
+def test_a_table_that_no_gateway_would_load_takes_no_place(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "usd.json").write_text('{"date": "2026-01-01", "usd": {"usd": 1, "eur": 0.0}}')
+    out = tmp_path / "rates.json"
+    out.write_text("the last one")
+    assert main([str(tmp_path / "usd.json"), str(out)]) == 1
+    assert "the rate of 'eur'" in capsys.readouterr().err
+    assert out.read_text() == "the last one"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["rates.json", "usd.json"]
 
 
 def test_a_missing_file(tmp_path: Path) -> None:
