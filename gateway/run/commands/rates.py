@@ -8,6 +8,7 @@ nothing is fetched in the clear, and a table that a gateway would not load takes
 from __future__ import annotations
 
 import argparse
+from datetime import date
 from http.client import HTTPException
 from pathlib import Path
 from typing import Any, Final
@@ -17,6 +18,7 @@ from urllib.request import HTTPRedirectHandler, HTTPSHandler, Request, build_ope
 
 from gateway.run.commands import api, show
 from gateway.run.values import is_loopback
+from gateway.settings import MoneySettings
 from vendors import refresh_rates
 from vendors.rates import RatesMistake
 
@@ -65,6 +67,9 @@ def run(args: argparse.Namespace) -> int:
         why = exc.strerror if isinstance(exc, OSError) else exc
         raise api.CommandFailed(f"{args.file} is as it was: {why}") from None
     print(told)
+    age_days = (date.today() - date.fromisoformat(table["date"])).days
+    if age_days > MoneySettings().rates_age_max_days:
+        show.say(f"it is {age_days} days old, too old to price anything but USD")
     show.say("a gateway whose money.rates_file names it takes it at a reload (SIGHUP), or a start")
     return 0
 

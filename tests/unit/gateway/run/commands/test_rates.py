@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 from urllib.request import Request
@@ -52,10 +53,15 @@ def test_a_fetched_table_is_one_that_a_gateway_loads(
     assert gateway.asked[0][3] is None, "the admin key is the gateway's alone"
 
 
-def test_a_file_does_where_nothing_can_be_fetched(tmp_path: Path, out: Path) -> None:
-    (tmp_path / "usd.json").write_bytes(DAY)
+@pytest.mark.parametrize(("age_days", "is_told"), [(30, False), (31, True)])
+def test_a_file_does_where_nothing_can_be_fetched_and_its_age_is_told(
+    tmp_path: Path, out: Path, age_days: int, is_told: bool, capsys: pytest.CaptureFixture[str]
+) -> None:
+    day = (date.today() - timedelta(days=age_days)).isoformat()
+    (tmp_path / "usd.json").write_bytes(DAY.replace(b"2026-11-22", day.encode()))
     assert cli.main(["rates", str(out), "--from", str(tmp_path / "usd.json")]) == 0
     assert Rates.load(out, "2", 30).currencies() == {"usd", "eur", "jpy"}
+    assert (f"it is {age_days} days old" in capsys.readouterr().err) is is_told
 
 
 @pytest.mark.parametrize(
