@@ -2,9 +2,9 @@
 
     python -m bench.micro [NAMES…] [--save] [--against FILE] [--rounds 9] [--no-count] [--list]
 
-A name is a family (`quote`), a piece (`quote.stripe`) or a pattern (`*.stripe`). Microseconds are
-this thread's CPU and are shown only; instructions are compared with a baseline, and what grew by
-more than 3 % is marked.
+A name is a family (`quote`), a piece (`quote.stripe`) or a pattern (`*.stripe`). Microseconds of
+CPU are shown only; instructions are compared with a baseline, and what grew by more than 3 % is
+marked. Before a change: `--against /tmp/before.json --save`; after it: `--against /tmp/before.json`.
 """
 
 from __future__ import annotations
@@ -28,8 +28,10 @@ def options_from(arguments: Sequence[str] | None) -> argparse.Namespace:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("names", nargs="*", metavar="NAMES")
-    parser.add_argument("--save", action="store_true", help="keep the counts as the baseline")
-    parser.add_argument("--against", type=Path, default=BASELINE, help="another baseline")
+    parser.add_argument("--save", action="store_true", help="keep the counts in that file")
+    parser.add_argument(
+        "--against", type=Path, default=BASELINE, help="the file to compare with (baseline.json)"
+    )
     parser.add_argument("--rounds", type=int, default=9, help="of 10 ms each")
     parser.add_argument("--no-count", action="store_true", help="microseconds only")
     parser.add_argument("--list", action="store_true", help="the pieces, and what they are")
@@ -37,23 +39,31 @@ def options_from(arguments: Sequence[str] | None) -> argparse.Namespace:
 
 
 def measure(chosen: Sequence[Piece], options: argparse.Namespace) -> int:
+    kept = _kept(options)
     times = {piece.name: timed(piece, options.rounds) for piece in chosen}
     by = None if options.no_count else counting.counter()
     counts = {} if by is None else counting.counted(chosen, by)
-    kept = comparison.load(options.against) if options.against.exists() else None
     before = kept.instructions if kept is not None and counts else {}
     print(comparison.table(chosen, times, counts, before))
     if by is None:
-        print("" if options.no_count else f"\n{MISSING}")
-        return 0
+        if not options.no_count:
+            print(MISSING, file=sys.stderr)
+        return int(options.save)
     made_on = comparison.here(by.name)
     for line in comparison.differs(kept, made_on) if kept is not None else ():
-        print(f"\nnote: {line}", end="")
+        print(f"note: {line}")
     if options.save:
         comparison.save(options.against, Baseline(counts, made_on), kept)
-        print(f"\nkept in {options.against}", end="")
-    print()
+        print(f"kept in {options.against}")
     return 0
+
+
+def _kept(options: argparse.Namespace) -> Baseline | None:
+    """What to compare with; a file that is yet to be saved is not there. Raises OSError,
+    ValueError."""
+    if options.save and not options.against.exists():
+        return None
+    return comparison.load(options.against)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -64,7 +74,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             print("\n".join(f"{piece.name:22} {piece.about}" for piece in chosen))
             return 0
         return measure(chosen, options)
-    except (pieces.NoSuchPiece, CannotCount, ValueError) as exc:
+    except (pieces.NoSuchPiece, CannotCount, OSError, ValueError) as exc:
         print(exc, file=sys.stderr)
         return 2
 

@@ -26,8 +26,8 @@ _CALL: Final = "call_01m83rzns0bkj6y7n043s43ra2"
 
 
 @asynccontextmanager
-async def hold_and_settle() -> AsyncIterator[Once]:
-    async with smallhouse.books() as ledger:
+async def hold_and_settle(*, threaded: bool) -> AsyncIterator[Once]:
+    async with smallhouse.books(threaded=threaded) as ledger:
         issuer = await ledger.open_account(BudgetTerms(daily_micros=10**15))
         account = await ledger.open_account(BudgetTerms(daily_micros=10**15), parent=issuer)
 
@@ -54,8 +54,11 @@ async def journal(entries: int) -> AsyncIterator[Once]:
 
 
 PIECES: Final = (
-    Piece("books.hold", "hold and settle, in a key's and its issuer's budget", hold_and_settle),
+    Piece("books.hold", "hold and settle, in a key's and its issuer's budget",
+          partial(hold_and_settle, threaded=False)),
+    Piece("books.thread", "the same, through the journal's thread and back",
+          partial(hold_and_settle, threaded=True), clock_ns=time.process_time_ns),
     Piece("journal.1", "a batch of one hold, to a file", partial(journal, 1)),
     Piece("journal.32", "a batch of 32", partial(journal, 32), calls=128),
     Piece("journal.256", "a batch of 256", partial(journal, 256), calls=64),
-)
+)  # fmt: skip

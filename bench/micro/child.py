@@ -17,7 +17,7 @@ import traceback
 from collections.abc import Iterator, Sequence
 
 from bench.micro import pieces
-from bench.micro.piece import WARM_UP, Piece, on_a_loop, play
+from bench.micro.piece import Piece, on_a_loop, play
 
 
 def rounds_of(piece: Piece) -> tuple[int, int]:
@@ -28,7 +28,7 @@ def rounds_of(piece: Piece) -> tuple[int, int]:
 def run(piece: Piece, calls: int) -> None:
     async def work() -> None:
         async with piece.prepare() as once:
-            await play(once, WARM_UP + calls)
+            await play(once, piece.warm_up + calls)
 
     on_a_loop(work())
 

@@ -102,7 +102,7 @@ def per_call(pieces: Iterable[Piece], rounds: Mapping[tuple[str, int], int]) -> 
     for piece in pieces:
         once, twice = rounds_of(piece)
         difference = rounds[piece.name, twice] - rounds[piece.name, once]
-        found[piece.name] = round(difference / (twice - once))
+        found[piece.name] = round(difference / ((twice - once) * piece.parts))
     return found
 
 

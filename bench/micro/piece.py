@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import time
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
@@ -22,20 +23,31 @@ Once = Callable[[], Any]
 Prepare = Callable[[], AbstractAsyncContextManager[Once]]
 
 WARM_UP: Final = 100
-"""Calls before anything is measured: caches fill, shapes are learnt, the interpreter specialises
-what it runs."""
+"""Caches fill, shapes are learnt, the interpreter specialises what it runs."""
 
 
 @dataclass(frozen=True, slots=True)
 class Piece:
     """name: its family's, a dot and its own. calls: so many make a counted round; always the same,
     since what happens every so often (a log that is moved, a table that grows) is shared among
-    them."""
+    them. parts: of what so many are done in one go, figures are for one. clock_ns: whose CPU it
+    takes; the process's where it has threads."""
 
     name: str
     about: str
     prepare: Prepare
     calls: int = 400
+    parts: int = 1
+    clock_ns: Callable[[], int] = time.thread_time_ns
+
+    @property
+    def family(self) -> str:
+        return self.name.partition(".")[0]
+
+    @property
+    def warm_up(self) -> int:
+        """Calls before anything is measured."""
+        return min(self.calls, WARM_UP)
 
 
 def alone(make: Callable[[], Once]) -> Prepare:

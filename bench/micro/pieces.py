@@ -6,10 +6,19 @@ from collections.abc import Sequence
 from fnmatch import fnmatchcase
 from typing import Final
 
-from bench.micro import admission, books, exchange, pricing, server, whole, yardstick
+from bench.micro import (
+    admission,
+    books,
+    exchange,
+    pricing,
+    records,
+    server,
+    whole,
+    yardstick,
+)
 from bench.micro.piece import Piece
 
-FAMILIES: Final = (server, admission, pricing, books, exchange, whole, yardstick)
+FAMILIES: Final = (server, admission, pricing, books, exchange, records, whole, yardstick)
 ALL: Final = tuple(piece for family in FAMILIES for piece in family.PIECES)
 
 
@@ -27,4 +36,4 @@ def named(names: Sequence[str]) -> list[Piece]:
 
 
 def _is(piece: Piece, name: str) -> bool:
-    return fnmatchcase(piece.name, name) or piece.name.startswith(f"{name}.")
+    return piece.family == name or fnmatchcase(piece.name, name)

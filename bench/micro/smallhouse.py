@@ -39,6 +39,7 @@ from gateway.vault.registry import Key, Registry
 from gateway.vault.terms import Terms
 from ledger import Ledger
 from ledger.history import CallRow, History
+from ledger.writer import Writer
 from vendors import VENDORS
 from vendors.rates import Rates
 
@@ -147,10 +148,11 @@ def settings_in(directory: str) -> Settings:
 
 
 @asynccontextmanager
-async def books() -> AsyncIterator[Ledger]:
-    """A real ledger of one shard, whose journal goes nowhere, without a thread."""
+async def books(*, threaded: bool = False) -> AsyncIterator[Ledger]:
+    """A real ledger of one shard, whose journal goes nowhere."""
     with tempfile.TemporaryDirectory(prefix="keybrake-micro-") as directory:
-        with patch("ledger.journal.Writer", PretendWriter):
+        writer = Writer if threaded else PretendWriter
+        with patch("ledger.journal.Writer", writer):
             ledger = await Ledger.open(
                 settings_in(directory).ledger,
                 SystemClock(),
