@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, sync_playwright
 
-from tests.browser.people import Person, Town, launch, person, town
+from tests.browser.people import Person, Town, launch, person
 
 
 @pytest.fixture(scope="module")
@@ -17,12 +17,6 @@ def browser() -> Iterator[Browser]:
         made = launch(playwright)
         yield made
         made.close()
-
-
-@pytest.fixture(scope="module")
-def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Town]:
-    with town(tmp_path_factory.mktemp("gateway")) as made:
-        yield made
 
 
 @pytest.fixture

@@ -12,16 +12,11 @@ import pytest
 from playwright.sync_api import Browser, expect
 
 from tests.browser.people import Person, Town, person
-from tests.browser.scene import HOSTILE, Scene, play
+from tests.browser.scene import HOSTILE, Scene
 from tests.browser.screenshots import pages
 
 THEMES = ("light", "dark")
 _FETCHED = "Failed to load resource"
-
-
-@pytest.fixture(scope="module")
-def scene(place: Town) -> Scene:
-    return play(place)
 
 
 @pytest.mark.parametrize("theme", THEMES)

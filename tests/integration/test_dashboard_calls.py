@@ -6,36 +6,17 @@ from __future__ import annotations
 import csv
 import io
 import threading
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 import pytest
 
-from tests.browser.people import Town, town
-from tests.browser.scene import HOSTILE, REASONS, RUN, Scene, charge, play
+from tests.browser.people import Town
+from tests.browser.scene import HOSTILE, REASONS, RUN, Scene, charge
 from tests.house import Answer
 from tests.pages import Page, Visitor
 
-
-@pytest.fixture(scope="module")
-def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Town]:
-    directory: Path = tmp_path_factory.mktemp("gateway")
-    with town(directory) as made:
-        yield made
-
-
-@pytest.fixture(scope="module")
-def scene(place: Town) -> Scene:
-    return play(place)
-
-
-@pytest.fixture
-def visitor(place: Town, scene: Scene) -> Visitor:
-    made = Visitor(place.gateway)
-    assert made.sign_in().status == 200
-    return made
+pytestmark = pytest.mark.usefixtures("scene")
 
 
 def told(page: Page) -> list[str]:

@@ -2,33 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 
-from tests.browser.people import Town, town
-from tests.browser.scene import HOSTILE, Scene, play
+from tests.browser.people import Town
+from tests.browser.scene import HOSTILE, Scene
 from tests.pages import Page, Visitor
 
-
-@pytest.fixture(scope="module")
-def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Town]:
-    directory: Path = tmp_path_factory.mktemp("gateway")
-    with town(directory) as made:
-        yield made
-
-
-@pytest.fixture(scope="module")
-def scene(place: Town) -> Scene:
-    return play(place)
-
-
-@pytest.fixture
-def visitor(place: Town, scene: Scene) -> Visitor:
-    made = Visitor(place.gateway)
-    assert made.sign_in().status == 200
-    return made
+pytestmark = pytest.mark.usefixtures("scene")
 
 
 def test_the_overview_says_what_was_spent_and_what_needs_a_person(visitor: Visitor) -> None:

@@ -11,13 +11,12 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
 import pytest
 
-from tests.browser.people import Town, town
+from tests.browser.people import Town
 from tests.house import ROOT
 from tests.pages import Page, Visitor
 
@@ -48,20 +47,6 @@ VARIANTS: Final = {
     "resend reads": {**MAIL, "endpoint": "GET /emails"},
     "resend batch": {**MAIL, "endpoint": "POST /emails/batch"},
 }
-
-
-@pytest.fixture(scope="module")
-def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Town]:
-    with town(tmp_path_factory.mktemp("gateway")) as made:
-        yield made
-
-
-@pytest.fixture
-def visitor(place: Town) -> Visitor:
-    made = Visitor(place.gateway)
-    made.get("/sign-in")
-    assert made.sign_in().status == 200
-    return made
 
 
 def make(visitor: Visitor, fields: dict[str, str]) -> Page:

@@ -3,57 +3,27 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, cast
 
 import pytest
 
-from gateway.vault.keys import Key
 from tests.unit.gateway.dashboard.logs import browsing
-from tests.unit.gateway.dashboard.visits import Browser, header
+from tests.unit.gateway.dashboard.visits import Browser, Flying, header
 
 pytestmark = pytest.mark.anyio
 
 
-class Flying:
-    """A call on its way, as a key knows it."""
-
-    call_id = "call_1"
-
-    def __init__(self, key: Key, label: str) -> None:
-        self.key, self.label, self.aborted = key, label, False
-
-    def abort(self) -> bool:
-        self.aborted = True
-        return True
-
-
-async def someone() -> Browser:
-    browser = Browser()
-    await browser.sign_in()
-    return browser
-
-
-async def flying(browser: Browser, label: str, of_key: str) -> Flying:
-    made = await browser.side.key(agent_run_label=of_key)
-    key = browser.side.registry.key(made["id"])
-    assert key is not None
-    flight = Flying(key, label)
-    key.in_flight.add(cast("Any", flight))
-    return flight
-
-
-async def test_the_confirmation_names_the_run_its_keys_and_what_is_on_its_way() -> None:
-    browser = await someone()
+async def test_the_confirmation_names_the_run_its_keys_and_what_is_on_its_way(
+    browser: Browser,
+) -> None:
     key = await browser.side.key(agent_run_label="billing/1", name="May")
-    await flying(browser, "billing/1", "other/1")
+    Flying(await browser.key(agent_run_label="other/1"), "billing/1")
     await browser.get("/dashboard/runs/revoke?label=billing/1")
     assert "Revoke the run <bdi>billing/1</bdi>?" in browser.page
     assert f'href="/dashboard/keys/{key["id"]}">May</a>' in browser.page
     assert '<dd id="in-flight">1</dd>' in browser.page
 
 
-async def test_of_a_scenario_it_says_what_it_covers() -> None:
-    browser = await someone()
+async def test_of_a_scenario_it_says_what_it_covers(browser: Browser) -> None:
     for number in range(23):
         await browser.side.key(agent_run_label=f"billing/{number}")
     await browser.side.key(agent_run_label="billing-2/1", name="Not this one")
@@ -64,10 +34,11 @@ async def test_of_a_scenario_it_says_what_it_covers() -> None:
 
 
 @pytest.mark.parametrize("wish", ["finish", "abort"])
-async def test_a_run_is_revoked_and_what_became_of_its_calls_is_said_once(wish: str) -> None:
-    browser = await someone()
+async def test_a_run_is_revoked_and_what_became_of_its_calls_is_said_once(
+    browser: Browser, wish: str
+) -> None:
     await browser.side.key(agent_run_label="billing/1")
-    flight = await flying(browser, "billing/1", "other/1")
+    flight = Flying(await browser.key(agent_run_label="other/1"), "billing/1")
     await browser.get("/dashboard/runs/revoke?label=billing/1")
     answer = await browser.post(
         "/dashboard/runs/revoke",
@@ -112,13 +83,11 @@ async def test_a_scenario_is_stopped_and_goes_on_again_from_the_list(tmp_path: P
 
 
 @pytest.mark.parametrize("query", ["", "?label=a&prefix=b", "?label=%20"])
-async def test_one_run_or_one_prefix_is_named(query: str) -> None:
-    browser = await someone()
+async def test_one_run_or_one_prefix_is_named(browser: Browser, query: str) -> None:
     assert (await browser.get(f"/dashboard/runs/revoke{query}")).status == 400
 
 
-async def test_a_wish_that_is_none_comes_back_with_the_form() -> None:
-    browser = await someone()
+async def test_a_wish_that_is_none_comes_back_with_the_form(browser: Browser) -> None:
     await browser.get("/dashboard/runs/revoke?label=billing/1")
     answer = await browser.post(
         "/dashboard/runs/revoke", {"label": "billing/1", "in_flight": "kill"}
@@ -128,8 +97,7 @@ async def test_a_wish_that_is_none_comes_back_with_the_form() -> None:
     assert not browser.side.registry.runs.revoked("billing/1")
 
 
-async def test_labels_are_text() -> None:
-    browser = await someone()
+async def test_labels_are_text(browser: Browser) -> None:
     await browser.send(
         "GET", "/dashboard/runs/revoke?label=%22%3E%3Cscript%3Ealert(1)%3C/script%3E"
     )

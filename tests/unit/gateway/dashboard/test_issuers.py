@@ -25,12 +25,10 @@ HOSTILE = "'\"><script>alert(1)</script>"
 
 
 @pytest.fixture
-async def browser() -> Browser:
-    made = Browser()
-    await made.get("/dashboard/sign-in")
-    await made.sign_in()
-    await made.get("/dashboard/issuers/new")
-    return made
+async def browser(browser: Browser) -> Browser:
+    """On the form."""
+    await browser.get("/dashboard/issuers/new")
+    return browser
 
 
 async def test_without_issuers_it_says_what_one_is_for(browser: Browser) -> None:

@@ -24,12 +24,10 @@ HOSTILE = "\"><script>alert('x')</script>\u202eevil"
 
 
 @pytest.fixture
-async def browser() -> Browser:
-    made = Browser()
-    await made.get("/dashboard/sign-in")
-    await made.sign_in()
-    await made.get("/dashboard/keys/new")
-    return made
+async def browser(browser: Browser) -> Browser:
+    """On the form."""
+    await browser.get("/dashboard/keys/new")
+    return browser
 
 
 def keys(browser: Browser) -> int:

@@ -5,21 +5,11 @@ from __future__ import annotations
 import re
 from typing import Any
 
-import pytest
-
 from gateway.dashboard.forms import read_form
 from gateway.dashboard.keys import ROWS, ordered, read_wanted
 from tests.unit.gateway.dashboard.visits import Browser
 
 LIST = "/dashboard/keys"
-
-
-@pytest.fixture
-async def browser() -> Browser:
-    made = Browser()
-    await made.get("/dashboard/sign-in")
-    await made.sign_in()
-    return made
 
 
 async def shown(browser: Browser, query: str = "") -> list[str]:
@@ -29,9 +19,8 @@ async def shown(browser: Browser, query: str = "") -> list[str]:
     return re.findall(r'<tr data-key="(\w+)"', browser.page)
 
 
-async def key(browser: Browser, **terms: Any) -> str:
-    made: str = (await browser.side.key(**terms))["id"]
-    return made
+async def new(browser: Browser, **terms: Any) -> str:
+    return (await browser.key(**terms)).terms.key_id
 
 
 async def test_without_keys_it_says_what_to_do(browser: Browser) -> None:
@@ -41,11 +30,11 @@ async def test_without_keys_it_says_what_to_do(browser: Browser) -> None:
 
 
 async def test_keys_are_found_by_what_they_are(browser: Browser) -> None:
-    one = await key(browser, name="Ann's Key")
-    two = await key(browser, vendor="twilio", agent_run_label="sms/1")
-    gone = await key(browser, agent_run_label="gone/1")
+    one = await new(browser, name="Ann's Key")
+    two = await new(browser, vendor="twilio", agent_run_label="sms/1")
+    gone = await new(browser, agent_run_label="gone/1")
     await browser.side.ask("POST", f"/vault/keys/{gone}/revoke", {})
-    old = await key(browser, agent_run_label="old/1", expires_in="1s")
+    old = await new(browser, agent_run_label="old/1", expires_in="1s")
     browser.side.clock.advance(2)
     assert await shown(browser) == [two, one]
     assert await shown(browser, "status=revoked") == [gone]
@@ -69,15 +58,15 @@ async def test_an_issuers_keys(browser: Browser) -> None:
         "allowed_endpoints": ["POST /v1/payment_intents"],
     }
     _, made = await browser.side.ask("POST", "/vault/keys", body, key=issuer["key"])
-    await key(browser)
+    await new(browser)
     assert await shown(browser, f"issuer={issuer['id']}") == [made["id"]]
     assert f'<option value="{issuer["id"]}" selected>per-run</option>' in browser.page
 
 
 async def test_the_order_is_in_the_address(browser: Browser) -> None:
-    short = await key(browser, expires_in="1h")
-    never = await key(browser, expires_in=None)
-    late = await key(browser, expires_in="9h")
+    short = await new(browser, expires_in="1h")
+    never = await new(browser, expires_in=None)
+    late = await new(browser, expires_in="9h")
     assert await shown(browser, "sort=created") == [late, never, short]
     assert await shown(browser, "sort=expiry") == [short, late, never]
     found = browser.side.registry.key(never)
@@ -87,9 +76,9 @@ async def test_the_order_is_in_the_address(browser: Browser) -> None:
 
 
 async def test_by_money_a_budget_decides_and_a_new_key_comes_last(browser: Browser) -> None:
-    small = await key(browser, daily_usd_cap="10")
-    large = await key(browser, daily_usd_cap="1000")
-    none = await key(browser, daily_usd_cap="0")
+    small = await new(browser, daily_usd_cap="10")
+    large = await new(browser, daily_usd_cap="1000")
+    none = await new(browser, daily_usd_cap="0")
     registry, ledger = browser.side.registry, browser.side.ledger
     for key_id, micros in ((small, 9_000_000), (large, 50_000_000)):
         found = registry.key(key_id)
@@ -102,7 +91,7 @@ async def test_by_money_a_budget_decides_and_a_new_key_comes_last(browser: Brows
 
 async def test_fifty_to_a_page_and_the_filters_stay(browser: Browser) -> None:
     for number in range(ROWS + 3):
-        await key(browser, name=f"n{number}")
+        await new(browser, name=f"n{number}")
     first = await shown(browser, "q=n&sort=created")
     assert len(first) == ROWS
     older = re.search(r'href="([^"]+)" rel="next"', browser.page)
@@ -116,7 +105,7 @@ async def test_fifty_to_a_page_and_the_filters_stay(browser: Browser) -> None:
 
 async def test_what_people_typed_is_text(browser: Browser) -> None:
     hostile = "<img src=x onerror=alert(1)>\"'"
-    await key(browser, name=hostile, agent_run_label="javascript:alert(1)/<b>")
+    await new(browser, name=hostile, agent_run_label="javascript:alert(1)/<b>")
     await shown(browser)
     assert "<img src=x" not in browser.page
     assert "<b>" not in browser.page

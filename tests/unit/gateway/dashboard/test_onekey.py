@@ -13,14 +13,6 @@ from tests.unit.gateway.dashboard.visits import Browser, header
 HOSTILE = "<script>alert(1)</script>\"'\u202e"
 
 
-@pytest.fixture
-async def browser() -> Browser:
-    made = Browser()
-    await made.get("/dashboard/sign-in")
-    await made.sign_in()
-    return made
-
-
 async def opened(browser: Browser, **terms: Any) -> str:
     """Its id; its page is the one that was read last."""
     made: str = (await browser.side.key(**terms))["id"]

@@ -2,64 +2,26 @@
 
 from __future__ import annotations
 
-from typing import Any, cast
-
-import pytest
-
-from gateway.vault.keys import Key
-from tests.unit.gateway.dashboard.visits import Browser, header
-
-
-class Flying:
-    """A call on its way. left: has its last byte left?"""
-
-    call_id = "call_1"
-
-    def __init__(self, key: Key, *, left: bool) -> None:
-        self.key, self.label, self.left, self.aborted = key, key.terms.label, left, False
-
-    def abort(self) -> bool:
-        self.aborted = True
-        return not self.left
-
-
-@pytest.fixture
-async def browser() -> Browser:
-    made = Browser()
-    await made.get("/dashboard/sign-in")
-    await made.sign_in()
-    return made
-
-
-async def key(browser: Browser, **terms: Any) -> Key:
-    found = browser.side.registry.key((await browser.side.key(**terms))["id"])
-    assert found is not None
-    return found
-
-
-def flying(key: Key, *, left: bool = True) -> Flying:
-    made = Flying(key, left=left)
-    key.in_flight.add(cast("Any", made))
-    return made
+from tests.unit.gateway.dashboard.visits import Browser, Flying, header
 
 
 async def test_the_page_names_the_key_and_what_is_on_its_way(browser: Browser) -> None:
-    found = await key(browser, name="<b>May</b>")
-    flying(found)
+    found = await browser.key(name="<b>May</b>")
+    Flying(found, left=True)
     await browser.get(f"/dashboard/keys/{found.terms.key_id}/revoke")
     assert 'id="confirm"' in browser.page
     assert "&lt;b&gt;May&lt;/b&gt;" in browser.page
     assert '<dd id="in-flight">1</dd>' in browser.page
     assert 'name="cancel_open_intents"' in browser.page
     assert found.revoked_at_us is None
-    other = await key(browser, vendor="twilio")
+    other = await browser.key(vendor="twilio")
     await browser.get(f"/dashboard/keys/{other.terms.key_id}/revoke")
     assert 'name="cancel_open_intents"' not in browser.page
 
 
 async def test_calls_may_finish(browser: Browser) -> None:
-    found = await key(browser)
-    flight = flying(found)
+    found = await browser.key()
+    flight = Flying(found, left=True)
     page = f"/dashboard/keys/{found.terms.key_id}"
     await browser.get(f"{page}/revoke")
     answer = await browser.post(f"{page}/revoke", {"in_flight": "finish"})
@@ -76,8 +38,8 @@ async def test_calls_may_finish(browser: Browser) -> None:
 
 
 async def test_calls_are_ended_and_what_was_left_open_is_cancelled(browser: Browser) -> None:
-    found = await key(browser)
-    flight = flying(found)
+    found = await browser.key()
+    flight = Flying(found, left=True)
     page = f"/dashboard/keys/{found.terms.key_id}"
     await browser.get(f"{page}/revoke")
     await browser.post(f"{page}/revoke", {"in_flight": "abort", "cancel_open_intents": "yes"})
@@ -113,7 +75,7 @@ async def test_an_issuer_and_its_keys(browser: Browser) -> None:
 
 
 async def test_a_choice_that_is_none_revokes_nothing(browser: Browser) -> None:
-    found = await key(browser)
+    found = await browser.key()
     page = f"/dashboard/keys/{found.terms.key_id}/revoke"
     await browser.get(page)
     assert (await browser.post(page, {"in_flight": "explode"})).status == 400

@@ -12,14 +12,6 @@ from gateway.dashboard.takeaway import filled, offers, only_here
 from tests.unit.gateway.dashboard.visits import Browser, header
 
 
-@pytest.fixture
-async def browser() -> Browser:
-    made = Browser()
-    await made.get("/dashboard/sign-in")
-    await made.sign_in()
-    return made
-
-
 async def made(browser: Browser, **terms: Any) -> dict[str, Any]:
     """Its record with the secret; its page is the one that was read last."""
     record = await browser.side.key(**terms)

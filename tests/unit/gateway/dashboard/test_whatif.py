@@ -5,8 +5,6 @@ from __future__ import annotations
 import re
 from typing import Any
 
-import pytest
-
 from gateway.call.verdicts import Explanation, Verdict
 from gateway.dashboard.forms import read_form
 from gateway.dashboard.whatif import RULES, quote_body, read_typed
@@ -27,14 +25,6 @@ REFUSED = Explanation(
     countries=("US",),
     lookups=("GET /v1/prices/price_1",),
 )
-
-
-@pytest.fixture
-async def browser() -> Browser:
-    made = Browser()
-    await made.get("/dashboard/sign-in")
-    await made.sign_in()
-    return made
 
 
 async def opened(browser: Browser, **terms: Any) -> str:

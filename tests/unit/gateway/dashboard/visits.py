@@ -1,15 +1,17 @@
 """The dashboard on the admin side's own doubles, asked as a browser asks: cookies kept, forms sent
-with the token that their page carried."""
+with the token that their page carried. And calls on their way, as a key knows them."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from typing import Any, cast
 from urllib.parse import urlencode
 
 from gateway.dashboard.guard import COOKIE
 from gateway.dashboard.site import Dashboard
 from gateway.http.message import Request, Response
+from gateway.vault.keys import Key
 from tests.unit.gateway.admin.side import Side, WholeBody
 
 
@@ -59,9 +61,30 @@ class Browser:
         token = {"csrf": found[1]} if found else {}
         return await self.send("POST", target, {**token, **fields}, **headers)
 
+    async def key(self, **terms: Any) -> Key:
+        """One more, made with the admin key."""
+        found = self.side.registry.key((await self.side.key(**terms))["id"])
+        assert found is not None
+        return found
+
     async def sign_in(self) -> None:
         answer = await self.post("/dashboard/sign-in", {"key": self.side.admin_key})
         assert answer.status == 303, self.page
+
+
+class Flying:
+    """A call on its way. label: its own, where that is not its key's. left: has its last byte
+    left?"""
+
+    call_id = "call_1"
+
+    def __init__(self, key: Key, label: str = "", *, left: bool = False) -> None:
+        self.key, self.label, self.left, self.aborted = key, label or key.terms.label, left, False
+        key.in_flight.add(cast("Any", self))
+
+    def abort(self) -> bool:
+        self.aborted = True
+        return not self.left
 
 
 def header(answer: Response, name: bytes) -> str:
