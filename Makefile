@@ -37,7 +37,7 @@ demo: $(VENV)/.run ## a key with a 500 USD cap, charged until it brakes, in 20 s
 
 # ── working on it ───────────────────────────────────────────────────────────────────────────────
 
-.PHONY: test check lint types format unit property integration browser screenshots crash cover bench micro
+.PHONY: test check lint types format unit property integration browser screenshots crash cover micro
 test: lint types $(VENV)/.node $(VENV)/.assets $(VENV)/.browser $(VENV)/.balancer binary ## everything: lint, types, all suites, 100 % of ledger and vendors covered
 	$(BIN)/python -m pytest -q --cov=ledger --cov=vendors --cov-branch --cov-report=term-missing:skip-covered \
 	  --cov-fail-under=100 tests
@@ -78,12 +78,10 @@ cover: $(VENV)/.node binary ## coverage of everything, branch by branch, into bu
 	$(BIN)/python -m pytest -q --cov --cov-branch --cov-report=term-missing:skip-covered \
 	  --cov-report=html:build/coverage tests/unit tests/property tests/integration tests/test_*.py
 
-bench: $(VENV)/.dev ## CPU and latency per call next to a bare aiohttp proxy
-	$(BIN)/python -m bench
-
 micro: $(VENV)/.dev ## pieces of the hot path alone: microseconds, and instructions beside a baseline
 	$(BIN)/python -m bench.micro
 
+include bench/bench.mk
 include deploy/binary/binary.mk
 
 # ── setting it up ───────────────────────────────────────────────────────────────────────────────
@@ -99,8 +97,8 @@ rates: $(VENV)/.run ## today's exchange rates into var/rates.json, for money.rat
 	@$(BIN)/python -m vendors.refresh_rates var/rates.tmp/package/v1/currencies/usd.json var/rates.json
 	@rm -rf var/rates.tmp
 
-pins: $(VENV)/.dev ## after a change to a requirements*.in: write exact versions and hashes again
-	for set in requirements requirements-dev requirements-node; do \
+pins: $(VENV)/.dev ## after a change to a requirements*.in, or to the bench's: write exact versions and hashes again
+	for set in requirements requirements-dev requirements-node $(BENCH_PINS); do \
 	  $(BIN)/uv pip compile --quiet --no-config --universal --python-version 3.11 --generate-hashes \
 	    --no-header --no-annotate $$set.in -o $$set.txt; done
 

@@ -80,10 +80,7 @@ def play(made: Stage, plan: Plan, results: Results) -> None:
     """Every scenario of a plan, one after the other."""
     cast.enter(made, plan.names, tell)
     results.left_out += made.left_out
-    scenarios.check_all(made)
-    results.data_syncs_s += scenarios.data_syncs_s(made)
-    results.rounds += scenarios.closed_rounds(made, plan, tell)
-    results.data_syncs_s += scenarios.data_syncs_s(made)
+    results.rounds, results.data_syncs_s = scenarios.closed_rounds(made, plan, tell)
     results.open_rounds += scenarios.open_rounds(made, plan, tell)
     results.bursts += bursts.play_all(made, plan.bursts, tell)
     results.streams += streams.play_all(made, plan.stream_bytes, 3, tell)

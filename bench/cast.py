@@ -24,7 +24,7 @@ from bench import gear
 from bench.doors import ask, free_port, make_vault_key, wait_ready, wait_until
 from bench.machine import Process
 from bench.shots import CHARGE, MAIL, MESSAGE, READ, Shot
-from bench.stage import SECRET, Carrier, Contender, Stage
+from bench.stage import SECRET, Carrier, Contender, Stage, check_answers
 from bench.vendor import TWILIO_SID
 
 GATEWAY_TOML: Final = """\
@@ -141,12 +141,13 @@ def litellm(made: Stage, tell: gear.Tell) -> None:
     programs = gear.environment(gear.BENCH / "peers" / "litellm.txt", tell)
     config = made.var / "litellm.yaml"
     config.write_text(LITELLM_YAML.format(vendor=made.vendor[1]["stripe"], secret=SECRET))
-    host, port = "127.0.0.1", free_port()
+    host, port, key = "127.0.0.1", free_port(), f"sk-{secrets.token_hex(32)}"
     command = [str(programs / "litellm"), "--config", str(config), "--host", host]
     process = made.start(
         "litellm",
         [*command, "--port", str(port)],
         core=made.core,
+        LITELLM_MASTER_KEY=key,
         LITELLM_MODE="PRODUCTION",
         LITELLM_LOCAL_MODEL_COST_MAP="True",
         LITELLM_LOG="ERROR",
@@ -156,9 +157,7 @@ def litellm(made: Stage, tell: gear.Tell) -> None:
     wait_until(
         process, lambda: ask(address, "GET", "/health/liveliness")[0] == 200, LITELLM_START_S
     )
-    made.contenders.append(
-        Contender("litellm", CHARGE, address, SECRET, "/stripe", process, (32, 32))
-    )
+    made.contenders.append(Contender("litellm", CHARGE, address, key, "/stripe", process, (32, 32)))
 
 
 def keybrake(made: Stage, tell: gear.Tell) -> None:
@@ -187,17 +186,28 @@ CAST: Final[Mapping[str, Callable[[Stage, gear.Tell], None]]] = {
     for entry in (direct, aiohttp, nginx, uvicorn, litellm, keybrake, normal, unwritten, tls)
 }
 USUAL: Final = tuple(name for name in CAST if name != "litellm")
-PEERS: Final = ("direct", "aiohttp", "nginx", "uvicorn", "litellm")
+OTHERS: Final = ("aiohttp", "nginx", "uvicorn", "litellm")
+PEERS: Final = ("direct", *OTHERS)
 
 
 def enter(made: Stage, names: Sequence[str], tell: gear.Tell) -> None:
-    """Start these, in the order of the table. Raises RuntimeError for one that does not start."""
+    """Start these, in the order of the table, and see that each answers as the vendor does. A peer
+    that does not is left out; raises RuntimeError for one of us, and for the vendor itself."""
     for name, start in CAST.items():
         if name in names:
+            there = len(made.contenders)
             try:
                 start(made, tell)
+                for contender in made.contenders[there:]:
+                    check_answers(contender)
             except gear.Unavailable as exc:
                 made.left_out.append(f"{name}: {exc}")
+            except RuntimeError as exc:
+                if name not in OTHERS:
+                    raise
+                tell(str(exc))
+                made.left_out.append(f"{name}: {str(exc).splitlines()[0]}")
+                del made.contenders[there:]
     for line in made.left_out:
         tell(f"left out: {line}")
 

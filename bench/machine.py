@@ -165,12 +165,14 @@ def _rss_bytes(pid: int) -> int:
 
 
 def facts() -> dict[str, str | int]:
-    """What a reader of old results wants to know about the machine."""
+    """What a reader of old results wants to know about the machine. load_average: before the run,
+    of the last minute; more than a trifle means that others were at work."""
     return {
         "python": platform.python_version(),
         "kernel": platform.release(),
         "cores": os.cpu_count() or 0,
         "cpu": _cpu_model(),
+        "load_average": f"{os.getloadavg()[0]:.2f}",
     }
 
 

@@ -21,7 +21,7 @@ from bench import disk, load, wrk
 from bench.machine import on_core, until_idle
 from bench.report import OPEN, percentile
 from bench.shots import CHARGE
-from bench.stage import Contender, Stage, check_answers
+from bench.stage import Contender, Stage
 
 Tell = Callable[[str], None]
 OURS: Final = "keybrake FULL"
@@ -68,27 +68,31 @@ class Plan:
     open_share: float = 0.0
 
 
-def check_all(made: Stage) -> None:
-    """Raises RuntimeError for a contender that does not answer as the vendor does."""
-    for contender in made.contenders:
-        check_answers(contender)
-
-
 # Closed loops.
 
 
-def closed_rounds(made: Stage, plan: Plan, tell: Tell) -> list[Round]:
-    """All rounds of a plan, interleaved. tell: called with a line for each."""
+def closed_rounds(made: Stage, plan: Plan, tell: Tell) -> tuple[list[Round], list[float]]:
+    """All rounds of a plan, interleaved; and what a data sync took on the ledgers' disk, a look in
+    each round of a lone caller. tell: called with a line for each."""
     rounds: list[Round] = []
+    syncs_s: list[float] = []
     for callers in plan.callers:
         able = [contender for contender in made.contenders if contender.serves(callers)]
         for contender in able:
             play(made, contender, callers, plan.warm_seconds)
         for number in range(plan.rounds):
+            if callers == 1:
+                syncs_s.append(data_sync_s(made))
             for contender in able:
                 rounds.append(play(made, contender, callers, plan.seconds))
                 tell(f"c={callers} round {number + 1}: {line(rounds[-1])}")
-    return rounds
+    return rounds, syncs_s
+
+
+def data_sync_s(made: Stage) -> float:
+    """On the core where the journals' threads wait for theirs."""
+    with on_core(made.core):
+        return disk.data_sync_s(made.var)
 
 
 def play(made: Stage, contender: Contender, callers: int, seconds: float) -> Round:
@@ -222,8 +226,3 @@ def _open_round(made: Stage, contender: Contender, rate: float, seconds: float) 
         tally = uvloop.run(load.open_loop(contender.address, data, rate, seconds))
     figures = figures_of(tally)
     return _round(made, contender, before, OPEN, 0, figures, rate)
-
-
-def data_syncs_s(made: Stage) -> list[float]:
-    """What a sync of the ledgers' disk takes: three looks."""
-    return [disk.data_sync_s(made.var) for _ in range(3)]

@@ -24,7 +24,8 @@ WARM_BYTES: Final = 16 * 1024 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Stream:
-    """One body. growth_bytes: the most memory while it went through, over what was held before."""
+    """One body. growth_bytes: the most memory while it went through, over what was held before the
+    program's first body."""
 
     contender: str
     way: str
@@ -42,11 +43,13 @@ def play_all(made: Stage, size: int, times: int, tell: Tell) -> list[Stream]:
     program is left out. Raises OSError when the vendor itself does not answer."""
     played: list[Stream] = []
     carriers = list(made.carriers) if size else []
+    held = {c.name: c.process.rss_bytes() if c.process else 0 for c in carriers}
     for number in range(times + 1):
         for carrier in list(carriers):
             for way in (UP, DOWN):
                 try:
-                    stream = _play(made, carrier, way, size if number else WARM_BYTES)
+                    sent = size if number else WARM_BYTES
+                    stream = _play(made, carrier, way, sent, held[carrier.name])
                 except (bulk.Broken, OSError) as exc:
                     tell(f"left out: {carrier.name}, {way}: {exc}")
                     carriers.remove(carrier)
@@ -57,7 +60,7 @@ def play_all(made: Stage, size: int, times: int, tell: Tell) -> list[Stream]:
     return played
 
 
-def _play(made: Stage, carrier: Carrier, way: str, size: int) -> Stream:
+def _play(made: Stage, carrier: Carrier, way: str, size: int, held_bytes: int) -> Stream:
     carry = bulk.upload if way == UP else bulk.download
     process = carrier.process
     cpu_s = process.cpu_s() if process else 0.0
@@ -66,7 +69,7 @@ def _play(made: Stage, carrier: Carrier, way: str, size: int) -> Stream:
     used_s = process.cpu_s() - cpu_s if process else 0.0
     if process:
         until_idle(process)
-    return Stream(carrier.name, way, size, wall_s, used_s, watch.growth_bytes)
+    return Stream(carrier.name, way, size, wall_s, used_s, watch.most_bytes - held_bytes)
 
 
 def mb_s(stream: Stream) -> float:
@@ -78,21 +81,17 @@ def cpu_s_per_gb(stream: Stream) -> float:
 
 
 class Watch:
-    """Looks at a process's memory while a block runs."""
+    """Looks at a process's memory while a block runs. most_bytes: 0 without a process."""
 
     def __init__(self, process: Process | None) -> None:
         self._process = process
         self._over = threading.Event()
-        self._before = self._most = process.rss_bytes() if process else 0
+        self.most_bytes = 0
         self._thread = threading.Thread(target=self._look, daemon=True, name="watch-memory")
-
-    @property
-    def growth_bytes(self) -> int:
-        return self._most - self._before
 
     def _look(self) -> None:
         while self._process is not None and not self._over.wait(LOOK_S):
-            self._most = max(self._most, self._process.rss_bytes())
+            self.most_bytes = max(self.most_bytes, self._process.rss_bytes())
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -107,4 +106,4 @@ class Watch:
         self._over.set()
         self._thread.join()
         if self._process is not None:
-            self._most = max(self._most, self._process.rss_bytes())
+            self.most_bytes = max(self.most_bytes, self._process.rss_bytes())

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from bench.bursts import Burst, seconds_of
-from bench.report import PEER, Row, added_when_alone_ms, percentile, rows
+from bench.report import DIRECT, PEER, Row, added_when_alone_ms, percentile, rows
 from bench.results import Results
 from bench.scenarios import OURS
 from bench.streams import Stream, cpu_s_per_gb, mb_s
@@ -158,7 +158,7 @@ def _stream_lines(played: Sequence[Stream]) -> Iterator[tuple[str, ...]]:
         same = [stream for stream in played if (stream.way, stream.contender) == (way, name)]
         peer = [stream for stream in played if (stream.way, stream.contender) == (way, PEER)]
         pairs = zip(same, peer, strict=False)
-        ratios = [mb_s(one) / mb_s(other) for one, other in pairs] if name != PEER else []
+        ratios = [mb_s(one) / mb_s(other) for one, other in pairs if name not in (PEER, DIRECT)]
         yield (
             name,
             way,

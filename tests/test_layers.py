@@ -70,7 +70,7 @@ LIBRARIES: Final = {
     "aiohttp": ("bench/",),
     "httpx": ("bench/peers/",),
     "uvicorn": ("bench/peers/",),
-    "matplotlib": ("bench/figures.py",),
+    "matplotlib": ("bench/tools/draw.py",),
     "shtab": ("gateway/run/commands/completion.py",),
     "jinja2": ("gateway/dashboard/",),
     "markupsafe": ("gateway/dashboard/",),

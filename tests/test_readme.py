@@ -24,7 +24,7 @@ def test_every_pinned_package_has_its_reason() -> None:
 
 
 def test_pins_name_no_registry_and_carry_hashes() -> None:
-    for file in sorted(ROOT.glob("requirements*.txt")):
+    for file in sorted((*ROOT.glob("requirements*.txt"), *ROOT.glob("bench/*/*.txt"))):
         lines = file.read_text().splitlines()
         assert not [line for line in lines if re.search(r"https?:|--\w*index|find-links", line)]
         pins = [at for at, line in enumerate(lines) if "==" in line and not line.startswith(" ")]
@@ -42,7 +42,7 @@ def test_the_browser_libraries_are_those_that_npm_brings() -> None:
 
 
 def test_every_make_target_that_it_names_is_there() -> None:
-    files = (ROOT / "Makefile", ROOT / "deploy/binary/binary.mk")
+    files = (ROOT / "Makefile", ROOT / "bench/bench.mk", ROOT / "deploy/binary/binary.mk")
     there_are = {
         target for file in files for target in re.findall(r"(?m)^([a-z]+):.*##", file.read_text())
     }

@@ -34,8 +34,8 @@ def made(processes: stage.Stage) -> Iterator[stage.Stage]:
 
 def test_rounds_interleave(made: stage.Stage) -> None:
     lines: list[str] = []
-    scenarios.check_all(made)
-    rounds = scenarios.closed_rounds(made, PLAN, lines.append)
+    rounds, syncs_s = scenarios.closed_rounds(made, PLAN, lines.append)
+    assert syncs_s == []
     assert [(played.contender, played.kind) for played in rounds] == ONE * 2
     assert all(played.requests > 0 for played in rounds)
     assert all(played.refused == played.broken == 0 for played in rounds)
@@ -74,7 +74,7 @@ def test_a_contender_serves_so_many_callers(made: stage.Stage) -> None:
     heavy = replace(made.contenders[0], callers=(32, 32))
     made.contenders[:] = [heavy]
     assert [heavy.serves(callers) for callers in (1, 32, 256)] == [False, True, False]
-    assert scenarios.closed_rounds(made, PLAN, lambda line: None) == []
+    assert scenarios.closed_rounds(made, PLAN, lambda line: None) == ([], [])
 
 
 def test_an_answer_that_is_not_the_vendors_stops_the_benchmark(made: stage.Stage) -> None:
@@ -102,6 +102,10 @@ def missing(name: str, package: str, tell: object) -> str:
     raise gear.Unavailable(f"no {name}")
 
 
-def test_a_data_sync_takes_time(made: stage.Stage) -> None:
-    assert all(0 < seconds < 1 for seconds in scenarios.data_syncs_s(made))
+def test_a_lone_caller_s_rounds_look_at_the_disk(made: stage.Stage) -> None:
+    made.contenders.clear()
+    rounds, syncs_s = scenarios.closed_rounds(made, replace(PLAN, callers=(1, 2)), print)
+    assert rounds == []
+    assert len(syncs_s) == PLAN.rounds
+    assert all(seconds > 0 for seconds in syncs_s)
     assert not (made.var / "data-sync").exists()
