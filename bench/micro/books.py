@@ -59,6 +59,6 @@ PIECES: Final = (
     Piece("books.thread", "the same, through the journal's thread and back",
           partial(hold_and_settle, threaded=True), clock_ns=time.process_time_ns),
     Piece("journal.1", "a batch of one hold, to a file", partial(journal, 1)),
-    Piece("journal.32", "a batch of 32", partial(journal, 32), calls=128),
+    Piece("journal.32", "a batch of 32", partial(journal, 32), calls=100),
     Piece("journal.256", "a batch of 256", partial(journal, 256), calls=64),
 )  # fmt: skip

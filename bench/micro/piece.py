@@ -36,7 +36,7 @@ class Piece:
     name: str
     about: str
     prepare: Prepare
-    calls: int = 400
+    calls: int = 300
     parts: int = 1
     clock_ns: Callable[[], int] = time.thread_time_ns
 

@@ -130,7 +130,8 @@ def _outcome(case: Case, status: int, tree: Mapping[str, Any] | bytes, end: End)
 
 PIECES: Final = (
     Piece("quote.stripe", "a charge, a form of 38 bytes", alone(partial(quote, CHARGED))),
-    Piece("quote.stripe-15", "a charge of 15 fields", alone(partial(quote, CHARGED_WITH_MORE))),
+    Piece("quote.stripe-15", "a charge of 15 fields", alone(partial(quote, CHARGED_WITH_MORE)),
+          calls=100),
     Piece("quote.twilio", "a message of 160 characters", alone(partial(quote, TEXTED))),
     Piece("quote.resend", "a mail of 1 KB, 3 recipients", alone(partial(quote, MAILED))),
     Piece("outcome.stripe", "an intent that succeeded",

@@ -138,8 +138,8 @@ async def rows() -> AsyncIterator[Once]:
 
 PIECES: Final = (
     Piece("record.call", "a record opened, two memos, the audit log's row", record),
-    Piece("line.json", "a call's line as JSON", partial(line, "json"), calls=100, parts=LINES),
-    Piece("line.text", "a call's line as text", partial(line, "text"), calls=100, parts=LINES),
+    Piece("line.json", "a call's line as JSON", partial(line, "json"), calls=16, parts=LINES),
+    Piece("line.text", "a call's line as text", partial(line, "text"), calls=16, parts=LINES),
     Piece("audit.row", f"a row into the audit log's file, {ROWS} at a time, with its sums", rows,
           calls=8, parts=ROWS, clock_ns=time.process_time_ns),
 )  # fmt: skip

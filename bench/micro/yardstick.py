@@ -62,6 +62,6 @@ def h11_cycle() -> Once:
 
 
 PIECES: Final = (
-    Piece("h11.server", "h11: a request read, an answer written", alone(h11_server)),
-    Piece("h11.cycle", "h11: the same, and the client's side", alone(h11_cycle)),
+    Piece("h11.server", "h11: a request read, an answer written", alone(h11_server), calls=100),
+    Piece("h11.cycle", "h11: the same, and the client's side", alone(h11_cycle), calls=100),
 )
