@@ -12,6 +12,7 @@ from typing import Final
 
 MICROS_PER_USD: Final = 1_000_000
 
+_MICROS_PER_CENT: Final = 10_000
 _DECIMAL: Final = re.compile(r"(0|[1-9][0-9]{0,11})(?:\.([0-9]{1,6}))?")
 
 
@@ -27,10 +28,13 @@ def parse_usd(text: str) -> int:
 
 def show_usd(micros: int) -> str:
     """2 to 6 decimals, zeros trimmed beyond two: `500.00`, `0.0009`, `-1.50`."""
-    sign = "-" if micros < 0 else ""
-    whole, rest = divmod(abs(micros), MICROS_PER_USD)
-    decimals = f"{rest:06d}".rstrip("0").ljust(2, "0")
-    return f"{sign}{whole}.{decimals}"
+    if micros < 0:
+        return "-" + show_usd(-micros)
+    whole, rest = divmod(micros, MICROS_PER_USD)
+    cents, finer = divmod(rest, _MICROS_PER_CENT)
+    if not finer:  # most are: this runs five times a call
+        return f"{whole}.{cents:02}"
+    return f"{whole}.{rest:06}".rstrip("0")
 
 
 def show_minor(minor: int, exponent: int) -> str:

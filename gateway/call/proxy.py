@@ -143,7 +143,6 @@ class Proxy:
         journey.turnstile = doors.turnstiles[key.terms.vendor, key.terms.account]
         admission.admit(journey, now_us)
         journey.record.operation = journey.operation.name
-        key.last_used_us = now_us
 
     async def _read(self, journey: Journey) -> None:
         """The one reading of query and body: what is priced is what is sent."""

@@ -68,10 +68,11 @@ def find_in_text(text: bytes) -> bytes | None:
     return None
 
 
+_PAIRS: Final = tuple((a + b).encode() for a in _BASE62 for b in _BASE62)
+
+
 def _checksum(chance: bytes) -> bytes:
-    number = zlib.crc32(chance)
-    digits = []
-    for _ in range(_CHECKSUM):
-        number, digit = divmod(number, 62)
-        digits.append(_BASE62[digit])
-    return "".join(reversed(digits)).encode()
+    """Six base62 digits, in pairs."""
+    rest, low = divmod(zlib.crc32(chance), len(_PAIRS))
+    high, middle = divmod(rest, len(_PAIRS))
+    return _PAIRS[high] + _PAIRS[middle] + _PAIRS[low]
