@@ -16,6 +16,11 @@ from tests.browser.scene import HOSTILE, Scene
 from tests.browser.screenshots import pages
 
 THEMES = ("light", "dark")
+COLOURS = {"light": ["rgb(248, 250, 252)", "#0f766e"], "dark": ["rgb(16, 22, 31)", "#2dd4bf"]}
+"""The page's, and what the chart is told of its first line's."""
+_COLOURS = """() => [
+  getComputedStyle(document.body).backgroundColor,
+  getComputedStyle(document.documentElement).getPropertyValue("--kb-line-0").trim()]"""
 _FETCHED = "Failed to load resource"
 
 
@@ -32,6 +37,17 @@ def test_every_page_is_clean(browser: Browser, place: Town, scene: Scene, theme:
         said = [line for line in someone.said if not line.startswith(_FETCHED)]
     assert wrong == []
     assert said == []
+
+
+@pytest.mark.parametrize("system", THEMES)
+def test_a_theme_that_was_chosen_goes_before_the_systems(
+    browser: Browser, place: Town, system: str
+) -> None:
+    with person(browser, place.gateway, theme=system) as someone:
+        assert someone.go("/sign-in").evaluate(_COLOURS) == COLOURS[system]
+        for chosen in THEMES:
+            someone.page.evaluate(f"localStorage.setItem('keybrake-theme', '{chosen}')")
+            assert someone.go("/sign-in").evaluate(_COLOURS) == COLOURS[chosen]
 
 
 @pytest.mark.parametrize("width", [390, 1280])
