@@ -20,7 +20,7 @@ FULL: Final = Plan(
     tuple(cast.CAST), rounds=5, seconds=5.0, bursts=5, stream_bytes=1 << 30, open_share=0.6
 )
 EPILOG: Final = """
-The usual run takes some eight minutes, --full three quarters of an hour. Others:
+The usual run takes some 8 minutes, --full some 35. Others:
   python -m bench --only direct aiohttp keybrake --callers 32 --rounds 8    one question
   python -m bench --callers --open-share 0.6                                an open loop alone
   python -m bench --callers --bursts 9                                      bursts
@@ -79,11 +79,11 @@ def plan_of(given: argparse.Namespace) -> Plan:
 def play(made: Stage, plan: Plan, results: Results) -> None:
     """Every scenario of a plan, one after the other."""
     cast.enter(made, plan.names, tell)
-    results.left_out += made.left_out
     results.rounds, results.data_syncs_s = scenarios.closed_rounds(made, plan, tell)
     results.open_rounds += scenarios.open_rounds(made, plan, tell)
     results.bursts += bursts.play_all(made, plan.bursts, tell)
     results.streams += streams.play_all(made, plan.stream_bytes, 3, tell)
+    results.left_out += made.left_out
 
 
 def main() -> int:

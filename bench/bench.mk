@@ -2,7 +2,7 @@
 # matplotlib, py-spy) is set up on first use by gear.py, from pins of its own; README.md tells which.
 #
 #     make bench                                          some eight minutes
-#     make bench ARGS=--full                              three quarters of an hour
+#     make bench ARGS=--full                              some 35
 #     make figures RESULT=bench/results/20261123-120000.json
 
 ARGS ?=

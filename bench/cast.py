@@ -110,8 +110,7 @@ def aiohttp(made: Stage, tell: gear.Tell) -> None:
 
 
 def uvicorn(made: Stage, tell: gear.Tell) -> None:
-    """At 1,024 callers httpx's pool, which looks at every connection for each call, needs minutes
-    for a round."""
+    """At 1,024 callers it all but stops: httpx's pool looks at every connection for each call."""
     python = gear.environment(gear.BENCH / "peers" / "uvicorn.txt", tell) / "python"
     process, address = _python_peer(made, "uvicorn+httpx", str(python), "uvicorn_proxy.py")
     made.contenders.append(
@@ -175,7 +174,7 @@ def unwritten(made: Stage, tell: gear.Tell) -> None:
 
 def tls(made: Stage, tell: gear.Tell) -> None:
     if made.certificate is None:
-        return
+        raise gear.Unavailable("openssl is not installed; on Debian: apt-get install openssl")
     trust = f'ca_file = "{made.certificate}"'
     stripe = f"https://{made.vendor[1]['tls']}"
     _gateway(made, "keybrake FULL, TLS", (CHARGE,), stripe=stripe, trust=trust)
@@ -201,15 +200,13 @@ def enter(made: Stage, names: Sequence[str], tell: gear.Tell) -> None:
                 for contender in made.contenders[there:]:
                     check_answers(contender)
             except gear.Unavailable as exc:
-                made.left_out.append(f"{name}: {exc}")
+                made.leave_out(f"{name}: {exc}", tell)
             except RuntimeError as exc:
                 if name not in OTHERS:
                     raise
                 tell(str(exc))
-                made.left_out.append(f"{name}: {str(exc).splitlines()[0]}")
+                made.leave_out(f"{name}: {str(exc).splitlines()[0]}", tell)
                 del made.contenders[there:]
-    for line in made.left_out:
-        tell(f"left out: {line}")
 
 
 # How they are started.

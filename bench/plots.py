@@ -184,7 +184,8 @@ def run_words(results: Results) -> str:
         f"{facts['kernel']}, Python {facts['python']}; load average before it "
         f"{facts['load_average']}."
     )
-    return "\n".join([said, *(f"Left out: {line}." for line in results.left_out)])
+    left = f" Left out: {'; '.join(results.left_out)}." if results.left_out else ""
+    return said + left
 
 
 def _between(page: str, name: str, content: str) -> str:

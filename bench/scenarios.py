@@ -78,6 +78,8 @@ def closed_rounds(made: Stage, plan: Plan, tell: Tell) -> tuple[list[Round], lis
     syncs_s: list[float] = []
     for callers in plan.callers:
         able = [contender for contender in made.contenders if contender.serves(callers)]
+        for heavy in (contender for contender in made.contenders if contender not in able):
+            made.leave_out(f"{heavy.name} at {callers:,} callers", tell)
         for contender in able:
             play(made, contender, callers, plan.warm_seconds)
         for number in range(plan.rounds):
@@ -215,7 +217,7 @@ def _carries(made: Stage, contender: Contender, rate: float, seconds: float, tel
     played = play(made, contender, PEAK_CALLERS, seconds)
     able = played.requests / played.wall_s > rate
     if not able:
-        tell(f"left out: {contender.name} does not carry {rate:,.0f} calls/s")
+        made.leave_out(f"{contender.name} does not carry {rate:,.0f} calls/s", tell)
     return able
 
 

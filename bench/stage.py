@@ -102,6 +102,11 @@ class Stage:
             Process(name, command, core=core, env=env, log=log, cwd=ROOT)
         )
 
+    def leave_out(self, why: str, tell: gear.Tell) -> None:
+        """Somebody has no figures for something: it is told at once and again at the end."""
+        self.left_out.append(why)
+        tell(f"left out: {why}")
+
 
 @contextlib.contextmanager
 def stage(*, tls: bool = False) -> Iterator[Stage]:
@@ -112,16 +117,7 @@ def stage(*, tls: bool = False) -> Iterator[Stage]:
     var.mkdir(parents=True)
     with contextlib.ExitStack() as closing:
         closing.callback(shutil.rmtree, var)
-        certificate, why_not = None, ""
-        if tls:
-            try:
-                certificate = gear.certificate(var)
-            except gear.Unavailable as exc:
-                why_not = f"tls: {exc}"
-        made = Stage(closing, var, certificate)
-        if why_not:
-            made.left_out.append(why_not)
-        yield made
+        yield Stage(closing, var, gear.certificate(var) if tls else None)
 
 
 def check_answers(contender: Contender) -> None:

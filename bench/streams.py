@@ -51,7 +51,7 @@ def play_all(made: Stage, size: int, times: int, tell: Tell) -> list[Stream]:
                     sent = size if number else WARM_BYTES
                     stream = _play(made, carrier, way, sent, held[carrier.name])
                 except (bulk.Broken, OSError) as exc:
-                    tell(f"left out: {carrier.name}, {way}: {exc}")
+                    made.leave_out(f"{carrier.name}, a body {way}: {exc}", tell)
                     carriers.remove(carrier)
                     break
                 if number:

@@ -63,6 +63,7 @@ def test_pins_that_cannot_be_installed_are_told_by_their_last_line(
 
 def test_the_vendor_s_certificate_is_for_loopback(tmp_path: Path) -> None:
     path = gear.certificate(tmp_path)
+    assert path is not None
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     context.load_cert_chain(path)
     [known] = ssl.create_default_context(cafile=str(path)).get_ca_certs()

@@ -30,6 +30,7 @@ def made(processes: stage.Stage) -> Iterator[stage.Stage]:
     contenders = list(processes.contenders)
     yield processes
     processes.contenders[:], processes.wrk = contenders, None
+    processes.left_out.clear()
 
 
 def test_rounds_interleave(made: stage.Stage) -> None:
