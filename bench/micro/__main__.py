@@ -4,7 +4,7 @@
 
 A name is a family (`quote`), a piece (`quote.stripe`) or a pattern (`*.stripe`). Microseconds of
 CPU are shown only; instructions are compared with a baseline, and what grew by more than 3 % is
-marked. Before a change: `--against /tmp/before.json --save`; after it: `--against /tmp/before.json`.
+marked. Around a change: `--against /tmp/before.json --save`, then `--against /tmp/before.json`.
 """
 
 from __future__ import annotations
