@@ -62,7 +62,7 @@ def head_read(*headers: tuple[str, str]) -> Once:
 
 
 class Caller:
-    """A client of a real connection on a pretended socket. heard: what the last answer was."""
+    """A client of a real connection on a pretended socket."""
 
     def __init__(self, handler: Handler) -> None:
         self._service = Service(handler, refusals.plain, ServerSettings())
@@ -70,17 +70,16 @@ class Caller:
         self._connection = Connection(self._service, "192.0.2.1")
         self._transport = PretendTransport(self._hear)
         self._connection.connection_made(self._transport)
-        self.heard = b""
+        self._answer: asyncio.Future[bytes] = self._service.loop.create_future()
 
     def _hear(self, data: bytes) -> None:
-        self.heard = data
+        self._answer.set_result(data)
 
     async def ask(self, request: bytes) -> bytes:
-        self.heard = b""
+        """The answer, which comes in one write."""
+        self._answer = self._service.loop.create_future()
         feed(self._connection, request)
-        while not self.heard:  # noqa: ASYNC110  # turns of the loop are what it is to wait for
-            await asyncio.sleep(0)
-        return self.heard
+        return await self._answer
 
     def close(self) -> None:
         self._transport.close()
