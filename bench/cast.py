@@ -130,8 +130,7 @@ def nginx(made: Stage, tell: gear.Tell) -> None:
     command = [found, "-p", str(var), "-e", "stderr", "-c", str(conf)]
     process = made.start("nginx", command, core=made.core)
     wait_until(process, lambda: _answers(listen), 10.0)
-    for shot in (CHARGE, READ):
-        made.contenders.append(Contender("nginx", shot, listen, SECRET, "", process))
+    made.contenders.append(Contender("nginx", CHARGE, listen, SECRET, "", process))
     made.carriers.append(Carrier("nginx", bulk_listen, SECRET, "", process))
 
 

@@ -6,7 +6,8 @@
 BINARY := dist/keybrake
 MADE := build/binary
 FIND_SHIPPED := find gateway ledger vendors bench -type f -not -name '*.pyc' \
-  -not -path '*/node_modules/*' -not -path 'bench/results/*'
+  -not -path '*/node_modules/*' -not -path 'bench/results/*' -not -path 'bench/peers/*' -not -path 'bench/tools/*' \
+  -not -path bench/unwritten.py -not -name '*.mk'
 
 .PHONY: binary
 binary: $(BINARY) ## dist/keybrake: one file, for a bare Debian 12
