@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import signal
 import sys
 import time
 from dataclasses import replace
@@ -92,6 +93,7 @@ def main() -> int:
     started = time.strftime("%Y%m%d-%H%M%S")
     results = Results({**machine.facts(), "started": started, "arguments": sys.argv[1:]})
     results.facts |= {"rounds": plan.rounds, "seconds": plan.seconds}
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # through the ends of all processes
     try:
         with stage(tls="tls" in plan.names) as made:
             made.wrk = None if given.no_wrk else find_wrk()
@@ -99,6 +101,8 @@ def main() -> int:
     except RuntimeError as exc:
         print(f"bench: {exc}", file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        return 130
     path = RESULTS / f"{given.name or started}.json"
     results.save(path)
     told = [tables.text(table) for table in tables.all_of(results)]
