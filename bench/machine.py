@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import platform
+import resource
 import subprocess
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -123,6 +124,13 @@ def on_core(core: int | None) -> Iterator[None]:
         yield
     finally:
         os.sched_setaffinity(0, before)
+
+
+def allow_descriptors() -> None:
+    """As many open files as this process may have, and its children: two for each caller of a
+    proxy, where a shell gives 1,024."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 def cores() -> tuple[int | None, int | None]:

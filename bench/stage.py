@@ -18,7 +18,7 @@ from typing import Final
 
 from bench import gear, load
 from bench.doors import ask, free_port, make_vault_key, wait_ready
-from bench.machine import Process, cores
+from bench.machine import Process, allow_descriptors, cores
 from bench.shots import CHARGE, FORM, READ, Shot
 
 __all__ = [
@@ -113,6 +113,7 @@ def stage(*, tls: bool = False) -> Iterator[Stage]:
     """An empty stage with its vendor, until the end of the block. Ledgers lie below the checkout,
     on a real disk: on a memory file system a sync would cost nothing. tls: the vendor has a
     certificate, where one can be made."""
+    allow_descriptors()
     var = ROOT / "var" / f"bench-{os.getpid()}"
     var.mkdir(parents=True)
     with contextlib.ExitStack() as closing:
