@@ -95,8 +95,9 @@ def admit(journey: Journey, now_us: int) -> None:
     if journey.operation.money is Money.MINTS:
         judge_minting(journey)
     journey.account_headers = account_headers(request, terms, journey.vendor)
-    for name in journey.vendor.request_headers:
-        if _OUR_KEY in (value := request.headers.get(name, b"")) and find_in_text(value):
+    passed_on = journey.vendor.request_headers
+    for name, value in request.headers.items():
+        if _OUR_KEY in value and name in passed_on and find_in_text(value):
             raise misplaced_key(f"the header {name.decode()}")
     if (refusal := _judge_pace(journey.key, now_us)) is not None:
         if terms.mode is not Mode.SHADOW:

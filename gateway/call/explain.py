@@ -181,7 +181,7 @@ class _Steps(Case):
         body = b""
         if self.body and not bodiless and journey.must_read(content_type):
             admission.judge_body(self.body)
-            if pricing.begin_stream(journey, journey.sent(content_type, b""), whole_max):
+            if pricing.begin_stream(journey, content_type, whole_max):
                 return self._pass()
             if len(self.body) > whole_max:
                 raise BodyTooLarge()

@@ -75,7 +75,7 @@ def read(journey: Journey, sent: Sent) -> Reading:
         raise as_refusal(exc) from None
 
 
-def begin_stream(journey: Journey, sent: Sent, whole_bytes_max: int) -> bool:
+def begin_stream(journey: Journey, content_type: str, whole_bytes_max: int) -> bool:
     """Will the body be priced while it passes to the vendor? So for one that is longer than what is
     read whole, or that does not say how long it is, where the vendor module can read it so. Raises
     refusals."""
@@ -84,6 +84,7 @@ def begin_stream(journey: Journey, sent: Sent, whole_bytes_max: int) -> bool:
         return False
     if length is not None and length <= whole_bytes_max:
         return False
+    sent = journey.sent(content_type, b"")
     try:
         reader = journey.vendor.stream(journey.operation, sent)
     except (Unreadable, MediaTypeRefused, RuleRefused) as exc:

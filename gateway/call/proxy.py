@@ -154,7 +154,7 @@ class Proxy:
         content_type = request.headers.get(b"content-type", b"").decode("latin-1")
         body = b""
         if request.body.length != 0 and journey.must_read(content_type):
-            if pricing.begin_stream(journey, journey.sent(content_type, b""), self._whole_max):
+            if pricing.begin_stream(journey, content_type, self._whole_max):
                 retries.name(journey)
                 return
             body = await self._read_whole(journey)
