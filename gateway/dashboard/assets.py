@@ -1,9 +1,9 @@
 """What pages load: our own style sheet and scripts, and the three libraries beside them.
 
 A file's address carries a hash of its content, so browsers keep it for good and still never show an
-old one. Files are read once, and each is compressed once, when the first browser takes it so. The libraries come
-from npm when the house is set up, into `assets/`; a checkout without them still shows its pages,
-plainly, and says so in the log.
+old one. Files are read once, and each is compressed once, when the first browser takes it so. The
+libraries come from npm when the house is set up, into `assets/`; a checkout without them still
+shows its pages, plainly, and says so in the log.
 """
 
 from __future__ import annotations
