@@ -7,7 +7,7 @@ Sums are split by what the money is: settled, or open in one of four states.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final, NamedTuple
 
 from ledger.days import Calendar
@@ -85,10 +85,12 @@ class Sums:
 
 
 _NOTHING: Final = Sums()
+_NO_DAYS: Final[dict[int, Sums]] = {}
 
 
 class Account:
-    """calendar: shared by all accounts of one zone."""
+    """calendar: shared by all accounts of one zone. What an account that was never used has is
+    shared by all of those, too, and never changed: most of a million are asleep."""
 
     __slots__ = ("account_id", "calendar", "days", "parent_id", "terms", "top_ups", "total")
 
@@ -99,9 +101,9 @@ class Account:
         self.parent_id = parent_id
         self.terms = terms
         self.calendar = calendar
-        self.total = Sums()
-        self.days: dict[int, Sums] = {}
-        self.top_ups: list[TopUp] = []
+        self.total = _NOTHING
+        self.days = _NO_DAYS
+        self.top_ups: Sequence[TopUp] = ()
 
     def exceeded(self, amount_micros: int, units: int, now_us: int) -> Limit | None:
         """Which cap a further hold would pass, if any."""
@@ -121,17 +123,31 @@ class Account:
 
     def add(self, day: int, bucket: str, open_micros: int, settled_micros: int, units: int) -> None:
         """Change what counts on a day, and with it the running sums. Amounts may be negative."""
-        self.total.add(bucket, open_micros, settled_micros, units)
+        self._own_total().add(bucket, open_micros, settled_micros, units)
         sums = self.days.get(day)
         if sums is None:
+            if self.days is _NO_DAYS:
+                self.days = {}
             sums = self.days[day] = Sums()
         sums.add(bucket, open_micros, settled_micros, units)
 
     def restore(self, day: int, amount_micros: int) -> None:
         """A refund gives back to a day that is still of interest, and to the running sums."""
-        self.total.restored += amount_micros
+        self._own_total().restored += amount_micros
         if day in self.days:
             self.days[day].restored += amount_micros
+
+    def _own_total(self) -> Sums:
+        if self.total is _NOTHING:
+            self.total = Sums()
+        return self.total
+
+    @property
+    def unused(self) -> bool:
+        return self.total is _NOTHING and self.days is _NO_DAYS and not self.top_ups
+
+    def top_up(self, top_up: TopUp) -> None:
+        self.top_ups = (*self.top_ups, top_up)
 
     def topped_up(self, day: int, now_us: int) -> int:
         """What top-ups add to the cap of a day, at a moment of it."""
@@ -144,11 +160,16 @@ class Account:
     def forget_days(self, now_us: int) -> None:
         """Past days with nothing open live on in the running sums only, and past top-ups not at
         all. So do days on which nothing counts."""
+        if self.days is _NO_DAYS and not self.top_ups:
+            return
         today = self.calendar.day_at(now_us)
         for day in [day for day in self.days if day != today or not any(self.days[day].as_tuple())]:
             if not self.days[day].is_open():
                 del self.days[day]
-        self.top_ups = [top_up for top_up in self.top_ups if top_up.day >= today]
+        if not self.days:
+            self.days = _NO_DAYS
+        if self.top_ups:
+            self.top_ups = tuple(top_up for top_up in self.top_ups if top_up.day >= today)
 
     def standing(self, now_us: int) -> Standing:
         terms, total = self.terms, self.total

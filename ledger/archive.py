@@ -25,9 +25,11 @@ from pathlib import Path
 from typing import Final
 
 from ledger.chain import Row
-from ledger.store import StoreBroken, StoreFull, ours
+from ledger.store import StoreBroken, StoreFull, last_checkpoint, ours, some_rows
 
 SLICE_ROWS: Final = 256
+SLICE_BYTES: Final = 256 * 1024
+"""What comes first ends a slice; a hold may be waiting for it."""
 _NAME: Final = re.compile(r".*\.archive-([0-9]{6})\.db")
 _SELECT: Final = "SELECT seq, entries, body, mac FROM journal WHERE seq > ? ORDER BY seq"
 
@@ -48,8 +50,7 @@ class Archiver:
 
     def begin(self) -> None:
         """There is a new checkpoint: what stands before it may go."""
-        [upto] = self._conn.execute("SELECT max(seq) FROM journal WHERE entries = 0").fetchone()
-        self._upto = (upto or 1) - 1
+        self._upto = (last_checkpoint(self._conn) or 1) - 1
         archives = archives_of(self._path)
         if archives and self._part is None:
             self._delete_to = last_seq(archives[-1])
@@ -74,11 +75,7 @@ class Archiver:
 
     def _copy(self) -> bool:
         after = self._part.last_seq if self._part is not None else 0
-        found = self._conn.execute(
-            "SELECT seq, entries, body, mac FROM journal WHERE seq > ? AND seq <= ? "
-            "ORDER BY seq LIMIT ?",
-            (after, self._upto, SLICE_ROWS),
-        ).fetchall()
+        found = some_rows(self._conn, after, self._upto, SLICE_ROWS, SLICE_BYTES)
         if self._part is None:
             if not found:
                 self._upto = 0
@@ -134,12 +131,12 @@ class Part:
             "body BLOB NOT NULL, mac BLOB NOT NULL) STRICT"
         )
 
-    def append(self, rows: list[tuple[int, int, bytes, bytes]]) -> None:
+    def append(self, rows: list[Row]) -> None:
         self._conn.execute("BEGIN")
         self._conn.executemany("INSERT INTO journal VALUES (?, ?, ?, ?)", rows)
         self._conn.execute("COMMIT")
         _sync(self._path)
-        self.last_seq = rows[-1][0]
+        self.last_seq = rows[-1].seq
 
     def publish(self) -> None:
         """On disk, under its name, before a row is deleted from the journal."""

@@ -34,8 +34,9 @@ from ledger.errors import CannotRecord, CapExceeded, ImpossibleEntry, LedgerRefu
 from ledger.hold import Hold, Retried
 from ledger.journal import TICK_S, Verdict, no_from
 from ledger.layout import Layout, open_layout
+from ledger.replay import recover
 from ledger.settings import Clock, LedgerSettings
-from ledger.shard import Shard, recover
+from ledger.shard import Shard
 from ledger.standing import Standing
 from ledger.state import State
 from ledger.store import Cut, Store, StoreBroken, StoreFull
@@ -219,7 +220,7 @@ class Ledger:
     def find(self, hold_id: int) -> Hold | None:
         """A hold that is not final, or a settled restorable one of the day."""
         shard = self._by_number.get(hold_id >> SHARD_SHIFT)
-        return None if shard is None else shard.state.holds.get(hold_id)
+        return None if shard is None else shard.state.find(hold_id)
 
     def tagged(self, tag: str) -> tuple[Hold, ...]:
         """The same, of one object, oldest first."""

@@ -11,11 +11,15 @@ or reorder a row without breaking every link after it; only rows cut off the end
 from __future__ import annotations
 
 import hmac
-from typing import NamedTuple
+from typing import Final, NamedTuple
+
+BEGIN: Final = -1
+PART: Final = -2
 
 
 class Row(NamedTuple):
-    """One group commit. entries: how many it carries; 0 marks a checkpoint."""
+    """One group commit. entries: how many it carries. 0 marks a checkpoint, or the end of one that
+    is written in parts; BEGIN and PART are its other rows."""
 
     seq: int
     entries: int

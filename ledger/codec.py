@@ -3,7 +3,9 @@ an entry an array that begins with its letter. Bytes are carried as text with on
 (Latin-1), so that memos and notes can be read by eye.
 
 The first row of a batch of holds therefore reads `[1,["H",1099511627777,…],["H",…]]`. A
-checkpoint's body is `[1,["C",at_us,retry_memory_us,{books}]]`.
+checkpoint's body is `[1,["C",at_us,retry_memory_us,{books}]]`; one that is written a piece at a
+time is a row `[1,["B",at_us,retry_memory_us,[last account, last hold]]]`, rows
+`[1,["S",piece,piece,…]]`, and a row `[1,["Z",how many parts]]`.
 """
 
 from __future__ import annotations
@@ -30,6 +32,7 @@ from ledger.entries import (
 
 VERSION: Final = 1
 _VERSION_PART: Final = b"%d" % VERSION
+_END: Final = b'[%d,["Z"' % VERSION
 
 
 class Unreadable(Exception):
@@ -71,6 +74,60 @@ def decode_checkpoint(body: bytes) -> tuple[int, int, dict[str, Any]]:
     if letter != "C":
         raise Unreadable("not a checkpoint")
     return at_us, retry_memory_us, books
+
+
+def encode_begin(at_us: int, retry_memory_us: int, last: tuple[int, int]) -> bytes:
+    """A whole body: from here on the books are written a piece at a time. last: the last account
+    and the last hold."""
+    return body_of((orjson.dumps(("B", at_us, retry_memory_us, last)),))
+
+
+def decode_begin(body: bytes) -> tuple[int, int, tuple[int, int]]:
+    """Raises Unreadable."""
+    try:
+        [[letter, at_us, retry_memory_us, [account_id, hold_id]]] = _rows(body)
+    except (ValueError, TypeError) as exc:
+        raise Unreadable(f"not the beginning of a checkpoint: {exc}") from exc
+    if letter != "B":
+        raise Unreadable("not the beginning of a checkpoint")
+    return at_us, retry_memory_us, (account_id, hold_id)
+
+
+def encode_pieces(pieces: Iterable[bytes]) -> bytes:
+    """A whole body. pieces: as `ledger.sweep` wrote them."""
+    return body_of((b'["S",' + b",".join(pieces) + b"]",))
+
+
+def decode_pieces(body: bytes) -> list[list[Any]]:
+    """Raises Unreadable."""
+    try:
+        pieces: list[list[Any]]
+        [[letter, *pieces]] = _rows(body)
+    except (ValueError, TypeError) as exc:
+        raise Unreadable(f"not a part of a checkpoint: {exc}") from exc
+    if letter != "S":
+        raise Unreadable("not a part of a checkpoint")
+    return pieces
+
+
+def encode_end(parts: int) -> bytes:
+    """A whole body: the checkpoint has so many parts, and this was all."""
+    return body_of((orjson.dumps(("Z", parts)),))
+
+
+def is_end(body: bytes) -> bool:
+    return body.startswith(_END)
+
+
+def decode_end(body: bytes) -> int:
+    """Raises Unreadable."""
+    try:
+        [[letter, parts]] = _rows(body)
+    except (ValueError, TypeError) as exc:
+        raise Unreadable(f"not the end of a checkpoint: {exc}") from exc
+    if letter != "Z":
+        raise Unreadable("not the end of a checkpoint")
+    return int(parts)
 
 
 def text_of(blob: bytes) -> str:

@@ -26,6 +26,7 @@ from enum import Enum
 from typing import Any, Final
 
 from ledger import codec
+from ledger.chain import PART
 from ledger.entries import Ended, Parted, Restored
 from ledger.errors import CannotRecord, JournalFull, JournalUnavailable
 from ledger.hold import Hold
@@ -58,9 +59,10 @@ class Durability(asyncio.Future[Verdict]):
 
 class Batch:
     """Entries that become durable together. holds: those among them that would be taken back.
-    heir: after a FULL, the batch that what was kept went into."""
+    heir: after a FULL, the batch that what was kept went into. checkpoint: a row of such, and mark
+    says which (`ledger.chain.Row`)."""
 
-    __slots__ = ("_journal", "checkpoint", "done", "heir", "holds", "parts", "urgent")
+    __slots__ = ("_journal", "checkpoint", "done", "heir", "holds", "mark", "parts", "urgent")
 
     def __init__(self, journal: Journal, loop: asyncio.AbstractEventLoop) -> None:
         self._journal = journal
@@ -70,6 +72,7 @@ class Batch:
         self.heir: Batch | None = None
         self.urgent = False
         self.checkpoint = False
+        self.mark = 0
 
     async def durable(self) -> None:
         """Wait until what was booked is on disk. Raises JournalFull if there is no room even with
@@ -91,7 +94,7 @@ class Batch:
     def write(self, store: Store) -> None:
         """On the journal's thread."""
         if self.checkpoint:
-            store.append(0, self.parts[0])
+            store.append(self.mark, self.parts[0])
         else:
             store.append(len(self.parts), codec.body_of(self.parts))
 
@@ -189,16 +192,18 @@ class Journal:
                 return batch
         return self._in_flight or self._nothing
 
-    def checkpoint(self, body: bytes) -> Batch:
-        """Journal the books as they are now, in a row of their own."""
+    def checkpoint(self, body: bytes, mark: int = 0) -> Batch:
+        """Journal the books as they are now, or a part of them, in a row of their own."""
         batch = self._queue[-1]
         if batch.parts:
             batch = Batch(self, self._loop)
             self._queue.append(batch)
         batch.parts.append(body)
         batch.checkpoint = batch.urgent = True
+        batch.mark = mark
+        if mark != PART and not codec.is_end(body):  # what comes from here on is not in it
+            self.entries_since_checkpoint = 0
         self._queue.append(Batch(self, self._loop))
-        self.entries_since_checkpoint = 0
         self._send_soon()
         return batch
 

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterator, Sequence
-from typing import Final
 
-from ledger import codec, snapshot
+from ledger import codec
 from ledger.account import Account
 from ledger.archive import archives_of, rows_of
-from ledger.chain import BrokenChain, Row
+from ledger.chain import Row
+from ledger.checkpoints import Checkpoints
 from ledger.entries import (
     Amended,
     BudgetTerms,
@@ -30,15 +30,12 @@ from ledger.entries import (
     Shed,
     ToppedUp,
 )
-from ledger.errors import CapExceeded, ImpossibleEntry, LedgerRefused
+from ledger.errors import CapExceeded, ImpossibleEntry
 from ledger.hold import Hold
 from ledger.journal import Batch, Journal, Verdict
 from ledger.settings import Clock, LedgerSettings
 from ledger.state import State
 from ledger.store import Cut, SqliteStore, Store, StoreBroken
-
-CHECKPOINT_US: Final = 86_400_000_000
-"""The books are written whole at least once a day, so that what is over is forgotten."""
 
 
 class Shard:
@@ -60,9 +57,6 @@ class Shard:
         self.state = state
         self._store = store
         self._clock = clock
-        self._checkpoint_entries = settings.checkpoint_entries
-        self._retry_memory_us = settings.retry_memory_h * 3_600_000_000
-        self._checkpoint_due_us = clock.now_us() + CHECKPOINT_US
         self.journal = Journal(
             through(store),
             settings,
@@ -72,6 +66,7 @@ class Shard:
             on_death=lambda why: on_death(f"ledger shard {self.number} ({self.path.name}): {why}"),
         )
         self.journal.entries_since_checkpoint = state.replayed
+        self._checkpoints = Checkpoints(state, self.journal, settings, clock, loop)
 
     # -- accounts and notes --------------------------------------------------------------------
 
@@ -214,24 +209,14 @@ class Shard:
 
     def tick(self, now_s: float) -> None:
         self.journal.tick(now_s)
-        entries = self.journal.entries_since_checkpoint
-        is_late = self._clock.now_us() >= self._checkpoint_due_us
-        if entries >= self._checkpoint_entries or (entries and is_late):
-            self.checkpoint()
+        self._checkpoints.tick()
 
     def checkpoint(self) -> None:
         """Write the books whole, unless the journal is in trouble; then it is done later."""
-        if self.journal.trouble is None:
-            now_us = self._clock.now_us()
-            self.state.forget(now_us, self._retry_memory_us)
-            self.state.at_us = max(self.state.at_us, now_us)
-            body = codec.encode_checkpoint(now_us, self._retry_memory_us, snapshot.dump(self.state))
-            self.journal.checkpoint(body)
-            self._checkpoint_due_us = now_us + CHECKPOINT_US
+        self._checkpoints.begin()
 
     async def close(self) -> None:
-        if self.journal.entries_since_checkpoint or self.journal.queued:
-            self.checkpoint()
+        await self._checkpoints.close()
         await self.journal.close()
 
     # -- reading back --------------------------------------------------------------------------
@@ -248,7 +233,7 @@ class Shard:
         """Every row after one, with its entries: from the archives, then from the journal. Raises
         StoreBroken if one is missing."""
         for row in self._rows(after_seq):
-            if row.entries:
+            if row.entries > 0:
                 yield row.seq, codec.decode(row.body)
 
     def _rows(self, after_seq: int) -> Iterator[Row]:
@@ -272,40 +257,6 @@ class Shard:
                 after_seq = row.seq
                 yield row
         yield from self._store.rows(after_seq)
-
-
-def recover(store: SqliteStore, key: bytes) -> State:
-    """The books as the journal tells them, from its last checkpoint on. Raises LedgerRefused for a
-    row that is torn, altered or impossible."""
-    try:
-        return _replay(store, key)
-    except (StoreBroken, BrokenChain, codec.Unreadable, ImpossibleEntry) as exc:
-        raise LedgerRefused(
-            f"{store.path}: {exc}. Nothing was changed; see 'keybrake ledger verify'"
-        ) from exc
-
-
-def _replay(store: SqliteStore, key: bytes) -> State:
-    state = State(store.meta.shard)
-    chain = store.chain_before(key, store.last_checkpoint() or 1)
-    for row in store.rows(chain.seq):
-        chain.follow(row)
-        if row.entries:
-            for entry in codec.decode(row.body):
-                state.apply(entry)
-            state.replayed += row.entries
-        else:
-            state = load_checkpoint(store.meta.shard, row.body)
-    return state
-
-
-def load_checkpoint(shard: int, body: bytes) -> State:
-    """Raises codec.Unreadable."""
-    at_us, _, books = codec.decode_checkpoint(body)
-    try:
-        return snapshot.load(shard, at_us, books)
-    except (KeyError, ValueError, TypeError) as exc:
-        raise codec.Unreadable(f"a checkpoint that cannot be read: {exc!r}") from exc
 
 
 def _fact(ending: Ending | Shed, now_us: int) -> Ended | Parted:

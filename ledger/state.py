@@ -7,19 +7,21 @@ the one way out: a hold that could not be made durable leaves as if it had never
 What stays in memory: holds that are not final, settled ones that a refund may still restore today,
 notes, and for `retry_memory_us` under which RetryKey a hold was settled. `forget` drops the rest;
 it depends on a moment only, and runs where a checkpoint is written, so a replay forgets at the same
-places.
+places. A checkpoint of many things is written a piece at a time (`ledger.sweep`); while that lasts,
+`sweep` is told of each thing before it is changed, and writes it as it was, or forgets it, first.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from ledger.account import BUCKET, Account, TopUp
 from ledger.days import Calendar
 from ledger.entries import (
     SHARD_SHIFT,
     Amended,
+    BudgetTerms,
     Ended,
     Entry,
     Held,
@@ -34,6 +36,10 @@ from ledger.entries import (
 )
 from ledger.errors import ImpossibleEntry
 from ledger.hold import Hold, Retried, must_allow
+from ledger.shelf import Shelf
+
+if TYPE_CHECKING:
+    from ledger.sweep import Sweep
 
 REFUND_MEMORY_US: Final = 90 * 86_400_000_000
 """How long a refund's id is remembered, so that it restores once, and can be undone if it fails."""
@@ -56,6 +62,7 @@ class State:
         "_calendars",
         "_retries",
         "_tags",
+        "_terms",
         "accounts",
         "at_us",
         "holds",
@@ -66,6 +73,7 @@ class State:
         "remembered",
         "replayed",
         "shard",
+        "sweep",
     )
 
     def __init__(self, shard: int) -> None:
@@ -75,12 +83,14 @@ class State:
         self.last_account = self.last_hold = shard << SHARD_SHIFT
         self.accounts: dict[int, Account] = {}
         self.holds: dict[int, Hold] = {}
-        self.notes: dict[str, dict[str, bytes]] = {}
-        self.remembered: dict[bytes, Settled] = {}
-        self.refunds: dict[str, Restored] = {}
+        self.notes: dict[str, Shelf[str, bytes]] = {}
+        self.remembered: Shelf[bytes, Settled] = Shelf()
+        self.refunds: Shelf[str, Restored] = Shelf()
+        self.sweep: Sweep | None = None
         self._tags: dict[str, dict[int, Hold]] = {}
         self._retries: dict[bytes, list[Hold]] = {}
         self._calendars: dict[str, Calendar] = {}
+        self._terms: dict[BudgetTerms, BudgetTerms] = {}
 
     # -- what happened -------------------------------------------------------------------------
 
@@ -123,7 +133,7 @@ class State:
             self._count(hold, -1)
             hold.state = HoldState.RELEASED
             if hold.hold_id in self.holds:
-                self._drop(hold)
+                self.drop(hold)
             self.last_hold = hold.hold_id - 1
 
     def _open(self, entry: Opened) -> None:
@@ -133,7 +143,8 @@ class State:
         if parent is not None and parent.parent_id is not None:
             raise ImpossibleEntry(f"account {parent.account_id} has a parent: it cannot be one")
         calendar = self.calendar(entry.terms.zone)
-        account = Account(entry.account_id, entry.parent_id, entry.terms, calendar)
+        terms, parent_id = self.terms(entry.terms), None if parent is None else parent.account_id
+        account = Account(entry.account_id, parent_id, terms, calendar)
         self.accounts[entry.account_id] = account
         self.last_account = max(self.last_account, entry.account_id)
 
@@ -141,19 +152,25 @@ class State:
         account = self.account(entry.account_id)
         if account.terms.zone != entry.terms.zone:
             raise ImpossibleEntry("an account's zone is fixed when it is opened")
-        account.terms = entry.terms
+        if self.sweep is not None:
+            self.sweep.before_account(entry.account_id)
+        account.terms = self.terms(entry.terms)
 
     def _top_up(self, entry: ToppedUp) -> None:
         if entry.amount_micros < 0:
             raise ImpossibleEntry("a top-up cannot be negative")
         account = self.account(entry.account_id)
-        account.top_ups.append(TopUp(entry.day, entry.amount_micros, entry.until_us))
+        if self.sweep is not None:
+            self.sweep.before_account(entry.account_id)
+        account.top_up(TopUp(entry.day, entry.amount_micros, entry.until_us))
 
     def _note(self, entry: Noted) -> None:
+        if self.sweep is not None:
+            self.sweep.before_note(entry.kind, entry.name)
         if entry.blob is not None:
-            self.notes.setdefault(entry.kind, {})[entry.name] = entry.blob
+            self.notes.setdefault(entry.kind, Shelf()).put(entry.name, entry.blob)
         elif entry.kind in self.notes:
-            self.notes[entry.kind].pop(entry.name, None)
+            self.notes[entry.kind].drop(entry.name)
 
     def _hold_on(self, held: Held) -> None:
         self.apply_held(held)
@@ -169,7 +186,7 @@ class State:
             self._untag(hold, tag)
             self._tags.setdefault(hold.tag, {})[hold.hold_id] = hold
         if hold.final and not (hold.restorable and hold.state is HoldState.SETTLED):
-            self._drop(hold)
+            self.drop(hold)
 
     def _part(self, parted: Parted) -> None:
         hold = self._hold(parted.hold_id)
@@ -179,23 +196,41 @@ class State:
         self._count(hold, 1)
 
     def _restore(self, entry: Restored) -> None:
-        self.account(entry.account_id).restore(entry.day, entry.amount_micros)
+        account = self.account(entry.account_id)
+        if self.sweep is not None:
+            self.sweep.before_account(entry.account_id)
+            self.sweep.before_hold(entry.hold_id)
+            self.sweep.before_refund(entry.refund_id)
+        account.restore(entry.day, entry.amount_micros)
         hold = self.holds.get(entry.hold_id)
         if hold is not None:
             hold.restored_micros += entry.amount_micros
-        self.refunds[entry.refund_id] = entry
+        self.refunds.put(entry.refund_id, entry)
 
     def forget(self, now_us: int, retry_memory_us: int) -> None:
         """Let go of what no later call can ask for: see the top of this file."""
         for account in self.accounts.values():
             account.forget_days(now_us)
         for hold in tuple(self.holds.values()):
-            if hold.final and hold.day < self.accounts[hold.account_id].calendar.day_at(now_us):
-                self._drop(hold)
-        for key in [k for k, s in self.remembered.items() if s.at_us <= now_us - retry_memory_us]:
-            del self.remembered[key]
-        for name in [n for n, r in self.refunds.items() if r.at_us <= now_us - REFUND_MEMORY_US]:
-            del self.refunds[name]
+            if self.is_over(hold, now_us):
+                self.drop(hold)
+        for key, kept in self.remembered.items():
+            if kept.at_us <= now_us - retry_memory_us:
+                self.remembered.drop(key)
+        for name, refund in self.refunds.items():
+            if refund.at_us <= now_us - REFUND_MEMORY_US:
+                self.refunds.drop(name)
+
+    def is_over(self, hold: Hold, now_us: int) -> bool:
+        """Final, and of a day that is past."""
+        return hold.final and hold.day < self.accounts[hold.account_id].calendar.day_at(now_us)
+
+    @property
+    def size(self) -> int:
+        """How many things a checkpoint writes."""
+        notes = sum(map(len, self.notes.values()))
+        known = len(self.remembered) + len(self.refunds)
+        return len(self.accounts) + len(self.holds) + notes + known
 
     # -- looking -------------------------------------------------------------------------------
 
@@ -206,11 +241,17 @@ class State:
         except KeyError:
             raise ImpossibleEntry(f"there is no account {account_id}") from None
 
+    def find(self, hold_id: int) -> Hold | None:
+        self._meant((hold_id,))
+        return self.holds.get(hold_id)
+
     def tagged(self, tag: str) -> tuple[Hold, ...]:
+        self._meant(tuple(self._tags.get(tag, ())))
         return tuple(self._tags.get(tag, {}).values())
 
     def retried(self, key: bytes) -> Retried | None:
         """The newest hold that was made under this key, released ones apart."""
+        self._meant([hold.hold_id for hold in self._retries.get(key, ())])
         kept, holds = self.remembered.get(key), self._retries.get(key)
         hold = holds[-1] if holds is not None else None
         if hold is None or (kept is not None and kept.hold_id > hold.hold_id):
@@ -237,16 +278,26 @@ class State:
 
     def restored(self) -> Iterator[Restored]:
         """The refunds that gave back and still may be taken back."""
-        return (entry for entry in tuple(self.refunds.values()) if entry.amount_micros > 0)
+        return (entry for _, entry in self.refunds.items() if entry.amount_micros > 0)
 
     def noted(self, kind: str, name: str) -> bytes | None:
-        return self.notes.get(kind, {}).get(name)
+        notes = self.notes.get(kind)
+        return None if notes is None else notes.get(name)
 
     def all_notes(self, kind: str) -> Iterator[Note]:
-        for name, blob in tuple(self.notes.get(kind, {}).items()):
-            yield Note(kind, name, blob)
+        if kind in self.notes:
+            for name, blob in self.notes[kind].items():
+                yield Note(kind, name, blob)
+
+    def _meant(self, hold_ids: Sequence[int]) -> None:
+        """Somebody asks for these: what is over must not be told of, since it cannot be changed."""
+        if self.sweep is not None:
+            for hold_id in hold_ids:
+                self.sweep.before_hold(hold_id)
 
     def _hold(self, hold_id: int) -> Hold:
+        """For a change of it."""
+        self._meant((hold_id,))
         try:
             return self.holds[hold_id]
         except KeyError:
@@ -260,6 +311,10 @@ class State:
         open_micros = sign * hold.open_micros
         settled = sign * hold.settled_micros
         units = sign * hold.counted_units
+        if self.sweep is not None:
+            self.sweep.before_account(hold.account_id)
+            if hold.parent_id is not None:
+                self.sweep.before_account(hold.parent_id)
         if not hold.shed:
             self.accounts[hold.account_id].add(hold.day, bucket, open_micros, settled, units)
         if hold.parent_id is not None and hold.parent_day is not None:
@@ -274,7 +329,7 @@ class State:
         if hold.retry is not None:
             self._retries.setdefault(hold.retry.key, []).append(hold)
 
-    def _drop(self, hold: Hold) -> None:
+    def drop(self, hold: Hold) -> None:
         """Take a hold out of them. What is left of a settled one is its RetryKey."""
         del self.holds[hold.hold_id]
         self._untag(hold, hold.tag)
@@ -283,15 +338,16 @@ class State:
 
     def _forget_retry(self, hold: Hold, retry: RetryKey) -> None:
         """Several holds may have been made under one key, long after each other."""
+        if self.sweep is not None:
+            self.sweep.before_retry(retry.key)
         holds = self._retries[retry.key]
         holds.remove(hold)
         if not holds:
             del self._retries[retry.key]
         kept = self.remembered.get(retry.key)
         if hold.state is HoldState.SETTLED and (kept is None or kept.hold_id < hold.hold_id):
-            self.remembered[retry.key] = Settled(
-                hold.hold_id, retry.digest, hold.at_us, hold.account_id
-            )
+            settled = Settled(hold.hold_id, retry.digest, hold.at_us, hold.account_id)
+            self.remembered.put(retry.key, settled)
 
     def _untag(self, hold: Hold, tag: str) -> None:
         tagged = self._tags.get(tag)
@@ -299,6 +355,10 @@ class State:
             del tagged[hold.hold_id]
             if not tagged:
                 del self._tags[tag]
+
+    def terms(self, terms: BudgetTerms) -> BudgetTerms:
+        """The same for all budgets that have the same."""
+        return self._terms.setdefault(terms, terms)
 
     def calendar(self, zone: str) -> Calendar:
         calendar = self._calendars.get(zone)

@@ -24,15 +24,21 @@ from typing import Final, Protocol
 
 import orjson
 
-from ledger.chain import Chain, Row
+from ledger.chain import BEGIN, Chain, Row
+from ledger.codec import is_end
 
-FORMAT: Final = 1
+FORMAT: Final = 2
+"""1 is the same without checkpoints in parts. It is read, and 2 from when it is opened to be
+written."""
+_READABLE: Final = frozenset({1, FORMAT})
 _WAL_BYTES_MAX: Final = 256 * 1024
 """Appended since the log was last moved into the database. A log that is begun anew soon is written
 over blocks it has already: a sync of those costs a third less than one that makes the file grow."""
 _PAGE_ROWS: Final = 1_000
+_PAGE_BYTES: Final = 4 * 1024 * 1024
 COPY_ROWS: Final = 64
-"""Read at a time for a copy, while an append may be waiting."""
+COPY_BYTES: Final = 256 * 1024
+"""Read at a time for a copy, while an append may be waiting; but always one row."""
 SQLITE_VERSION: Final = sqlite3.sqlite_version
 
 _SCHEMA: Final = """
@@ -146,6 +152,14 @@ class SqliteStore:
             self._conn.execute("UPDATE meta SET value = ? WHERE name = 'siblings'", (text,))
         self.meta = Meta(self.meta.shard, self.meta.uuid, siblings)
 
+    def be_current(self) -> None:
+        """An older version would not know the rows that are written from here on."""
+        with self._lock, ours():
+            self._conn.execute(
+                "UPDATE meta SET value = ? WHERE name = 'format' AND value != ?",
+                (str(FORMAT), str(FORMAT)),
+            )
+
     def free_reserve(self) -> None:
         self._reserve_path.unlink(missing_ok=True)
 
@@ -171,35 +185,24 @@ class SqliteStore:
     # -- reading -------------------------------------------------------------------------------
 
     def last_checkpoint(self) -> int | None:
-        """The number of the last checkpoint's row."""
+        """The number of the last whole checkpoint's first row."""
         with self._lock, ours():
-            [seq] = self._conn.execute("SELECT max(seq) FROM journal WHERE entries = 0").fetchone()
-        return int(seq) if seq is not None else None
+            return last_checkpoint(self._conn)
 
     def rows(self, after_seq: int) -> Iterator[Row]:
         """In order, read a page at a time."""
         while True:
             with self._lock, ours():
-                page = self._conn.execute(
-                    "SELECT seq, entries, body, mac FROM journal WHERE seq > ? "
-                    "ORDER BY seq LIMIT ?",
-                    (after_seq, _PAGE_ROWS),
-                ).fetchall()
+                page = some_rows(self._conn, after_seq, 1 << 62, _PAGE_ROWS, _PAGE_BYTES)
             if not page:
                 return
-            for row in page:
-                yield Row(*row)
-            after_seq = page[-1][0]
+            yield from page
+            after_seq = page[-1].seq
 
     def slice(self, after_seq: int, upto_seq: int) -> list[Row]:
         """The next few rows, for a copy that is made while the journal is written."""
         with self._lock, ours():
-            rows = self._conn.execute(
-                "SELECT seq, entries, body, mac FROM journal WHERE seq > ? AND seq <= ? "
-                "ORDER BY seq LIMIT ?",
-                (after_seq, upto_seq, COPY_ROWS),
-            ).fetchall()
-        return [Row(*row) for row in rows]
+            return some_rows(self._conn, after_seq, upto_seq, COPY_ROWS, COPY_BYTES)
 
     def chain_before(self, key: bytes, seq: int) -> Chain:
         """The place in the chain before a row: after the one before it, as it stands here; after
@@ -222,6 +225,41 @@ class SqliteStore:
         """'ok', or SQLite's first complaint."""
         with self._lock, ours():
             return str(self._conn.execute("PRAGMA integrity_check(1)").fetchone()[0])
+
+
+def last_checkpoint(conn: sqlite3.Connection) -> int | None:
+    """The first row of the last checkpoint that is whole: its only one, or the one that begins
+    it."""
+    last = conn.execute(
+        "SELECT seq, body FROM journal WHERE entries = 0 ORDER BY seq DESC LIMIT 1"
+    ).fetchone()
+    if last is None or not is_end(last[1]):
+        return None if last is None else int(last[0])
+    [begin] = conn.execute(
+        "SELECT max(seq) FROM journal WHERE entries = ? AND seq < ?", (BEGIN, last[0])
+    ).fetchone()
+    if begin is None:
+        raise StoreBroken(f"the checkpoint that ends at row {last[0]} has no beginning")
+    return int(begin)
+
+
+def some_rows(
+    conn: sqlite3.Connection, after_seq: int, upto_seq: int, rows_max: int, bytes_max: int
+) -> list[Row]:
+    """The next rows, at least one if there is any; a part of a checkpoint may be large."""
+    found: list[Row] = []
+    cursor = conn.execute(
+        "SELECT seq, entries, body, mac FROM journal WHERE seq > ? AND seq <= ? "
+        "ORDER BY seq LIMIT ?",
+        (after_seq, upto_seq, rows_max),
+    )
+    with contextlib.closing(cursor):
+        for row in cursor:
+            found.append(Row(*row))
+            bytes_max -= len(row[2])
+            if bytes_max <= 0:
+                break
+    return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -323,7 +361,7 @@ def _read_meta(conn: sqlite3.Connection) -> Meta:
         found = int(values["format"]), Meta(int(values["shard"]), values["uuid"], siblings)
     except (KeyError, ValueError) as exc:
         raise StoreBroken(f"its meta table is not one of ours: {exc!r}") from exc
-    if found[0] != FORMAT:
+    if found[0] not in _READABLE:
         raise StoreBroken(f"its format {found[0]} is not known to this version")
     return found[1]
 

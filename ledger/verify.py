@@ -7,19 +7,24 @@ replay gives. Needs the ledger to itself: it is refused while a gateway has it o
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
+
+import orjson
 
 from ledger import codec, snapshot
 from ledger.archive import archives_of, rows_of
-from ledger.chain import BrokenChain, Chain, Row
+from ledger.chain import BEGIN, PART, BrokenChain, Chain, Row
 from ledger.errors import ImpossibleEntry
 from ledger.layout import open_layout
+from ledger.replay import load_checkpoint
 from ledger.settings import LedgerSettings
-from ledger.shard import load_checkpoint
 from ledger.state import State
 from ledger.store import SqliteStore, StoreBroken
+from ledger.sweep import Sweep
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +71,25 @@ def walk(store: SqliteStore, key: bytes) -> ShardReport:
     return _Walk(store, key).walk()
 
 
+_IS_OTHER: Final = "is not what a replay gives"
+
+
+class _Heap:
+    """Pieces in no order. Two heaps of the same pieces tell the same."""
+
+    __slots__ = ("_pieces", "_sum")
+
+    def __init__(self) -> None:
+        self._pieces = self._sum = 0
+
+    def add(self, piece: bytes) -> None:
+        self._pieces += 1
+        self._sum += int.from_bytes(hashlib.sha256(piece).digest())
+
+    def told(self) -> tuple[int, int]:
+        return self._pieces, self._sum
+
+
 class _Walk:
     """Through one shard."""
 
@@ -74,6 +98,8 @@ class _Walk:
         self._place: Path = store.path
         self._chain = Chain.genesis(key, store.meta.shard, store.meta.uuid)
         self._state = State(store.meta.shard)
+        self._found, self._expected = _Heap(), _Heap()
+        self._begun, self._parts = False, 0
         self._archives = self._rows = self._entries = self._checkpoints = 0
 
     def walk(self) -> ShardReport:
@@ -110,9 +136,8 @@ class _Walk:
     def _step(self, row: Row) -> None:
         self._chain.follow(row)
         self._rows += 1
-        if not row.entries:
-            self._compare(row.body)
-            self._checkpoints += 1
+        if row.entries <= 0:
+            self._look_at(row)
             return
         entries = codec.decode(row.body)
         if len(entries) != row.entries:
@@ -121,10 +146,38 @@ class _Walk:
             self._state.apply(entry)
         self._entries += row.entries
 
+    def _look_at(self, row: Row) -> None:
+        """A checkpoint, or a row of one that was written in parts."""
+        if row.entries == BEGIN:
+            self._begin(row.body)
+        elif row.entries == PART:
+            self._parts += 1
+            for piece in codec.decode_pieces(row.body):
+                self._found.add(orjson.dumps(piece))
+        elif codec.is_end(row.body):
+            self._checkpoints += 1
+            told = (codec.decode_end(row.body), *self._found.told())
+            if not self._begun or told != (self._parts, *self._expected.told()):
+                raise BrokenChain(f"the checkpoint that ends at row {row.seq} {_IS_OTHER}")
+        else:
+            self._checkpoints += 1
+            self._compare(row.body)
+
+    def _begin(self, body: bytes) -> None:
+        at_us, retry_memory_us, last = codec.decode_begin(body)
+        if last != (self._state.last_account, self._state.last_hold):
+            raise BrokenChain(f"the checkpoint that begins at row {self._chain.seq} {_IS_OTHER}")
+        self._found, self._expected = _Heap(), _Heap()
+        self._begun, self._parts = True, 0
+        sweep = Sweep(self._state, at_us, retry_memory_us)
+        while not sweep.over:
+            for piece in sweep.pieces():
+                self._expected.add(piece)
+
     def _compare(self, body: bytes) -> None:
         at_us, retry_memory_us, _ = codec.decode_checkpoint(body)
         self._state.forget(at_us, retry_memory_us)
         replayed = codec.encode_checkpoint(at_us, retry_memory_us, snapshot.dump(self._state))
         if replayed != body:
-            raise BrokenChain(f"the checkpoint at row {self._chain.seq} is not what a replay gives")
+            raise BrokenChain(f"the checkpoint at row {self._chain.seq} {_IS_OTHER}")
         self._state = load_checkpoint(self._store.meta.shard, body)

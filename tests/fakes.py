@@ -105,8 +105,7 @@ class FakeLedger:
         await self.written(self._noted(notes))
 
     def notes(self, kind: str) -> Iterator[Note]:
-        for name, blob in self._state.notes.get(kind, {}).items():
-            yield Note(kind, name, blob)
+        return self._state.all_notes(kind)
 
     def check(self, account_id: int, amount_micros: int, units: int) -> CapExceeded | None:
         account = self._state.account(account_id)

@@ -11,7 +11,17 @@ from pathlib import Path
 import pytest
 
 from gateway.clock import HandClock
-from ledger import BudgetTerms, CapExceeded, Ending, HoldState, Ledger, Note, verify
+from ledger import (
+    BudgetTerms,
+    CapExceeded,
+    Ending,
+    HoldState,
+    Ledger,
+    Note,
+    checkpoints,
+    sweep,
+    verify,
+)
 from tests.ledgers import NOON_US, open_in, settings_in
 
 CALLERS = 8
@@ -21,8 +31,10 @@ KILLS = 6
 pytestmark = pytest.mark.crash
 
 
-async def spend(directory: Path) -> None:
+async def spend(directory: Path, *, in_parts: bool) -> None:
     """In the child: hold, say so once it is durable, settle; now and then write the books."""
+    if in_parts:
+        checkpoints.WHOLE_MAX, sweep.BYTES_MAX = 0, 1  # type: ignore[misc]
     settings = settings_in(directory, 2, synchronous="FULL", checkpoint_entries=60)
     ledger = await Ledger.open(settings, HandClock(NOON_US), on_death=sys.exit)
     asyncio.get_running_loop().call_later(0, _tick_often, ledger)
@@ -58,9 +70,9 @@ async def _first_account(ledger: Ledger) -> int:
     return account
 
 
-def run_and_kill(directory: Path, lines: int) -> list[int]:
+def run_and_kill(directory: Path, lines: int, how: str) -> list[int]:
     """What the child said was durable before it was killed."""
-    command = [sys.executable, "-m", "tests.crash.test_ledger_sigkill", str(directory)]
+    command = [sys.executable, "-m", "tests.crash.test_ledger_sigkill", str(directory), how]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as child:
         assert child.stdout is not None
         said = [int(child.stdout.readline()) for _ in range(lines)]
@@ -69,11 +81,14 @@ def run_and_kill(directory: Path, lines: int) -> list[int]:
     return said + [int(line) for line in rest[:-1]]
 
 
-async def test_what_was_durable_before_a_kill_counts_after_it(tmp_path: Path) -> None:
+@pytest.mark.parametrize("how", ["whole", "in parts"])
+async def test_what_was_durable_before_a_kill_counts_after_it(tmp_path: Path, how: str) -> None:
+    """The books are written in one row, or a piece at a time while calls go on."""
     chance = random.Random(7)
     promised: set[int] = set()
     for _ in range(KILLS):
-        promised |= set(await asyncio.to_thread(run_and_kill, tmp_path, chance.randint(1, 400)))
+        lines = chance.randint(1, 400)
+        promised |= set(await asyncio.to_thread(run_and_kill, tmp_path, lines, how))
         assert verify(settings_in(tmp_path, 2)).ok
         ledger = await open_in(tmp_path, shards=2)
         [account] = [int(note.name) for note in ledger.notes("account")]
@@ -89,4 +104,4 @@ async def test_what_was_durable_before_a_kill_counts_after_it(tmp_path: Path) ->
 
 
 if __name__ == "__main__":
-    asyncio.run(spend(Path(sys.argv[1])))
+    asyncio.run(spend(Path(sys.argv[1]), in_parts=sys.argv[2] == "in parts"))

@@ -62,11 +62,11 @@ def test_units_have_a_cap_of_their_own() -> None:
 
 def test_a_top_up_belongs_to_its_day_and_ends_when_it_says() -> None:
     capped = account(daily_micros=100)
-    capped.top_ups = [
+    capped.top_ups = (
         TopUp(TODAY, 50, None),
         TopUp(TODAY, 7, NOON_US + 1),
         TopUp(TODAY + 1, 1_000, None),
-    ]
+    )
     assert capped.exceeded(157, 1, NOON_US) is None
     assert capped.exceeded(158, 1, NOON_US) is Limit.DAILY
     assert capped.exceeded(151, 1, NOON_US + 1) is Limit.DAILY
@@ -105,13 +105,13 @@ def test_a_refund_of_a_forgotten_day_reaches_the_running_sums() -> None:
 
 def test_days_with_something_open_are_not_forgotten() -> None:
     capped = account(daily_micros=100)
-    capped.top_ups = [TopUp(TODAY - 1, 5, None), TopUp(TODAY, 5, None)]
+    capped.top_ups = (TopUp(TODAY - 1, 5, None), TopUp(TODAY, 5, None))
     capped.add(TODAY - 2, "standing", 5, 0, 1)
     capped.add(TODAY - 1, "settled", 0, 6, 1)
     capped.add(TODAY, "settled", 0, 7, 1)
     capped.forget_days(NOON_US)
     assert sorted(capped.days) == [TODAY - 2, TODAY]
-    assert capped.top_ups == [TopUp(TODAY, 5, None)]
+    assert list(capped.top_ups) == [TopUp(TODAY, 5, None)]
     assert capped.total.spent() == 18
 
 

@@ -92,9 +92,25 @@ def test_a_checkpoint_comes_back_as_it_was() -> None:
     assert codec.decode_checkpoint(body) == (5, 6, {"a": [1, 2]})
 
 
-@pytest.mark.parametrize(
-    "body", [b"[1]", b'[1,["D",1,2,{}]]', b'[1,["C",1]]', b"[1,2]", b"[", b"[]"]
-)
+BODIES_OF_NO_CHECKPOINT = [b"[1]", b'[1,["D",1,2,{}]]', b'[1,["C",1]]', b"[1,2]", b"[", b"[]"]
+
+
+@pytest.mark.parametrize("body", [*BODIES_OF_NO_CHECKPOINT, b'[1,["D",1,2,[3,4]]]'])
+def test_anything_else_is_no_row_of_a_checkpoint_in_parts(body: bytes) -> None:
+    for decode in (codec.decode_begin, codec.decode_pieces, codec.decode_end):
+        with pytest.raises(codec.Unreadable):
+            decode(body)
+
+
+def test_the_rows_of_a_checkpoint_in_parts_come_back() -> None:
+    assert codec.decode_begin(codec.encode_begin(1, 2, (3, 4))) == (1, 2, (3, 4))
+    assert codec.decode_pieces(codec.encode_pieces([b"[1]", b"[2]"])) == [[1], [2]]
+    assert codec.decode_end(codec.encode_end(5)) == 5
+    assert codec.is_end(codec.encode_end(5))
+    assert not codec.is_end(codec.encode_checkpoint(1, 2, {}))
+
+
+@pytest.mark.parametrize("body", BODIES_OF_NO_CHECKPOINT)
 def test_anything_else_is_no_checkpoint(body: bytes) -> None:
     with pytest.raises(codec.Unreadable):
         codec.decode_checkpoint(body)

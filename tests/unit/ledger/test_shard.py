@@ -14,7 +14,8 @@ from ledger.codec import Unreadable, encode_checkpoint
 from ledger.entries import BudgetTerms, Ending, HoldState, Note, Shed
 from ledger.errors import CapExceeded, ImpossibleEntry
 from ledger.layout import open_layout
-from ledger.shard import Shard, load_checkpoint, recover
+from ledger.replay import load_checkpoint, recover
+from ledger.shard import Shard
 from ledger.snapshot import dump
 from ledger.state import State
 from ledger.store import SqliteStore

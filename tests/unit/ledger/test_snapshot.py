@@ -24,9 +24,9 @@ KEY = RetryKey(b"k" * 16, b"d" * 16)
 OTHER_KEY = RetryKey(b"l" * 16, b"e" * 16)
 
 
-def rich_books() -> State:
+def rich_books(shard: int = 3) -> State:
     """One of everything."""
-    state = State(3)
+    state = State(shard)
     state.apply(Opened(1, None, BudgetTerms("Europe/Berlin", 5_000, 9_000, 50), NOON_US))
     state.apply(Opened(2, 1, BudgetTerms(enforce=False), NOON_US))
     state.apply(ToppedUp(1, 5, TODAY, NOON_US + 9, NOON_US))

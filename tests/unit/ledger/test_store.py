@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from ledger import codec
 from ledger import store as store_module
-from ledger.chain import Chain
+from ledger.chain import BEGIN, PART, Chain
 from ledger.store import (
     Meta,
     SqliteStore,
@@ -80,6 +81,29 @@ def test_the_last_checkpoint_is_found(store: SqliteStore) -> None:
     for entries in (1, 0, 1, 0, 1):
         store.append(entries, b"x")
     assert store.last_checkpoint() == 4
+
+
+def test_one_in_parts_is_found_by_its_beginning_once_it_is_whole(store: SqliteStore) -> None:
+    end = codec.encode_end(1)
+    for entries, body in ((0, b"x"), (BEGIN, b"x"), (1, b"x"), (BEGIN, b"x"), (PART, b"x")):
+        store.append(entries, body)
+        assert store.last_checkpoint() == 1
+    store.append(0, end)
+    store.append(BEGIN, b"x")
+    assert store.last_checkpoint() == 4
+
+
+def test_an_end_without_a_beginning_is_no_journal_of_ours(store: SqliteStore) -> None:
+    store.append(0, codec.encode_end(1))
+    with pytest.raises(StoreBroken, match="has no beginning"):
+        store.last_checkpoint()
+
+
+def test_large_rows_come_a_few_at_a_time(store: SqliteStore) -> None:
+    for _ in range(3):
+        store.append(1, bytes(150_000))
+    assert [row.seq for row in store.slice(0, 3)] == [1, 2]
+    assert [row.seq for row in store.slice(2, 3)] == [3]
 
 
 def test_a_full_disk_leaves_the_chain_where_it_was(store: SqliteStore) -> None:
@@ -159,9 +183,9 @@ def test_siblings_are_recorded(path: Path) -> None:
 
 
 def test_a_file_of_another_format_is_refused(path: Path) -> None:
-    tamper(path, "UPDATE meta SET value = '2' WHERE name = 'format'")
+    tamper(path, "UPDATE meta SET value = '3' WHERE name = 'format'")
     conn = connect(path, "FULL")
-    with pytest.raises(StoreBroken, match="format 2 is not known"):
+    with pytest.raises(StoreBroken, match="format 3 is not known"):
         SqliteStore(path, conn, KEY, 0)
     conn.close()
 

@@ -8,10 +8,11 @@ from pathlib import Path
 import pytest
 
 from gateway.clock import HandClock
-from ledger import Ending, HoldState, LedgerRefused, verify
+from ledger import Ending, HoldState, LedgerRefused, checkpoints, sweep, verify
+from ledger.account import Account
 from ledger.archive import archives_of, last_seq
-from ledger.chain import Chain
-from ledger.codec import decode_checkpoint, encode_checkpoint
+from ledger.chain import BEGIN, Chain
+from ledger.codec import decode_checkpoint, encode_begin, encode_checkpoint, encode_end
 from ledger.layout import open_layout
 from ledger.store import StoreBroken
 from tests.ledgers import DAY_US, NOON_US, crash_image, funded, open_in, settings_in, tamper
@@ -171,6 +172,26 @@ async def test_rows_that_cannot_be_read_are_found(directory: Path) -> None:
     assert "is not what a replay gives" in error(directory)
     with pytest.raises(LedgerRefused, match="checkpoint that cannot be read"):
         await open_in(directory)
+
+
+async def test_a_checkpoint_in_parts_that_does_not_follow_is_found(directory: Path) -> None:
+    rewrite_last_row(directory, encode_begin(NOON_US, 1, (7, 7)), BEGIN)
+    assert "begins at row" in error(directory)
+    rewrite_last_row(directory, encode_end(0), 0)
+    assert error(directory)
+
+
+async def test_a_part_that_is_other_than_the_books_is_found(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(checkpoints, "WHOLE_MAX", 0)
+    ledger = await open_in(tmp_path / "var")
+    await funded(ledger)
+    monkeypatch.setattr(sweep, "filled", lambda account: ([9] * 7, [], []))
+    monkeypatch.setattr(Account, "unused", False)
+    await ledger.close()
+    monkeypatch.undo()
+    assert "the checkpoint that ends at row 4 is not what a replay gives" in error(tmp_path / "var")
 
 
 async def test_a_damaged_page_is_found_though_no_row_is_on_it(directory: Path) -> None:

@@ -1,0 +1,287 @@
+"""The books written whole a piece at a time, while they go on: for a checkpoint that holds the loop
+for no longer than a piece takes.
+
+What is written is the books as they stood at one moment, the beginning: nothing is changed before
+it was written. `State` tells of each change before it makes it, and what was not reached by then is
+written at once. So the pieces, in whatever order they came, are the books at the beginning, and
+what happened since follows from the entries after it.
+
+The walk forgets as it goes, as of the beginning (`State.forget` says what): a thing is forgotten
+where it would be written, so a thing that has to be forgotten is so before anything can be done
+with it. A walk therefore goes to its end even if nobody wants its pieces any more.
+
+    ["a", [terms, …], [[account_id, parent_id, which terms, (total, days, top-ups)], …]]
+    ["h", hold]    ["n", kind, [name, text, name, text, …]]
+    ["r", [retry, …]]    ["f", [refund, …]]
+
+A piece is one of these: so many accounts, one hold, one drawer of a shelf. Equal books give equal
+pieces, but for their order: that is how `verify` compares. A settled hold that is forgotten leaves
+its RetryKey as a piece of its own; of several under one key the latest hold's counts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any, Final
+
+import orjson
+
+from ledger.account import Account
+from ledger.codec import bytes_of, terms_to_row, text_of
+from ledger.entries import SHARD_SHIFT, BudgetTerms, HoldState, Restored
+from ledger.hold import Hold
+from ledger.shelf import DRAWERS, Shelf, drawer_of
+from ledger.snapshot import fill, filled, hold_of, hold_row
+from ledger.state import REFUND_MEMORY_US, Settled, State
+
+_GROUP_SHIFT: Final = 5
+"""Accounts whose ids differ in the last bits only are one piece, 32 of them."""
+BYTES_MAX: Final = 48 * 1024
+"""Of pieces handed over at a time; half a millisecond to a whole one."""
+STEPS_MAX: Final = 1_024
+
+
+class Sweep:
+    """One walk over the books. at_us: its beginning. over: nothing is left to be written. silent:
+    nobody wants the pieces any more."""
+
+    __slots__ = (
+        "_drawers",
+        "_groups",
+        "_hold_ids",
+        "_holds",
+        "_last_account",
+        "_last_hold",
+        "_out",
+        "_out_bytes",
+        "_since_us",
+        "_state",
+        "_steps",
+        "at_us",
+        "over",
+        "silent",
+    )
+
+    def __init__(self, state: State, at_us: int, retry_memory_us: int) -> None:
+        self.at_us = at_us
+        self.over = self.silent = False
+        self._state = state
+        self._since_us = at_us - retry_memory_us
+        self._last_account = state.last_account
+        self._last_hold = state.last_hold
+        self._hold_ids = list(state.holds)
+        self._groups: set[int] = set()
+        self._holds: set[int] = set()
+        self._drawers: set[tuple[str, int]] = set()
+        self._out: list[bytes] = []
+        self._out_bytes = 0
+        self._steps = self._walk()
+        state.at_us = max(state.at_us, at_us)
+        state.sweep = self
+
+    def pieces(self) -> list[bytes]:
+        """The next ones; none may be among them though it is not over."""
+        for _ in range(STEPS_MAX):
+            if self._out_bytes >= BYTES_MAX:
+                break
+            if next(self._steps, None) is None:
+                self.over = True
+                self._state.sweep = None
+                break
+        out, self._out, self._out_bytes = self._out, [], 0
+        return [] if self.silent else out
+
+    # -- before a change -----------------------------------------------------------------------
+
+    def before_account(self, account_id: int) -> None:
+        if account_id <= self._last_account and account_id >> _GROUP_SHIFT not in self._groups:
+            self._write_group(account_id >> _GROUP_SHIFT)
+
+    def before_hold(self, hold_id: int) -> None:
+        if hold_id <= self._last_hold and hold_id not in self._holds:
+            self._write_hold(hold_id)
+
+    def before_note(self, kind: str, name: str) -> None:
+        self._write_notes(kind, drawer_of(name))
+
+    def before_retry(self, key: bytes) -> None:
+        self._write_retries(drawer_of(key))
+
+    def before_refund(self, refund_id: str) -> None:
+        self._write_refunds(drawer_of(refund_id))
+
+    # -- the walk ------------------------------------------------------------------------------
+
+    def _walk(self) -> Iterator[int]:
+        """Yields a number of no meaning after each step."""
+        first = self._state.shard << SHARD_SHIFT
+        for group in range(first >> _GROUP_SHIFT, (self._last_account >> _GROUP_SHIFT) + 1):
+            self.before_account(group << _GROUP_SHIFT)
+            yield group
+        for hold_id in self._hold_ids:
+            self.before_hold(hold_id)
+            yield hold_id
+        for kind in tuple(self._state.notes):
+            for drawer in range(DRAWERS):
+                self._write_notes(kind, drawer)
+                yield drawer
+        for drawer in range(DRAWERS):
+            self._write_retries(drawer)
+            self._write_refunds(drawer)
+            yield drawer
+
+    def _write_group(self, group: int) -> None:
+        self._groups.add(group)
+        accounts = self._state.accounts
+        first = group << _GROUP_SHIFT
+        last = min(first + (1 << _GROUP_SHIFT) - 1, self._last_account)
+        table: dict[BudgetTerms, int] = {}
+        rows = []
+        for account_id in range(first, last + 1):
+            account = accounts.get(account_id)
+            if account is not None:
+                account.forget_days(self.at_us)
+                which = table.setdefault(account.terms, len(table))
+                rows.append((account_id, account.parent_id, which, *_used(account)))
+        if rows:
+            self._emit(("a", [terms_to_row(terms) for terms in table], rows))
+
+    def _write_hold(self, hold_id: int) -> None:
+        self._holds.add(hold_id)
+        hold = self._state.holds.get(hold_id)
+        if hold is None:
+            return
+        if self._state.is_over(hold, self.at_us):
+            self._forget(hold)
+        else:
+            self._emit(("h", hold_row(hold)))
+
+    def _forget(self, hold: Hold) -> None:
+        """What is left of it is its RetryKey, if it is not too old for that."""
+        retry = hold.retry
+        self._state.drop(hold)
+        if retry is None or hold.state is not HoldState.SETTLED:
+            return
+        if hold.at_us > self._since_us:
+            kept = Settled(hold.hold_id, retry.digest, hold.at_us, hold.account_id)
+            self._emit(("r", [_retry_row(retry.key, kept)]))
+            return
+        left = self._state.remembered.get(retry.key)
+        if left is not None and left.hold_id == hold.hold_id:
+            self._state.remembered.drop(retry.key)
+
+    def _write_notes(self, kind: str, drawer: int) -> None:
+        if ("n" + kind, drawer) in self._drawers:
+            return
+        self._drawers.add(("n" + kind, drawer))
+        notes = self._state.notes.get(kind)
+        there = None if notes is None else notes.drawers.get(drawer)
+        if there:
+            flat = [text for name in sorted(there) for text in (name, text_of(there[name]))]
+            self._emit(("n", kind, flat))
+
+    def _write_retries(self, drawer: int) -> None:
+        if ("r", drawer) in self._drawers:
+            return
+        self._drawers.add(("r", drawer))
+        there = self._state.remembered.drawers.get(drawer, {})
+        for key in [key for key, kept in there.items() if kept.at_us <= self._since_us]:
+            del there[key]
+        if there:
+            self._emit(("r", [_retry_row(key, there[key]) for key in sorted(there)]))
+
+    def _write_refunds(self, drawer: int) -> None:
+        if ("f", drawer) in self._drawers:
+            return
+        self._drawers.add(("f", drawer))
+        there = self._state.refunds.drawers.get(drawer, {})
+        since_us = self.at_us - REFUND_MEMORY_US
+        for name in [name for name, refund in there.items() if refund.at_us <= since_us]:
+            del there[name]
+        if there:
+            self._emit(("f", [tuple(there[name]) for name in sorted(there)]))
+
+    def _emit(self, piece: tuple[Any, ...]) -> None:
+        written = orjson.dumps(piece)
+        self._out.append(written)
+        self._out_bytes += len(written)
+
+
+class Reading:
+    """The books, read back from all pieces of one walk."""
+
+    __slots__ = ("_holds", "_parents", "_state")
+
+    def __init__(self, shard: int, at_us: int, last: tuple[int, int]) -> None:
+        self._state = State(shard)
+        self._state.at_us = at_us
+        self._state.last_account, self._state.last_hold = last
+        self._holds: dict[int, Hold] = {}
+        self._parents: dict[int, int] = {}
+
+    def add(self, piece: list[Any]) -> None:
+        """Raises KeyError, ValueError or TypeError for what a walk never wrote."""
+        letter, *rest = piece
+        _READERS[letter](self, *rest)
+
+    def books(self) -> State:
+        for hold_id in sorted(self._holds):
+            self._state.keep(self._holds[hold_id])
+        return self._state
+
+    def _accounts(self, table: list[Any], rows: list[Any]) -> None:
+        state, accounts = self._state, self._state.accounts
+        known = [state.terms(BudgetTerms(*row)) for row in table]
+        zones = [state.calendar(terms.zone) for terms in known]
+        for account_id, parent_id, which, *used in rows:
+            if parent_id is not None:
+                parent_id = self._parents.setdefault(parent_id, parent_id)
+            account = Account(account_id, parent_id, known[which], zones[which])
+            accounts[account_id] = account
+            if used:
+                fill(account, *used[0])
+
+    def _hold(self, row: list[Any]) -> None:
+        hold = hold_of(row)
+        self._holds[hold.hold_id] = hold
+
+    def _notes(self, kind: str, flat: list[str]) -> None:
+        notes = self._state.notes.setdefault(kind, Shelf())
+        drawer = notes.drawers.setdefault(drawer_of(flat[0]), {})
+        for name, text in zip(flat[::2], flat[1::2], strict=True):
+            drawer[name] = bytes_of(text)
+
+    def _retries(self, rows: list[Any]) -> None:
+        for key, hold_id, digest, at_us, account_id in rows:
+            name = bytes.fromhex(key)
+            known = self._state.remembered.get(name)
+            if known is None or known.hold_id < hold_id:
+                kept = Settled(hold_id, bytes.fromhex(digest), at_us, account_id)
+                self._state.remembered.put(name, kept)
+
+    def _refunds(self, rows: list[Any]) -> None:
+        for row in rows:
+            refund = Restored(*row)
+            self._state.refunds.put(refund.refund_id, refund)
+
+
+_READERS: Final[dict[str, Callable[..., None]]] = {
+    "a": Reading._accounts,
+    "h": Reading._hold,
+    "n": Reading._notes,
+    "r": Reading._retries,
+    "f": Reading._refunds,
+}
+
+
+def _used(account: Account) -> tuple[Any, ...]:
+    """Nothing, where nothing is to be told: also of a budget whose only call was released."""
+    if account.unused:
+        return ()
+    told = filled(account)
+    total, days, top_ups = told
+    return (told,) if any(total) or days or top_ups else ()
+
+
+def _retry_row(key: bytes, kept: Settled) -> tuple[str, int, str, int, int]:
+    return key.hex(), kept.hold_id, kept.digest.hex(), kept.at_us, kept.account_id

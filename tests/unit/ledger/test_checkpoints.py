@@ -1,0 +1,247 @@
+"""Books that are written in parts between other work, by a whole ledger on a disk."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import orjson
+import pytest
+
+from gateway.clock import HandClock
+from ledger import Ending, HoldState, JournalFull, Ledger, checkpoints, sweep, verify
+from ledger.archive import archives_of
+from ledger.shard import Shard
+from ledger.snapshot import dump
+from ledger.store import StoreFull
+from tests.ledgers import NOON_US, Faults, crash_image, full, funded, open_in, settings_in
+
+ACCOUNTS = 80
+
+
+@pytest.fixture(autouse=True)
+def in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However small the books are."""
+    monkeypatch.setattr(checkpoints, "WHOLE_MAX", 0)
+    monkeypatch.setattr(checkpoints, "_REST_S", 0)
+    monkeypatch.setattr(sweep, "BYTES_MAX", 1)
+
+
+@pytest.fixture
+def faults() -> Faults:
+    return Faults()
+
+
+@pytest.fixture
+async def ledger(tmp_path: Path, faults: Faults) -> AsyncIterator[Ledger]:
+    made = await open_in(tmp_path / "var", through=faults)
+    for _ in range(ACCOUNTS):
+        await funded(made)
+    yield made
+    if not made._ticking.cancelled():
+        await made.close()
+
+
+def shard_of(ledger: Ledger) -> Shard:
+    [shard] = ledger._by_number.values()
+    return shard
+
+
+def under_way(ledger: Ledger) -> bool:
+    return shard_of(ledger)._checkpoints._sweep is not None
+
+
+async def work(ledger: Ledger) -> None:
+    """A call and a half."""
+    for account in (min(shard_of(ledger).state.accounts), max(shard_of(ledger).state.accounts)):
+        hold = await ledger.hold(account, 5)
+        if account % 2:
+            ending = Ending(hold.hold_id, HoldState.SETTLED, 4)
+            await ledger.book([ending], now_us=NOON_US).durable()
+
+
+async def whole(ledger: Ledger) -> None:
+    while under_way(ledger):
+        await work(ledger)
+    await shard_of(ledger).journal.latest().durable()
+
+
+def told(ledger: Ledger) -> dict[str, object]:
+    books: dict[str, object] = orjson.loads(orjson.dumps(dump(shard_of(ledger).state)))
+    return books
+
+
+async def reopened(directory: Path) -> dict[str, object]:
+    """What a start finds; it books what was open as in doubt, and so does who compares."""
+    again = await open_in(directory)
+    books = told(again)
+    await again.close()
+    return books
+
+
+async def test_calls_go_on_while_the_books_are_written(ledger: Ledger, tmp_path: Path) -> None:
+    await work(ledger)
+    shard_of(ledger).checkpoint()
+    shard_of(ledger).checkpoint()  # one at a time
+    images: list[tuple[Path, object]] = []
+    while under_way(ledger):
+        await work(ledger)
+        if len(images) < 3:
+            image = crash_image(tmp_path / "var", tmp_path / f"cut{len(images)}", ledger)
+            images.append((image, told(ledger)["accounts"]))
+    await whole(ledger)
+    await work(ledger)
+    images.append(
+        (crash_image(tmp_path / "var", tmp_path / "cut", ledger), told(ledger)["accounts"])
+    )
+    for image, accounts in images:
+        assert spent(await reopened(image)) == spent({"accounts": accounts})
+        report = verify(settings_in(image))
+        assert report.ok, report.first_error
+    assert report.shards[0].checkpoints >= 1
+
+
+def spent(books: dict[str, object]) -> list[tuple[int, int]]:
+    """Per account, all that counts: open holds are in doubt after a start, and count the same."""
+    accounts = books["accounts"]
+    assert isinstance(accounts, list)
+    return [(row[0], sum(row[3][:5])) for row in accounts]
+
+
+async def test_a_start_goes_on_from_it_and_older_rows_move_away(
+    ledger: Ledger, tmp_path: Path
+) -> None:
+    shard = shard_of(ledger)
+    shard.checkpoint()
+    await whole(ledger)
+    while not archives_of(shard.path):
+        await work(ledger)
+    assert sum(1 for _, row in ledger.read_entries(shard.number) for _ in row) > ACCOUNTS
+    await ledger.close()
+    first = shard_of(again := await open_in(tmp_path / "var"))._store.last_checkpoint()
+    assert first is not None
+    assert first > ACCOUNTS
+    await again.close()
+    report = verify(settings_in(tmp_path / "var"))
+    assert report.ok, report.first_error
+
+
+@pytest.mark.parametrize("appends", [0, 1, 2])
+async def test_no_room_gives_it_up_and_it_is_written_later(
+    ledger: Ledger, faults: Faults, tmp_path: Path, appends: int
+) -> None:
+    shard = shard_of(ledger)
+    faults.only.faults = [*[None] * appends, full()]
+    shard.checkpoint()
+    while under_way(ledger):  # noqa: ASYNC110 - nothing but the parts is to be appended
+        await asyncio.sleep(0)
+    await until_well(ledger)
+    assert shard.journal.entries_since_checkpoint >= 1_000_000
+    await work(ledger)
+    ledger._tick()
+    await whole(ledger)
+    assert shard.journal.entries_since_checkpoint < 1_000
+    await ledger.close()
+    report = verify(settings_in(tmp_path / "var"))
+    assert report.ok, report.first_error
+    assert report.shards[0].checkpoints >= 1
+
+
+async def quietly(ledger: Ledger) -> None:
+    try:
+        await asyncio.sleep(0)
+        await work(ledger)
+    except JournalFull:
+        shard_of(ledger).journal.tick(ledger._loop.time())
+
+
+async def until_well(ledger: Ledger) -> None:
+    while ledger.trouble is not None:
+        await quietly(ledger)
+
+
+async def test_closing_brings_it_to_its_end(ledger: Ledger, tmp_path: Path) -> None:
+    shard_of(ledger).checkpoint()
+    await work(ledger)
+    assert under_way(ledger)
+    before = told(ledger)
+    await ledger.close()
+    assert not under_way(ledger)
+    report = verify(settings_in(tmp_path / "var"))
+    assert (report.ok, report.shards[0].checkpoints) == (True, 1)
+    assert spent(await reopened(tmp_path / "var")) == spent(before)
+
+
+async def test_closing_with_no_room_leaves_it(
+    ledger: Ledger, faults: Faults, tmp_path: Path
+) -> None:
+    shard_of(ledger).checkpoint()
+    faults.only.always = StoreFull("no room (ordered)")
+    await ledger.close()
+    report = verify(settings_in(tmp_path / "var"))
+    assert (report.ok, report.shards[0].checkpoints) == (True, 0)
+
+
+async def test_closing_does_not_wait_for_a_disk_that_is_gone(
+    ledger: Ledger, faults: Faults, tmp_path: Path
+) -> None:
+    shard_of(ledger)._checkpoints._patience_s = 0.01
+    faults.only.gate.clear()
+    shard_of(ledger).checkpoint()
+    closing = asyncio.ensure_future(ledger.close())
+    await asyncio.wait((closing,), timeout=0.1)
+    faults.only.gate.set()
+    await closing
+    report = verify(settings_in(tmp_path / "var"))
+    assert (report.ok, report.shards[0].checkpoints) == (True, 0)
+
+
+async def test_a_walk_over_much_that_is_empty_pauses_too(
+    ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sweep, "STEPS_MAX", 300)
+    shard_of(ledger).checkpoint()
+    await whole(ledger)
+    assert shard_of(ledger)._store.last_checkpoint() is not None
+
+
+async def test_large_books_are_not_written_for_a_few_entries(
+    ledger: Ledger, tmp_path: Path
+) -> None:
+    shard_of(ledger).checkpoint()
+    await whole(ledger)
+    shard_of(ledger).journal.entries_since_checkpoint = 1
+    await ledger.close()
+    assert verify(settings_in(tmp_path / "var")).shards[0].checkpoints == 1
+    again = await open_in(tmp_path / "var")
+    assert shard_of(again).journal.entries_since_checkpoint > 0
+    await again.close()
+
+
+async def test_nothing_new_is_nothing_to_write(ledger: Ledger, tmp_path: Path) -> None:
+    shard_of(ledger).checkpoint()
+    while under_way(ledger):  # noqa: ASYNC110 - nothing is to happen meanwhile
+        await asyncio.sleep(0)
+    await ledger.close()
+    assert verify(settings_in(tmp_path / "var")).shards[0].checkpoints == 1
+
+
+async def test_it_comes_after_a_fourth_of_what_it_writes_or_a_day(tmp_path: Path) -> None:
+    clock = HandClock(NOON_US)
+    ledger = await open_in(tmp_path / "other", clock=clock, checkpoint_entries=1)
+    for _ in range(ACCOUNTS):
+        await funded(ledger)
+    shard = shard_of(ledger)
+    shard.journal.entries_since_checkpoint = ACCOUNTS // 4 - 1
+    ledger._tick()
+    assert not under_way(ledger)
+    shard.journal.entries_since_checkpoint = ACCOUNTS // 4
+    ledger._tick()
+    assert under_way(ledger)
+    await whole(ledger)
+    shard.journal.entries_since_checkpoint = 1
+    clock.advance(86_401)
+    ledger._tick()
+    assert under_way(ledger)
+    await ledger.close()
