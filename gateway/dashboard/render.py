@@ -27,10 +27,11 @@ SLICE_S: Final = 0.001
 class Renderer:
     """Living: the templates are the process's, made ready once."""
 
-    __slots__ = ("_warming",)
+    __slots__ = ("_closed", "_warming")
 
     def __init__(self) -> None:
         self._warming: threading.Thread | None = None
+        self._closed = threading.Event()
 
     async def render(self, template: str, **facts: Any) -> bytes:
         """The whole page. What it is drawn from must not change meanwhile."""
@@ -45,11 +46,18 @@ class Renderer:
 
     def warm(self) -> threading.Thread:
         """Begin to make all templates ready; the loop goes on, and whoever needs one of them at
-        once makes it."""
+        once makes it. No daemon: Python ends one in the middle with the help of a library,
+        libgcc_s, and aborts on a machine that does not have it."""
         if self._warming is None:
-            self._warming = threading.Thread(target=_make_all, name="templates", daemon=True)
+            self._warming = threading.Thread(
+                target=_make_all, args=(self._closed,), name="templates"
+            )
             self._warming.start()
         return self._warming
+
+    def close(self) -> None:
+        """The process ends when the template that is being made is."""
+        self._closed.set()
 
 
 @cache
@@ -70,7 +78,8 @@ def environment() -> jinja2.Environment:
     return made
 
 
-def _make_all() -> None:
+def _make_all(closed: threading.Event) -> None:
     made = environment()
     for template in HERE.joinpath("templates").iterdir():
-        made.get_template(template.name)
+        if not closed.is_set():
+            made.get_template(template.name)

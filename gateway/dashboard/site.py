@@ -119,8 +119,9 @@ class Dashboard:
         return path == ROOT or path.startswith(f"{ROOT}/")
 
     def close(self) -> None:
-        """The house drains: nobody is told of news any more."""
+        """The house drains: nobody is told of news any more, and no template is made ready."""
         self._desk.live.close()
+        self._desk.renderer.close()
 
     async def answer(self, request: Request) -> Response:
         """Never raises but for what the request's body raises when its client is gone."""

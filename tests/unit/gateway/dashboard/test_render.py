@@ -42,6 +42,30 @@ def test_all_of_them_in_a_thread_and_once(made: list[str]) -> None:
     assert sorted(made) == sorted(f"templates: {name}" for name in TEMPLATES)
 
 
+def test_a_house_that_drains_waits_for_one_template_at_most(made: list[str]) -> None:
+    """A daemon thread that still made them at the end of the process had aborted it, on a machine
+    with nothing but glibc."""
+    renderer = Renderer()
+    renderer.close()
+    thread = renderer.warm()
+    assert not thread.daemon
+    thread.join()
+    assert made == []
+
+
+@pytest.mark.anyio
+async def test_a_dashboard_that_closes_makes_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    closed: list[threading.Event] = []
+    monkeypatch.setattr(render, "_make_all", closed.append)
+    browser = Browser()
+    await browser.get("/dashboard/sign-in")
+    browser.dashboard.close()
+    for thread in threading.enumerate():
+        if thread.name == "templates":
+            thread.join()
+    assert [each.is_set() for each in closed] == [True]
+
+
 @pytest.mark.anyio
 async def test_who_comes_to_sign_in_sets_it_off(monkeypatch: pytest.MonkeyPatch) -> None:
     warmed: list[Renderer] = []
