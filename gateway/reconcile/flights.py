@@ -34,7 +34,7 @@ def alike_under_way(registry: Registry, vendor: str, account: str, trace: str) -
 
 
 def _journeys(registry: Registry) -> Iterator[Journey]:
-    for key in registry.all_keys():
+    for key in registry.awake():
         for flight in key.in_flight:
             assert isinstance(flight, Journey), "only calls fly"
             yield flight

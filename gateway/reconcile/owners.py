@@ -28,16 +28,14 @@ class Owners:
         self._known: dict[int, Owner] = {}
 
     def of(self, account_id: int) -> Owner:
-        """Newest keys are looked at first: a budget that is not known yet was made a moment ago."""
         owner = self._known.get(account_id)
         if owner is not None:
             return owner
-        for key in self._registry.all_keys():
-            terms = key.terms
-            self._known[key.account_id] = Owner(terms.vendor, terms.account, key.parent_id)
-            if key.account_id == account_id:
-                break
-        return self._known.setdefault(account_id, Owner())
+        key = self._registry.of_account(account_id)
+        if key is None:
+            return Owner()
+        owner = Owner(key.terms.vendor, key.terms.account, key.parent_id)
+        return self._known.setdefault(account_id, owner)
 
     def parent(self, account_id: int) -> int | None:
         return self.of(account_id).parent_id

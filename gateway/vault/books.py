@@ -10,8 +10,9 @@ from ledger import BudgetTerms, Note, Standing
 
 
 class Books(Protocol):
-    """The part of `ledger.Ledger` that keys and issuers stand on. All but `notes` and `standing`
-    return once what they wrote is on disk, and raise JournalFull or JournalUnavailable when it
+    """The part of `ledger.Ledger` that keys and issuers stand on. All but `notes`, `noted` and
+    `standing` return once
+    what they wrote is on disk, and raise JournalFull or JournalUnavailable when it
     could not be."""
 
     async def open_account(
@@ -35,5 +36,7 @@ class Books(Protocol):
     async def note(self, notes: Sequence[Note], *, account_id: int | None = None) -> None: ...
 
     def notes(self, kind: str) -> Iterator[Note]: ...
+
+    def noted(self, kind: str, name: str) -> bytes | None: ...
 
     def standing(self, account_id: int, now_us: int) -> Standing: ...

@@ -16,6 +16,7 @@ from gateway.vault.terms import Mode, Terms
 from ledger import BudgetTerms
 
 MINUTE_US: Final = 60_000_000
+_NONE_YET: Final[deque[int]] = deque()
 
 
 class Flight(Protocol):
@@ -40,6 +41,7 @@ class Key:
     microseconds since 1970-01-01 UTC; last_used_us is 0 before first use."""
 
     __slots__ = (
+        "__weakref__",
         "_admitted",
         "account_id",
         "digest",
@@ -58,7 +60,7 @@ class Key:
         self.revoked_at_us: int | None = None
         self.last_used_us = 0
         self.in_flight: set[Flight] = set()
-        self._admitted: deque[int] = deque()
+        self._admitted: deque[int] | None = None
 
     def expired(self, now_us: int) -> bool:
         end_us = self.terms.expires_at_us
@@ -73,6 +75,8 @@ class Key:
         again."""
         if self.terms.rate_per_minute is None:
             return None
+        if self._admitted is None:
+            self._admitted = deque()
         wait_s = self.rate_wait_s(now_us)
         if wait_s is None:
             self._admitted.append(now_us)
@@ -83,7 +87,7 @@ class Key:
         limit = self.terms.rate_per_minute
         if limit is None:
             return None
-        admitted, since_us = self._admitted, now_us - MINUTE_US
+        admitted, since_us = self._admitted or _NONE_YET, now_us - MINUTE_US
         while admitted and admitted[0] <= since_us:
             admitted.popleft()
         if len(admitted) >= limit:

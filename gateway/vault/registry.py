@@ -13,15 +13,20 @@ that nobody can spend from.
 A grant waits for the disk, and a revoke may come in the meantime; so `issue` looks again after it
 waited. When a key was last used is written when the gateway closes; after a crash it falls back to
 that.
+
+Of a million keys most are asleep: their records lie in the books as bytes, and a key is made of its
+record when it is first asked for. Once a call bore it, it stays. While anybody holds a key, there
+is no second object for it.
 """
 
 from __future__ import annotations
 
 import asyncio
-from bisect import insort
-from collections.abc import Callable, Iterable, Sequence
+from bisect import bisect_left, insort
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Final, Protocol
+from weakref import WeakValueDictionary
 
 from gateway.errors import KeyExpired, KeyRevoked, PolicyRefused, Refusal
 from gateway.vault import bars, records, runs
@@ -33,6 +38,10 @@ from gateway.vault.runs import Runs
 from gateway.vault.secrets import Kind, digest, mint, well_formed
 from gateway.vault.terms import Terms
 from ledger import Note
+
+KEPT_MAX: Final = 20_000
+"""So many keys stay in memory once they were looked at. Of others that no call bore there are only
+their records, and what they are found by."""
 
 __all__ = ["Cut", "Flight", "Key", "Registry"]
 
@@ -57,14 +66,17 @@ class Registry:
     """The one door to keys and issuers. Built by `Registry.load`."""
 
     __slots__ = (
+        "_awake",
         "_books",
         "_by_account",
         "_by_digest",
         "_clock",
+        "_ended",
         "_ids",
         "_issuers",
         "_issuers_by_digest",
-        "_keys",
+        "_kept",
+        "_used",
         "amending",
         "bars",
         "runs",
@@ -73,10 +85,13 @@ class Registry:
     def __init__(self, books: Books, clock: _Clock) -> None:
         self._books = books
         self._clock = clock
-        self._keys: dict[str, Key] = {}
         self._ids: list[str] = []
-        self._by_digest: dict[bytes, Key] = {}
-        self._by_account: dict[int, list[Key]] = {}
+        self._by_digest: dict[bytes, str | Key] = {}
+        self._by_account: dict[int, str | tuple[str, ...]] = {}
+        self._awake: WeakValueDictionary[str, Key] = WeakValueDictionary()
+        self._kept: list[Key] = []
+        self._ended: dict[str, int] = {}
+        self._used: dict[str, int] = {}
         self._issuers: dict[str, Issuer] = {}
         self._issuers_by_digest: dict[bytes, Issuer] = {}
         self.amending = asyncio.Lock()
@@ -89,21 +104,38 @@ class Registry:
         registry = cls(books, clock)
         for note in books.notes(records.ISSUER):
             registry._add_issuer(records.read_issuer(note))
-        for key in sorted(map(records.read_key, books.notes(records.KEY)), key=_key_id):
-            registry._add_key(key)
         for note in books.notes(records.ENDED):
-            holder = registry._keys.get(note.name) or registry._issuers[note.name]
-            holder.revoked_at_us = records.read_number(note)
+            registry._ended[note.name] = records.read_number(note)
+        for issuer_id, issuer in registry._issuers.items():
+            issuer.revoked_at_us = registry._ended.get(issuer_id)
         for note in books.notes(records.USED):
-            for key_id, at_us in records.read_used(note).items():
-                registry._keys[key_id].last_used_us = at_us
+            registry._used.update(records.read_used(note))
+        registry._load_keys()
         registry.runs = Runs(books.notes(runs.KIND))
         registry.bars = Bars(books.notes(bars.KIND))
         return registry
 
+    def _load_keys(self) -> None:
+        """Only what they are found by. An issuer is to know its own, in the order they were
+        made."""
+        issued = []
+        for note in self._books.notes(records.KEY):
+            hashed, account_id, is_issued = records.read_head(note)
+            self._ids.append(note.name)
+            self._by_digest[hashed] = note.name
+            if is_issued:
+                issued.append((note.name, account_id))
+            else:
+                self._by_account[account_id] = note.name
+        self._ids.sort()
+        for key_id, account_id in sorted(issued):
+            self._join(account_id, key_id)
+            self._introduce(self._known(key_id))
+
     async def close(self) -> None:
         """Write down when keys were last used. The ledger is closed after this."""
-        used = {i: key.last_used_us for i, key in self._keys.items() if key.last_used_us}
+        awake = {i: key.last_used_us for i, key in self._awake.items() if key.last_used_us}
+        used = self._used | awake
         if used:
             await self._books.note([records.used_note(used)])
 
@@ -111,7 +143,11 @@ class Registry:
 
     def find(self, secret: bytes) -> Key | None:
         """The key with this secret, revoked and expired ones too."""
-        return self._by_digest.get(digest(secret))
+        told = digest(secret)
+        found = self._by_digest.get(told)
+        if isinstance(found, str):
+            found = self._by_digest[told] = self._known(found)
+        return found
 
     def find_issuer(self, secret: bytes) -> Issuer | None:
         if not well_formed(secret, Kind.ISSUER):
@@ -119,14 +155,23 @@ class Registry:
         return self._issuers_by_digest.get(digest(secret))
 
     def key(self, key_id: str) -> Key | None:
-        return self._keys.get(key_id)
+        return self._known(key_id) if self._is_known(key_id) else None
+
+    def of_account(self, account_id: int) -> Key | None:
+        """A key that spends from this budget."""
+        found = self._by_account.get(account_id)
+        return None if found is None else self._known(_each(found)[0])
+
+    def awake(self) -> list[Key]:
+        """Those that are in memory; all that have calls on their way are."""
+        return list(self._awake.values())
 
     def issuer(self, issuer_id: str) -> Issuer | None:
         return self._issuers.get(issuer_id)
 
     def all_keys(self) -> Iterable[Key]:
         """All keys, newest first."""
-        return (self._keys[key_id] for key_id in reversed(self._ids))
+        return map(self._known, reversed(self._ids))
 
     def issuers(self) -> Sequence[Issuer]:
         """All issuers, newest first."""
@@ -225,7 +270,7 @@ class Registry:
     async def amend(self, key: Key, terms: Terms, notes: Sequence[Note] = ()) -> None:
         """New terms for a key. Caps and mode are the budget's: its other keys take them on as
         well."""
-        sharing = self._by_account[key.account_id]
+        sharing = [self._known(key_id) for key_id in _each(self._by_account[key.account_id])]
         news = {other: on_budget(other.terms, terms) for other in sharing if other is not key}
         news = {other: new for other, new in news.items() if new != other.terms} | {key: terms}
         caps_change = budget_of(terms) != budget_of(key.terms)
@@ -284,13 +329,14 @@ class Registry:
         else:
             notes = self.runs.revoke_label(label, now_us)
         hit: Callable[[str], bool] = (lambda it: it.startswith(prefix)) if prefix else label.__eq__
-        keys = [key for key in self._keys.values() if hit(key.terms.label)]
-        flights = [flight for flight in _flights(self._keys.values()) if hit(flight.label)]
+        keys = [k for k in self._with(records.of_label(prefix or label)) if hit(k.terms.label)]
+        flights = [flight for flight in _flights(self.awake()) if hit(flight.label)]
         return await self._cut(keys, flights, notes, abort=abort)
 
     async def bar(self, bar: Bar, *, abort: bool) -> Cut:
         notes = self.bars.put(bar, self._clock.now_us())
-        keys = [k for k in self._keys.values() if bar.stops(k.terms.vendor, k.terms.account)]
+        named = self._with(records.of_vendor(bar.vendor))
+        keys = [key for key in named if bar.stops(key.terms.vendor, key.terms.account)]
         return await self._cut(keys, (), notes, abort=abort)
 
     async def revoke_issuer(self, issuer: Issuer, *, keep_keys: bool, abort: bool) -> Cut:
@@ -302,7 +348,8 @@ class Registry:
 
     def keys_of(self, issuer: Issuer) -> list[Key]:
         issuer_id = issuer.terms.issuer_id
-        return [key for key in self._keys.values() if key.terms.issuer_id == issuer_id]
+        named = self._with(records.of_issuer(issuer_id))
+        return [key for key in named if key.terms.issuer_id == issuer_id]
 
     async def _cut(
         self, keys: Sequence[Key], flights: Iterable[Flight], notes: Sequence[Note], *, abort: bool
@@ -313,7 +360,7 @@ class Registry:
         now_us = self._clock.now_us()
         revoked = tuple(key for key in keys if key.revoked_at_us is None)
         for key in revoked:
-            key.revoked_at_us = now_us
+            key.revoked_at_us = self._ended[key.terms.key_id] = now_us
         hit = _flights(keys).union(flights)
         in_doubt = sum(not flight.abort() for flight in hit) if abort else 0
         ended = [records.ended_note(key.terms.key_id, key.revoked_at_us or now_us) for key in keys]
@@ -322,22 +369,61 @@ class Registry:
 
     def _add_key(self, key: Key) -> None:
         key_id = key.terms.key_id
-        self._keys[key_id] = key
         insort(self._ids, key_id)
-        self._by_digest[key.digest] = key
-        self._by_account.setdefault(key.account_id, []).append(key)
+        self._by_digest[key.digest] = key_id
+        self._join(key.account_id, key_id)
+        self._keep(key)
+        self._introduce(key)
+
+    def _join(self, account_id: int, key_id: str) -> None:
+        others = self._by_account.get(account_id)
+        self._by_account[account_id] = key_id if others is None else (*_each(others), key_id)
+
+    def _introduce(self, key: Key) -> None:
+        """To its issuer."""
         if key.terms.issuer_id is not None:
             issuer = self._issuers[key.terms.issuer_id]
             key.parent_id = issuer.account_id
             issuer.knows(key)
+
+    # Waking
+
+    def _is_known(self, key_id: str) -> bool:
+        """A record is in the books before it is durable, and a key only after that."""
+        place = bisect_left(self._ids, key_id)
+        return place < len(self._ids) and self._ids[place] == key_id
+
+    def _known(self, key_id: str) -> Key:
+        """The one object that stands for this key while anybody holds it."""
+        key = self._awake.get(key_id)
+        if key is None:
+            blob = self._books.noted(records.KEY, key_id)
+            key = records.read_key(Note(records.KEY, key_id, blob))
+            key.revoked_at_us = self._ended.get(key_id)
+            key.last_used_us = self._used.get(key_id, 0)
+            if key.terms.issuer_id is not None:
+                key.parent_id = self._issuers[key.terms.issuer_id].account_id
+            self._keep(key)
+        return key
+
+    def _keep(self, key: Key) -> None:
+        self._awake[key.terms.key_id] = key
+        if len(self._kept) < KEPT_MAX:
+            self._kept.append(key)
+
+    def _with(self, text: bytes) -> Iterator[Key]:
+        """Keys in whose records this stands, oldest first."""
+        notes = self._books.notes(records.KEY)
+        names = sorted(note.name for note in notes if text in (note.blob or b""))
+        return map(self._known, filter(self._is_known, names))
 
     def _add_issuer(self, issuer: Issuer) -> None:
         self._issuers[issuer.terms.issuer_id] = issuer
         self._issuers_by_digest[issuer.digest] = issuer
 
 
-def _key_id(key: Key) -> str:
-    return key.terms.key_id
+def _each(ids: str | tuple[str, ...]) -> tuple[str, ...]:
+    return (ids,) if isinstance(ids, str) else ids
 
 
 def _flights(keys: Iterable[Key]) -> set[Flight]:

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from dataclasses import fields
+from dataclasses import fields, replace
 
 import orjson
 import pytest
@@ -66,6 +66,43 @@ def test_an_issuer_is_the_same_after_a_round_trip() -> None:
     terms = IssuerTerms("iss_1", template, 5, 6, "n", 7, "Asia/Tokyo")
     issuer = records.read_issuer(records.issuer_note(Issuer(terms, b"\x02" * 32, 78)))
     assert (issuer.terms, issuer.digest, issuer.account_id) == (terms, b"\x02" * 32, 78)
+
+
+def test_what_stands_at_its_default_is_left_out_and_comes_back() -> None:
+    terms = Terms("vk_1", "stripe", "acme", TERMS.allowed, 1, 2, None)
+    note = records.key_note(Key(terms, b"\x01" * 32, 77))
+    assert b"timezone" not in (note.blob or b"")
+    assert records.read_key(note).terms == terms
+
+
+def test_a_record_of_the_first_version_is_read() -> None:
+    blob = (
+        b'{"v":1,"account_id":77,"digest":"0101","terms":{"key_id":"vk_1","vendor":"stripe",'
+        b'"account":"acme","allowed":["POST /v1/payment_intents"],"daily_cap_micros":1,'
+        b'"created_at_us":2,"expires_at_us":null,"issuer_id":null,"mode":"shadow"}}'
+    )
+    note = Note("key", "vk_1", blob)
+    key = records.read_key(note)
+    assert (key.terms.key_id, key.terms.mode, key.account_id) == ("vk_1", Mode.SHADOW, 77)
+    assert records.read_head(note) == (b"\x01\x01", 77, False)
+
+
+def test_the_head_of_a_record_is_what_the_whole_says() -> None:
+    note = records.key_note(Key(TERMS, b"\x01" * 32, 77))
+    assert records.read_head(note) == (b"\x01" * 32, 77, True)
+    note = records.key_note(Key(replace(TERMS, issuer_id=None), b"\x02" * 32, 78))
+    assert records.read_head(note) == (b"\x02" * 32, 78, False)
+
+
+@pytest.mark.parametrize("label", ["", "s", "scn/ü", 'a"b\\c'])
+def test_a_record_is_found_by_what_stands_in_it(label: str) -> None:
+    blob = records.key_note(Key(replace(TERMS, label=label + "x"), b"", 77)).blob or b""
+    assert records.of_label(label) in blob
+    assert records.of_label(label + "x") in blob
+    assert records.of_label("other") not in blob
+    assert records.of_vendor("stripe") in blob
+    assert records.of_vendor(None) in blob
+    assert records.of_issuer("iss_1") in blob
 
 
 def test_small_notes_come_back() -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -9,6 +10,7 @@ import pytest
 from gateway.clock import HandClock
 from gateway.errors import KeyExpired, KeyRevoked, PolicyRefused, RateLimited
 from gateway.ids import make_id
+from gateway.vault import registry as registry_module
 from gateway.vault.allowlist import Allowlist
 from gateway.vault.bars import Bar
 from gateway.vault.issuers import Issuer, IssuerTerms, Template
@@ -70,8 +72,10 @@ class House:
         return self.registry.no_longer(key, label, self.clock.now_us())
 
 
-@pytest.fixture
-def house() -> House:
+@pytest.fixture(params=[20_000, 0], ids=["kept", "asleep"])
+def house(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> House:
+    """All is the same whether keys stay in memory or are made of their records when asked for."""
+    monkeypatch.setattr(registry_module, "KEPT_MAX", request.param)
     return House()
 
 
@@ -417,6 +421,54 @@ async def test_when_a_key_was_last_used_is_kept_at_close(house: House) -> None:
 
 
 async def test_a_record_of_another_version_is_not_guessed_at(house: House) -> None:
-    await house.ledger.note([Note("key", "vk_1", b'{"v":2}')])
+    await house.ledger.note([Note("key", "vk_1", b'{"v":3}')])
     with pytest.raises(ValueError, match="vk_1"):
         house.restart()
+
+
+# -- keys that are asleep ------------------------------------------------------------------------
+
+
+async def test_a_key_is_one_object_while_anybody_holds_it(house: House) -> None:
+    key_id = (await house.key()).terms.key_id
+    restarted = house.restart()
+    key = restarted.key(key_id)
+    assert key is not None
+    assert restarted.key(key_id) is key
+    assert restarted.of_account(key.account_id) is key
+    assert next(iter(restarted.all_keys())) is key
+    assert restarted.awake() == [key]
+
+
+async def test_nobody_s_keys_are_not_found(house: House) -> None:
+    key = await house.key()
+    assert house.registry.of_account(key.account_id + 1) is None
+    assert house.registry.key("vk_0") is None
+    assert house.registry.key("vk_zzz") is None
+
+
+async def test_what_became_of_a_key_is_known_when_it_wakes(house: House) -> None:
+    key = await house.key()
+    key_id = key.terms.key_id
+    await house.registry.revoke([key], abort=False)
+    at_us = key.revoked_at_us
+    del key
+    gc.collect()
+    woken = house.registry.key(key_id)
+    assert woken is not None
+    assert woken.revoked_at_us == at_us
+    assert isinstance(house.refusal(woken), KeyRevoked)
+
+
+async def test_a_key_that_was_borne_stays(house: House) -> None:
+    _, secret = await house.registry.issue(house.terms())
+    restarted = house.restart()
+    assert restarted.awake() == []
+    found = restarted.find(secret.encode())
+    assert found is not None
+    place = id(found)
+    del found
+    gc.collect()
+    assert [id(key) for key in restarted.awake()] == [place]
+    again = restarted.find(secret.encode())
+    assert id(again) == place
