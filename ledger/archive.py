@@ -90,14 +90,11 @@ class Archiver:
         return True
 
     def _delete(self) -> bool:
-        found = self._conn.execute(
-            "SELECT seq, mac FROM journal WHERE seq <= ? ORDER BY seq LIMIT ?",
-            (self._delete_to, SLICE_ROWS),
-        ).fetchall()
+        found = some_rows(self._conn, 0, self._delete_to, SLICE_ROWS, SLICE_BYTES)
         if not found:
             self._delete_to = 0
             return True
-        seq, mac = found[-1]
+        seq, mac = found[-1].seq, found[-1].mac
         self._conn.execute("BEGIN IMMEDIATE")
         try:
             self._conn.execute("DELETE FROM journal WHERE seq <= ?", (seq,))
