@@ -104,8 +104,7 @@ class Shed:
     hold_id: int
 
 
-@dataclass(frozen=True, slots=True)
-class Note:
+class Note(NamedTuple):
     """A record of the caller's, kept by kind and name. blob None removes it."""
 
     kind: str

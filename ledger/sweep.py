@@ -27,7 +27,7 @@ from typing import Any, Final
 import orjson
 
 from ledger.account import Account
-from ledger.codec import bytes_of, terms_to_row, text_of
+from ledger.codec import terms_to_row, text_of
 from ledger.entries import SHARD_SHIFT, BudgetTerms, HoldState, Restored
 from ledger.hold import Hold
 from ledger.shelf import DRAWERS, Shelf, drawer_of
@@ -249,7 +249,7 @@ class Reading:
         notes = self._state.notes.setdefault(kind, Shelf())
         drawer = notes.drawers.setdefault(drawer_of(flat[0]), {})
         for name, text in zip(flat[::2], flat[1::2], strict=True):
-            drawer[name] = bytes_of(text)
+            drawer[name] = text.encode("latin-1")
 
     def _retries(self, rows: list[Any]) -> None:
         for key, hold_id, digest, at_us, account_id in rows:

@@ -1,15 +1,18 @@
 """The journal's thread: it takes one job at a time, does it on the store, and tells the loop how it
 went.
 
-In the time between two jobs it moves old rows to the archive, a slice at a time. What it reports is
+In the time between two jobs it moves old rows to the archive, a slice at a time, and after each one
+rests for as long as that took: the journal has its half of the disk. What it reports is
 judged on the loop; it only ends when it is told to, or when the loop is gone.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import queue
 import threading
+import time
 from collections.abc import Callable
 
 from ledger.store import Store
@@ -59,8 +62,12 @@ class Writer:
 
     def _next(self) -> tuple[Work, Back] | None:
         try:
-            while self._jobs.empty() and self._store.tidy():
-                pass
+            while self._jobs.empty():
+                began_s = time.monotonic()
+                if not self._store.tidy():
+                    break
+                with contextlib.suppress(queue.Empty):
+                    return self._jobs.get(timeout=time.monotonic() - began_s)
         except BaseException as exc:
             self._tell(self._on_failure, exc)
         return self._jobs.get()

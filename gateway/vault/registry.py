@@ -119,14 +119,16 @@ class Registry:
         """Only what they are found by. An issuer is to know its own, in the order they were
         made."""
         issued = []
+        ids, by_digest, by_account = self._ids, self._by_digest, self._by_account
         for note in self._books.notes(records.KEY):
             hashed, account_id, is_issued = records.read_head(note)
-            self._ids.append(note.name)
-            self._by_digest[hashed] = note.name
+            key_id = note.name
+            ids.append(key_id)
+            by_digest[hashed] = key_id
             if is_issued:
-                issued.append((note.name, account_id))
+                issued.append((key_id, account_id))
             else:
-                self._by_account[account_id] = note.name
+                by_account[account_id] = key_id
         self._ids.sort()
         for key_id, account_id in sorted(issued):
             self._join(account_id, key_id)

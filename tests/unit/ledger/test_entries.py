@@ -28,10 +28,14 @@ def test_states_are_found_in_tables_by_value_and_identity() -> None:
         RetryKey(b"k", b"d"),
         Ending(1, HoldState.SETTLED),
         Shed(1),
-        Note("k", "n", None),
     ],
 )
 def test_what_callers_hand_in_is_frozen(fact: object) -> None:
     [field, *_] = dataclasses.fields(fact)  # type: ignore[arg-type]
     with pytest.raises(dataclasses.FrozenInstanceError):
         setattr(fact, field.name, "other")
+
+
+def test_a_note_is_frozen_too() -> None:
+    with pytest.raises(AttributeError):
+        setattr(Note("k", "n", None), "name", "other")  # noqa: B010
