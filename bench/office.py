@@ -170,9 +170,9 @@ def main() -> None:
     parser.add_argument("--page", nargs="*", default=[], metavar="PATH")
     parser.add_argument("--page-every-s", type=float, default=1.0)
     parser.add_argument("--exports", type=int, default=1)
-    os.nice(19)  # browsers are on machines of their own: beside the load, they wait for it
     asyncio.run(work(parser.parse_args()))
 
 
 if __name__ == "__main__":
+    os.nice(19)  # browsers are on machines of their own: beside the load, they wait for it
     main()
