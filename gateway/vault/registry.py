@@ -23,8 +23,10 @@ from __future__ import annotations
 
 import asyncio
 from bisect import bisect_left, insort
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
+from time import perf_counter
 from typing import Final, Protocol
 from weakref import WeakValueDictionary
 
@@ -42,6 +44,8 @@ from ledger import Note
 KEPT_MAX: Final = 20_000
 """So many keys stay in memory once they were looked at. Of others that no call bore there are only
 their records, and what they are found by."""
+TURN_S: Final = 0.0003
+"""A walk over all keys holds the loop no longer at once."""
 
 __all__ = ["Cut", "Flight", "Key", "Registry"]
 
@@ -89,7 +93,7 @@ class Registry:
         self._by_digest: dict[bytes, str | Key] = {}
         self._by_account: dict[int, str | tuple[str, ...]] = {}
         self._awake: WeakValueDictionary[str, Key] = WeakValueDictionary()
-        self._kept: list[Key] = []
+        self._kept: set[Key] = set()
         self._ended: dict[str, int] = {}
         self._used: dict[str, int] = {}
         self._issuers: dict[str, Issuer] = {}
@@ -116,8 +120,8 @@ class Registry:
         return registry
 
     def _load_keys(self) -> None:
-        """Only what they are found by. An issuer is to know its own, in the order they were
-        made."""
+        """Only what they are found by, and the newest. An issuer is to know its own, in the order
+        they were made."""
         issued = []
         ids, by_digest, by_account = self._ids, self._by_digest, self._by_account
         for note in self._books.notes(records.KEY):
@@ -129,7 +133,9 @@ class Registry:
                 issued.append((key_id, account_id))
             else:
                 by_account[account_id] = key_id
-        self._ids.sort()
+        ids.sort()
+        for key_id in islice(reversed(ids), KEPT_MAX):
+            self._known(key_id)
         for key_id, account_id in sorted(issued):
             self._join(account_id, key_id)
             self._introduce(self._known(key_id))
@@ -171,9 +177,23 @@ class Registry:
     def issuer(self, issuer_id: str) -> Issuer | None:
         return self._issuers.get(issuer_id)
 
-    def all_keys(self) -> Iterable[Key]:
-        """All keys, newest first."""
-        return map(self._known, reversed(self._ids))
+    def all_keys(self) -> Iterator[Key]:
+        """All keys, newest first, each made when it is come to. Whoever pauses in between does not
+        meet keys that were made meanwhile."""
+        return map(self._known, tuple(reversed(self._ids)))
+
+    async def walk(self, having: bytes = b"", *, before: str = "") -> AsyncIterator[Key]:
+        """The same for a house with more keys than one turn of the loop may see: others have their
+        turn each TURN_S. having: only keys in whose records this stands. before: only older ones
+        than the key with this id."""
+        end = bisect_left(self._ids, before) if before else len(self._ids)
+        turn_over_s = perf_counter() + TURN_S
+        for key_id in reversed(self._ids[:end]):
+            if not having or having in (self._books.noted(records.KEY, key_id) or b""):
+                yield self._known(key_id)
+            if perf_counter() > turn_over_s:
+                await asyncio.sleep(0)
+                turn_over_s = perf_counter() + TURN_S
 
     def issuers(self) -> Sequence[Issuer]:
         """All issuers, newest first."""
@@ -277,10 +297,14 @@ class Registry:
         news = {other: new for other, new in news.items() if new != other.terms} | {key: terms}
         caps_change = budget_of(terms) != budget_of(key.terms)
         notes = [*(records.key_note(other, new) for other, new in news.items()), *notes]
-        if caps_change:
-            await self._books.amend_account(key.account_id, budget_of(terms), notes=notes)
-        else:
-            await self._books.note(notes, account_id=key.account_id)
+        try:
+            if caps_change:
+                await self._books.amend_account(key.account_id, budget_of(terms), notes=notes)
+            else:
+                await self._books.note(notes, account_id=key.account_id)
+        except BaseException:
+            self._kept.update(news)  # asleep, they would wake with what was refused
+            raise
         for other, new in news.items():
             other.terms = new
 
@@ -411,7 +435,7 @@ class Registry:
     def _keep(self, key: Key) -> None:
         self._awake[key.terms.key_id] = key
         if len(self._kept) < KEPT_MAX:
-            self._kept.append(key)
+            self._kept.add(key)
 
     def _with(self, text: bytes) -> Iterator[Key]:
         """Keys in whose records this stands, oldest first."""

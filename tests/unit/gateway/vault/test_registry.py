@@ -14,10 +14,11 @@ from gateway.vault import registry as registry_module
 from gateway.vault.allowlist import Allowlist
 from gateway.vault.bars import Bar
 from gateway.vault.issuers import Issuer, IssuerTerms, Template
+from gateway.vault.records import of_label
 from gateway.vault.registry import Key, Registry
 from gateway.vault.secrets import Kind, mint
 from gateway.vault.terms import ErrorStyle, Mode, ParamRule, Terms
-from ledger import JournalUnavailable, Note
+from ledger import JournalFull, JournalUnavailable, Note
 from tests.fakes import FakeLedger
 
 USD = 1_000_000
@@ -463,7 +464,6 @@ async def test_what_became_of_a_key_is_known_when_it_wakes(house: House) -> None
 async def test_a_key_that_was_borne_stays(house: House) -> None:
     _, secret = await house.registry.issue(house.terms())
     restarted = house.restart()
-    assert restarted.awake() == []
     found = restarted.find(secret.encode())
     assert found is not None
     place = id(found)
@@ -472,3 +472,62 @@ async def test_a_key_that_was_borne_stays(house: House) -> None:
     assert [id(key) for key in restarted.awake()] == [place]
     again = restarted.find(secret.encode())
     assert id(again) == place
+
+
+async def test_the_newest_are_awake_from_the_start(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = [(await house.key()).terms.key_id for _ in range(3)]
+    monkeypatch.setattr(registry_module, "KEPT_MAX", 2)
+    assert {key.terms.key_id for key in house.restart().awake()} == set(made[1:])
+
+
+async def test_terms_that_were_refused_do_not_come_with_sleep(house: House) -> None:
+    issuer = await house.issuer()
+    key_ids = [(await house.key(issuer)).terms.key_id for _ in range(2)]
+    registry = house.restart()
+    key = registry.key(key_ids[0])
+    assert key is not None
+    house.ledger.fail_with = JournalFull("no room")
+    with pytest.raises(JournalFull):
+        await registry.amend(key, replace(key.terms, name="new", daily_cap_micros=USD))
+    house.ledger.fail_with = None  # it holds on to who raised it
+    del key, issuer
+    gc.collect()
+    woken = [registry.key(key_id) for key_id in key_ids]
+    assert [k and (k.terms.name, k.terms.daily_cap_micros) for k in woken] == [
+        ("", 500 * USD),
+        ("", 500 * USD),
+    ]
+
+
+async def test_keys_may_be_made_while_somebody_goes_over_all(house: House) -> None:
+    made = [(await house.key()).terms.key_id for _ in range(3)]
+    plain, walk = house.registry.all_keys(), house.registry.walk()
+    seen = [next(plain).terms.key_id]
+    walked = [(await anext(walk)).terms.key_id]
+    await house.key()
+    seen += [key.terms.key_id for key in plain]
+    walked += [key.terms.key_id async for key in walk]
+    assert seen == walked == made[::-1]
+
+
+async def test_a_walk_sees_what_is_asked_for_and_gives_others_their_turn(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(registry_module, "TURN_S", 0.0)
+    keys = [await house.key(label=f"scn/{number}") for number in range(4)]
+    turns = 0
+
+    async def count() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    counting = asyncio.get_running_loop().create_task(count())
+    assert [key async for key in house.registry.walk(of_label("scn/2"))] == [keys[2]]
+    counting.cancel()
+    assert turns >= 4
+    older = house.registry.walk(before=keys[2].terms.key_id)
+    assert [key async for key in older] == [keys[1], keys[0]]
