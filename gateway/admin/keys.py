@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any, Final
 
 from gateway.admin.house import House
-from gateway.admin.paging import PAGE_FIELDS, cut
+from gateway.admin.paging import PAGE_FIELDS, first_of, limit_of, no_such_start
 from gateway.admin.routes import ADMIN, MAKERS, Answer, Ask, Route, Who
 from gateway.admin.unlisted import warnings
 from gateway.admin.views import key_record, self_record, status
@@ -15,6 +15,7 @@ from gateway.errors import NotFound
 from gateway.ids import make_id
 from gateway.vault.fields import choice, matching, mistake, refuse, text
 from gateway.vault.keys import Key
+from gateway.vault.records import of_issuer, of_label, of_vendor
 from gateway.vault.termsreader import AMEND_FIELDS, KEY_FIELDS, read_amendment, read_terms
 
 _ID: Final = "[a-z]+_[0-9a-z]{26}"
@@ -64,9 +65,23 @@ async def list_keys(house: House, ask: Ask) -> Answer:
     def fits(key: Key) -> bool:
         return all(_MATCHES[name](house, key) == value for name, value in wanted.items())
 
-    every = (key for key in house.registry.all_keys() if fits(key))
-    chosen = cut(every, lambda key: key.terms.key_id, ask.query)
-    return chosen.shown("/vault/keys", lambda key: shown(house, key))
+    limit, after = limit_of(ask.query), ask.query.get("starting_after", "")
+    if after and ((start := house.registry.key(after)) is None or not fits(start)):
+        raise no_such_start(after)
+    found: list[Key] = []
+    async for key in house.registry.walk(_in_record(wanted), before=after):
+        if fits(key):
+            found.append(key)
+        if len(found) > limit:
+            break
+    return first_of(found, limit).shown("/vault/keys", lambda key: shown(house, key))
+
+
+def _in_record(wanted: Mapping[str, str]) -> bytes:
+    """What stands in the records of all that can match: of several wishes, the one that fewest
+    keys fit."""
+    rare_first = (("label", of_label), ("issuer_id", of_issuer), ("vendor", of_vendor))
+    return next((look(wanted[name]) for name, look in rare_first if name in wanted), b"")
 
 
 _MATCHES: Final[Mapping[str, Callable[[House, Key], str | None]]] = {

@@ -7,7 +7,7 @@ at the vendor is cancelled there, which is the only write the gateway makes unas
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from typing import Any, Final
 
 from gateway.admin.house import House
@@ -18,6 +18,7 @@ from gateway.errors import AdminForbidden
 from gateway.vault.bars import Bar
 from gateway.vault.fields import choice, flag, matching, mistake, refuse, text
 from gateway.vault.keys import Key
+from gateway.vault.records import of_issuer, of_label, of_vendor
 from gateway.vault.registry import Cut
 from gateway.vault.runs import LABEL_CHARS_MAX
 
@@ -58,7 +59,7 @@ async def revoke_key(house: House, ask: Ask) -> Answer:
     if ask.bearer.issuer is not None and wishes.get("cancel_open_intents"):
         raise AdminForbidden("Only the admin key may cancel what a key left open at the vendor.")
     cut = await house.registry.revoke([key], abort=_aborts(wishes))
-    return await _answer(house, cut, [key], wishes)
+    return await _answer(house, cut, _these([key]), wishes)
 
 
 async def revoke_run(house: House, ask: Ask) -> Answer:
@@ -68,7 +69,7 @@ async def revoke_run(house: House, ask: Ask) -> Answer:
         refuse([mistake("label", "or prefix is required, and not both")])
     hit: Callable[[str], bool] = (lambda it: it.startswith(prefix)) if prefix else label.__eq__
     cut = await house.registry.revoke_run(label=label, prefix=prefix, abort=_aborts(wishes))
-    named = [key for key in house.registry.all_keys() if hit(key.terms.label)]
+    named = (k async for k in house.registry.walk(of_label(label or prefix)) if hit(k.terms.label))
     return await _answer(house, cut, named, wishes)
 
 
@@ -76,7 +77,9 @@ async def revoke_issuer(house: House, ask: Ask) -> Answer:
     issuer, wishes = find_issuer(house, ask), ask.fields()
     keep = wishes.get("keys") == "keep"
     cut = await house.registry.revoke_issuer(issuer, keep_keys=keep, abort=_aborts(wishes))
-    named = [] if keep else house.registry.keys_of(issuer)
+    issuer_id = issuer.terms.issuer_id
+    walk = _these([]) if keep else house.registry.walk(of_issuer(issuer_id))
+    named = (key async for key in walk if key.terms.issuer_id == issuer_id)
     return await _answer(house, cut, named, wishes)
 
 
@@ -84,7 +87,8 @@ async def revoke_all(house: House, ask: Ask) -> Answer:
     wishes = ask.fields()
     bar = _bar(house, wishes)
     cut = await house.registry.bar(bar, abort=_aborts(wishes))
-    named = [k for k in house.registry.all_keys() if bar.stops(k.terms.vendor, k.terms.account)]
+    walk = house.registry.walk(of_vendor(bar.vendor))
+    named = (key async for key in walk if bar.stops(key.terms.vendor, key.terms.account))
     return {**await _answer(house, cut, named, wishes), "barred": _barred(house)}
 
 
@@ -130,10 +134,16 @@ def _aborts(wishes: Mapping[str, Any]) -> bool:
     return wishes.get("in_flight") == "abort"
 
 
+async def _these(keys: Iterable[Key]) -> AsyncIterator[Key]:
+    for key in keys:
+        yield key
+
+
 async def _answer(
-    house: House, cut: Cut, named: Iterable[Key], wishes: Mapping[str, Any]
+    house: House, cut: Cut, named: AsyncIterator[Key], wishes: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """named: the keys that were asked for, those that had been revoked before included."""
+    """named: the keys that were asked for, those that had been revoked before included. Nobody
+    looks for them unless that is asked for."""
     answer: dict[str, Any] = {
         "revoked": len(cut.keys),
         "in_flight": cut.in_flight,
@@ -142,7 +152,7 @@ async def _answer(
         "keys": [key.terms.key_id for key in cut.keys],
     }
     if wishes.get("cancel_open_intents"):
-        answer["canceled"] = await house.canceller.cancel_open(named)
+        answer["canceled"] = await house.canceller.cancel_open([key async for key in named])
     return answer
 
 

@@ -12,6 +12,7 @@ from gateway.admin.views import complete_since, spend_record
 from gateway.admin.views import moment as shown_moment
 from gateway.errors import NotFound
 from gateway.vault.fields import choice, moment, text
+from gateway.vault.records import of_label
 from gateway.vault.runs import LABEL_CHARS_MAX
 from ledger.history import NoSuchCall
 
@@ -37,7 +38,8 @@ async def detail(house: House, ask: Ask) -> Answer:
     await house.fresh()
     label = ask.query["label"]
     record = await house.history.run(label)
-    keys = [key for key in house.registry.all_keys() if key.terms.label == label]
+    walk = house.registry.walk(of_label(label))
+    keys = [key.terms.key_id async for key in walk if key.terms.label == label]
     if record is None and not keys:
         raise NotFound(f"There is no run {label}.")
     return {
@@ -45,7 +47,7 @@ async def detail(house: House, ask: Ask) -> Answer:
         "run": label,
         **({} if record is None else spend_record(record)),
         **_state(house, "run", label),
-        "keys": [key.terms.key_id for key in keys],
+        "keys": keys,
     }
 
 

@@ -88,8 +88,9 @@ def of_vendor(vendor: str | None) -> bytes:
     return b'"vendor":' + orjson.dumps(vendor) if vendor is not None else b""
 
 
-def of_issuer(issuer_id: str) -> bytes:
-    return _ISSUED + orjson.dumps(issuer_id)
+def of_issuer(issuer_id: str | None) -> bytes:
+    """None: of each that an issuer made."""
+    return _ISSUED + orjson.dumps(issuer_id) if issuer_id is not None else _ISSUED
 
 
 def read_issuer(note: Note) -> Issuer:
