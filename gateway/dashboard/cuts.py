@@ -12,6 +12,7 @@ from gateway.dashboard.revoking import NAMED_MAX, came_of, wishes_of
 from gateway.dashboard.words import count, with_query
 from gateway.errors import InvalidRequest
 from gateway.http.message import Response
+from gateway.vault.records import of_label
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,16 +26,17 @@ class Hit:
     vendors: frozenset[str]
 
 
-def hit_by(desk: Desk, label: str, prefix: str, now_us: int) -> Hit:
+async def hit_by(desk: Desk, label: str, prefix: str, now_us: int) -> Hit:
     """label, or prefix: as a revoke takes them."""
-    keys = list(desk.house.registry.all_keys())
+    registry = desk.house.registry
 
     def fits(name: str) -> bool:
         return name.startswith(prefix) if prefix else name == label
 
-    named = [key for key in keys if fits(key.terms.label)]
+    walk = registry.walk(of_label(label or prefix))
+    named = [key async for key in walk if fits(key.terms.label)]
     alive = [key for key in named if key.alive(now_us)]
-    in_flight = {id(f) for key in keys for f in key.in_flight if fits(f.label)}
+    in_flight = {id(f) for key in registry.awake() for f in key.in_flight if fits(f.label)}
     in_flight |= {id(f) for key in alive for f in key.in_flight}
     listed = tuple((k.terms.key_id, k.terms.name, k.terms.label) for k in alive[:NAMED_MAX])
     return Hit(len(alive), listed, len(in_flight), frozenset(k.terms.vendor for k in named))
@@ -79,7 +81,7 @@ async def _confirm(
 ) -> Response:
     if bool(label) == bool(prefix):
         raise InvalidRequest("Which run? Its label stands behind ?label=, a scenario's ?prefix=.")
-    hit = hit_by(desk, label, prefix, visit.now_us)
+    hit = await hit_by(desk, label, prefix, visit.now_us)
     return await desk.page(
         visit,
         "run_revoke.html",

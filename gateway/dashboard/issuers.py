@@ -23,6 +23,7 @@ from gateway.dashboard.takeaway import OWN_PATHS, filled, only_here
 from gateway.dashboard.words import page_of
 from gateway.errors import NotFound, Refusal
 from gateway.http.message import Response
+from gateway.vault.records import of_issuer
 
 ROWS: Final = 50
 NOTHING: Final = Form(())
@@ -37,7 +38,7 @@ async def show_all(desk: Desk, visit: Visit) -> Response:
     after = visit.query.one("after")
     begin = int(after) if after.isascii() and after.isdecimal() and len(after) < 9 else 0
     alive: dict[str, int] = {}
-    for key in registry.all_keys():
+    async for key in registry.walk(of_issuer(None)):
         if key.terms.issuer_id is not None and key.alive(visit.now_us):
             alive[key.terms.issuer_id] = alive.get(key.terms.issuer_id, 0) + 1
     more = begin + ROWS < len(every)
@@ -75,8 +76,8 @@ async def _page(
     desk: Desk, visit: Visit, form: Form, errors: Sequence[dict[str, str]], status: int = 200
 ) -> Response:
     issuer = await desk.api.ask("GET", f"/vault/issuers/{visit.path['id']}")
-    found = desk.house.registry.issuer(issuer["id"])
-    keys = [] if found is None else desk.house.registry.keys_of(found)
+    walk = desk.house.registry.walk(of_issuer(issuer["id"]))
+    alive = [k.alive(visit.now_us) async for k in walk if k.terms.issuer_id == issuer["id"]]
     return await desk.page(
         visit,
         "issuer.html",
@@ -85,8 +86,8 @@ async def _page(
         issuer=issuer,
         endpoints=_endpoints(desk, issuer),
         titles=[title_of(name) for name in issuer["template"]["vendors"]],
-        keys_made=len(keys),
-        keys_alive=sum(key.alive(visit.now_us) for key in keys),
+        keys_made=len(alive),
+        keys_alive=sum(alive),
         form=form,
         errors=errors,
         wrong={error["field"]: error["problem"] for error in errors},

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Final
 
 from gateway.dashboard.endpoints import title_of
 from gateway.dashboard.guard import ROOT
@@ -10,6 +10,8 @@ from gateway.dashboard.pages import Desk, Page, Visit, go_to
 from gateway.dashboard.revoking import CANCELS, came_of, wishes_of
 from gateway.dashboard.words import count, page_of
 from gateway.http.message import Response
+from gateway.vault.keys import Key
+from gateway.vault.records import of_issuer
 
 
 async def ask_key(desk: Desk, visit: Visit) -> Response:
@@ -34,7 +36,7 @@ async def revoke_key(desk: Desk, visit: Visit) -> Response:
 
 async def ask_issuer(desk: Desk, visit: Visit) -> Response:
     issuer = await desk.api.ask("GET", f"/vault/issuers/{visit.path['id']}")
-    alive = living(desk, visit)
+    alive = await living(desk, visit)
     return await desk.page(
         visit,
         "issuer_revoke.html",
@@ -57,11 +59,11 @@ async def revoke_issuer(desk: Desk, visit: Visit) -> Response:
     return go_to(f"{ROOT}/issuers")
 
 
-def living(desk: Desk, visit: Visit) -> list[Any]:
-    """The issuer's keys that are alive. Raises NotFound for one that is none."""
-    registry = desk.house.registry
-    issuer = registry.issuer(visit.path["id"])
-    return [] if issuer is None else [k for k in registry.keys_of(issuer) if k.alive(visit.now_us)]
+async def living(desk: Desk, visit: Visit) -> list[Key]:
+    """The issuer's keys that are alive; none of one that is not known."""
+    issuer_id, now_us = visit.path["id"], visit.now_us
+    walk = desk.house.registry.walk(of_issuer(issuer_id))
+    return [key async for key in walk if key.terms.issuer_id == issuer_id and key.alive(now_us)]
 
 
 PAGES: Final = (

@@ -10,7 +10,8 @@ from gateway.dashboard.pages import Desk, Page, Visit, go_to
 from gateway.dashboard.revoking import came_of, wishes_of
 from gateway.dashboard.words import count
 from gateway.http.message import Response
-from gateway.vault.keys import Key
+from gateway.vault.bars import Bar
+from gateway.vault.records import of_vendor
 
 
 async def show(desk: Desk, visit: Visit) -> Response:
@@ -28,15 +29,15 @@ async def show(desk: Desk, visit: Visit) -> Response:
 
 async def confirm_stop(desk: Desk, visit: Visit) -> Response:
     scope = _scope(visit)
-    keys = list(_keys(desk, scope, visit.now_us))
+    keys, in_flight = await _hit(desk, scope, visit.now_us)
     return await desk.page(
         visit,
         "vendors_stop.html",
         nav="vendors",
         scope=scope,
         name=name_of(scope),
-        keys=len(keys),
-        in_flight=sum(len(key.in_flight) for key in keys),
+        keys=keys,
+        in_flight=in_flight,
     )
 
 
@@ -71,14 +72,14 @@ def _scope(visit: Visit) -> dict[str, Any]:
     return named or {"all": True}
 
 
-def _keys(desk: Desk, scope: dict[str, Any], now_us: int) -> list[Key]:
-    """The living keys that would end."""
-    fits = {name: text for name, text in scope.items() if name != "all"}
-    return [
-        key
-        for key in desk.house.registry.all_keys()
-        if key.alive(now_us) and all(getattr(key.terms, name) == fits[name] for name in fits)
-    ]
+async def _hit(desk: Desk, scope: dict[str, Any], now_us: int) -> tuple[int, int]:
+    """How many living keys would end, and how many calls they have on their way."""
+    bar, keys, in_flight = Bar(scope.get("vendor"), scope.get("account")), 0, 0
+    async for key in desk.house.registry.walk(of_vendor(bar.vendor)):
+        if key.alive(now_us) and bar.stops(key.terms.vendor, key.terms.account):
+            keys += 1
+            in_flight += len(key.in_flight)
+    return keys, in_flight
 
 
 PAGES: Final = (

@@ -41,7 +41,7 @@ async def test_a_look_is_kept_until_somebody_needs_a_fresh_one() -> None:
 
 
 async def test_the_loop_turns_between_slices(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(budgets, "SLICE", 1)
+    monkeypatch.setattr(budgets, "SLICE_S", 0.0)
     side = Side()
     await made(side, 4)
     turns = 0
