@@ -81,7 +81,7 @@ async def show(desk: Desk, visit: Visit) -> Response:
         wanted=wanted,
         keys=[shown(house, key) for key in page],
         found=len(fit),
-        is_new=next(iter(house.registry.all_keys()), None) is None,
+        is_new=not fit and next(house.registry.all_keys(), None) is None,
         older=visit.turned(after=wanted.after + ROWS) if more else None,
         newest=visit.turned() if wanted.after else None,
         sorts=SORTS,

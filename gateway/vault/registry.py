@@ -42,7 +42,7 @@ from gateway.vault.terms import Terms
 from ledger import Note
 
 KEPT_MAX: Final = 20_000
-"""So many keys stay in memory once they were looked at. Of others that no call bore there are only
+"""So many keys stay in memory, the newest at the start. Of others that no call bore there are only
 their records, and what they are found by."""
 TURN_S: Final = 0.0003
 """A walk over all keys holds the loop no longer at once."""
