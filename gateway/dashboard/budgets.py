@@ -40,7 +40,7 @@ class Line:
 class Budgets:
     """Living: the latest look. open: calls by state, of that look."""
 
-    __slots__ = ("_house", "_keep_until_s", "_lines", "_looking", "open")
+    __slots__ = ("_forgetting", "_house", "_keep_until_s", "_lines", "_looking", "open")
 
     def __init__(self, house: House) -> None:
         self._house = house
@@ -48,6 +48,7 @@ class Budgets:
         self._lines: Sequence[Line] = ()
         self._keep_until_s = 0.0
         self._looking: asyncio.Task[Sequence[Line]] | None = None
+        self._forgetting: asyncio.TimerHandle | None = None
 
     async def lines(self, *, fresh: bool = False) -> Sequence[Line]:
         """Newest key first. fresh: after something was changed by who asks."""
@@ -69,10 +70,21 @@ class Budgets:
                 began_s = perf_counter()
         took_s = before_s + perf_counter() - began_s
         took_s += await self._count_open()
-        self._lines = lines
-        loop = asyncio.get_running_loop()
-        self._keep_until_s = loop.time() + max(KEPT_S, took_s * KEPT_TIMES)
+        self._keep(lines, max(KEPT_S, took_s * KEPT_TIMES))
         return lines
+
+    def _keep(self, lines: Sequence[Line], kept_s: float) -> None:
+        """And let go of it then: of many keys most would go back to sleep."""
+        if self._forgetting is not None:
+            self._forgetting.cancel()
+        loop = asyncio.get_running_loop()
+        self._lines, self._keep_until_s = lines, loop.time() + kept_s
+        self._forgetting = loop.call_later(kept_s, self._forget)
+
+    def _forget(self) -> None:
+        self._lines, self._keep_until_s = (), 0.0
+        if self._looking is not None and self._looking.done():
+            self._looking = None
 
     async def _count_open(self) -> float:
         """In slices as well. Returns the seconds that it took. A call that was split in two holds,

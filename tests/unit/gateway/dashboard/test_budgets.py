@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 from typing import Any
 
 import pytest
 
 from gateway.dashboard import budgets
 from gateway.dashboard.budgets import Budgets, once_each
+from gateway.vault import registry
 from tests.unit.gateway.admin.side import BODY, Side
 
 pytestmark = pytest.mark.anyio
@@ -64,3 +66,18 @@ async def test_a_shared_budget_counts_once() -> None:
     lines: Any = await Budgets(side.api.house).lines()
     lines[1].key.account_id = lines[0].key.account_id
     assert once_each(lines) == [lines[0]]
+
+
+async def test_a_look_that_is_over_keeps_no_key_awake(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(registry, "KEPT_MAX", 0)
+    monkeypatch.setattr(budgets, "KEPT_S", 0.0)
+    monkeypatch.setattr(budgets, "KEPT_TIMES", 0)
+    side = Side()
+    await made(side, 2)
+    looked = Budgets(side.api.house)
+    assert len(await looked.lines()) == 2
+    for _ in range(100):
+        await asyncio.sleep(0)
+    gc.collect()
+    assert side.registry.awake() == []
+    assert len(await looked.lines()) == 2
