@@ -91,6 +91,8 @@ class Checkpoints:
         """Unless one is under way, or the journal is in trouble; then it is done later."""
         if self._journal.trouble is not None or self._sweep is not None:
             return
+        if self._batch is not None:
+            return  # the last part of the one before is still on its way
         now_us = self._clock.now_us()
         self._due_us = now_us + CHECKPOINT_US
         if self._state.size <= WHOLE_MAX:
@@ -148,6 +150,9 @@ class Checkpoints:
         """The next part, and after the last one the end."""
         sweep = self._sweep
         assert sweep is not None, "one is under way"
+        if self._journal.trouble is not None and not sweep.silent:
+            sweep.silent = True  # the reserve's room is for what happens, not for this
+            self._journal.entries_since_checkpoint += self._entries_max
         pieces = sweep.pieces()
         if sweep.over:
             self._sweep = None

@@ -32,6 +32,7 @@ from ledger.entries import (
 
 VERSION: Final = 1
 _VERSION_PART: Final = b"%d" % VERSION
+_PART: Final = b'[%d,["S"' % VERSION
 _END: Final = b'[%d,["Z"' % VERSION
 
 
@@ -108,6 +109,10 @@ def decode_pieces(body: bytes) -> list[list[Any]]:
     if letter != "S":
         raise Unreadable("not a part of a checkpoint")
     return pieces
+
+
+def is_part(body: bytes) -> bool:
+    return body.startswith(_PART)
 
 
 def encode_end(parts: int) -> bytes:

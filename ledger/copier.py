@@ -157,14 +157,12 @@ class Copier:
     # -- the parts -----------------------------------------------------------------------------
 
     def _copy_shard(self, cut: Cut) -> CopiedShard:
-        """Whole archives as files, and the rows after them as a journal."""
-        source, last, archives = cut.store.path, (0, b""), 0
-        for archive in archives_of(source):
-            row = last_row(archive)
-            if row[0] > cut.seq:  # made since then: its rows are read one by one
-                break
+        """The archives of that moment as files, and the rows after them as a journal: among these
+        is the checkpoint that a start begins with."""
+        source, last = cut.store.path, (0, b"")
+        for archive in archives_of(source)[: cut.archives]:
             self._copy_file(archive)
-            last, archives = row, archives + 1
+            last = last_row(archive)
         meta, to = cut.store.meta, self.folder / source.name
         create(to, meta.shard, meta.uuid, meta.siblings, last)
         with contextlib.closing(_plain(to)) as conn:
@@ -175,7 +173,7 @@ class Copier:
                 last = rows[-1].seq, rows[-1].mac
                 self._wrote(to, sum(len(row.body) for row in rows))
         _sync(to)
-        return CopiedShard(meta.shard, source.name, archives, last[0], last[1].hex())
+        return CopiedShard(meta.shard, source.name, cut.archives, last[0], last[1].hex())
 
     def _copy_audit(self, source: Path, to: Path) -> None:
         """Its pages, as one read transaction sees them: what is written meanwhile does not make it

@@ -151,7 +151,6 @@ def _open(path: Path, settings: LedgerSettings, read_only: bool) -> SqliteStore:
         key = read_key(path.parent / KEY_NAME)
         opened = SqliteStore(path, conn, key, settings.reserve_bytes)
         if not read_only:
-            opened.be_current()
             opened.mover = Archiver(path, conn)
     except StoreBroken as exc:
         conn.close()

@@ -26,8 +26,10 @@ def recover(store: SqliteStore, key: bytes) -> State:
 
 
 def _replay(store: SqliteStore, key: bytes) -> State:
-    first = store.last_checkpoint() or 1
-    chain = store.chain_before(key, first)
+    first = store.last_checkpoint()
+    if first is None and store.archived_upto:
+        raise StoreBroken(f"no whole checkpoint follows row {store.archived_upto}")
+    chain = store.chain_before(key, first or 1)
     replay = Replay(store.meta.shard, first)
     for row in store.rows(chain.seq):
         chain.follow(row)
@@ -36,11 +38,14 @@ def _replay(store: SqliteStore, key: bytes) -> State:
 
 
 class Replay:
-    """first: the row that a checkpoint begins with which is known to be whole."""
+    """first: the row that a checkpoint begins with which is known to be whole, if there is one.
+
+    Which kind of row it is stands beside its body, and only the body is under the chain's MAC: they
+    have to agree."""
 
     __slots__ = ("_first", "_parts", "_reading", "_state", "_waiting")
 
-    def __init__(self, shard: int, first: int) -> None:
+    def __init__(self, shard: int, first: int | None) -> None:
         self._state = State(shard)
         self._first = first
         self._reading: Reading | None = None
@@ -67,7 +72,10 @@ class Replay:
         return self._state
 
     def _apply(self, row: Row) -> None:
-        for entry in codec.decode(row.body):
+        entries = codec.decode(row.body)
+        if len(entries) != row.entries:
+            raise codec.Unreadable(f"row {row.seq} has {len(entries)} entries, not {row.entries}")
+        for entry in entries:
             self._state.apply(entry)
         self._state.replayed += row.entries
 
@@ -80,6 +88,8 @@ class Replay:
 
     def _read(self, row: Row) -> None:
         if self._reading is None:
+            if not codec.is_part(row.body):
+                raise codec.Unreadable(f"row {row.seq} is not a part of a checkpoint")
             return
         self._parts += 1
         try:

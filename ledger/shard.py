@@ -222,8 +222,8 @@ class Shard:
     # -- reading back --------------------------------------------------------------------------
 
     def cut(self) -> Cut:
-        """All that is on disk at this moment."""
-        return self._store.cut()
+        """All that is on disk at this moment. Raises StoreBroken."""
+        return self._store.cut(len(archives_of(self.path)))
 
     @property
     def last_seq(self) -> int:

@@ -194,6 +194,8 @@ class State:
         self._count(hold, -1)
         hold.shed = True
         self._count(hold, 1)
+        if hold.restored_micros:  # it was given back to the leg that leaves
+            self.accounts[hold.account_id].restore(hold.day, -hold.restored_micros)
 
     def _restore(self, entry: Restored) -> None:
         account = self.account(entry.account_id)
@@ -265,6 +267,9 @@ class State:
     ) -> Restored | None:
         """The entry that books a refund (or, negative, takes it back); None if it changes nothing.
         Raises ImpossibleEntry."""
+        hold = self.holds.get(hold_id)
+        if hold is not None and hold.shed:
+            return None  # its own leg has left, and what was given back to it with it
         known = self.refunds.get(refund_id)
         if amount_micros < 0:
             if known is None or known.amount_micros <= 0:

@@ -189,6 +189,12 @@ class SqliteStore:
         with self._lock, ours():
             return last_checkpoint(self._conn)
 
+    @property
+    def archived_upto(self) -> int:
+        """The last row that was moved to an archive; 0 if none was."""
+        with self._lock, ours():
+            return _read_anchor(self._conn)[0]
+
     def rows(self, after_seq: int) -> Iterator[Row]:
         """In order, read a page at a time."""
         while True:
@@ -217,9 +223,9 @@ class SqliteStore:
             return Chain(key, anchor_seq, anchor_mac)
         return Chain.genesis(key, self.meta.shard, self.meta.uuid)
 
-    def cut(self) -> Cut:
-        """Up to here, for a copy."""
-        return Cut(self, self.chain.seq)
+    def cut(self, archives: int) -> Cut:
+        """Up to here, for a copy. archives: how many there are, counted before."""
+        return Cut(self, self.chain.seq, archives)
 
     def integrity(self) -> str:
         """'ok', or SQLite's first complaint."""
@@ -264,10 +270,13 @@ def some_rows(
 
 @dataclass(frozen=True, slots=True)
 class Cut:
-    """One shard as it stood at a moment: its rows up to this one."""
+    """One shard as it stood at a moment: its rows up to this one, and how many archives there were.
+    All of these lie before a checkpoint that was whole by then; of a later one that may not be
+    so."""
 
     store: SqliteStore
     seq: int
+    archives: int
 
 
 class Mover(Protocol):

@@ -25,7 +25,8 @@ def give_back(
         return
     for object_id in back.objects:
         for hold in ledger.tagged(tag_of(object_id)):
-            if hold.account_id == refund.account_id and hold.day == refund.day:
+            same = hold.account_id == refund.account_id and hold.day == refund.day
+            if same and not hold.shed:
                 room = hold.settled_micros - hold.restored_micros
                 if hold.state is HoldState.SETTLED and room > 0:
                     gives = min(room, back.amount_micros)

@@ -3,19 +3,42 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+import contextlib
+import sqlite3
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import orjson
 import pytest
 
 from gateway.clock import HandClock
-from ledger import Ending, HoldState, JournalFull, Ledger, checkpoints, sweep, verify
+from ledger import (
+    Ending,
+    HoldState,
+    JournalFull,
+    Ledger,
+    LedgerRefused,
+    Order,
+    checkpoints,
+    sweep,
+    verify,
+    verify_copy,
+)
 from ledger.archive import archives_of
+from ledger.copier import Copier
 from ledger.shard import Shard
 from ledger.snapshot import dump
 from ledger.store import StoreFull
-from tests.ledgers import NOON_US, Faults, crash_image, full, funded, open_in, settings_in
+from tests.ledgers import (
+    NOON_US,
+    Faults,
+    crash_image,
+    full,
+    funded,
+    open_in,
+    settings_in,
+    tamper,
+)
 
 ACCOUNTS = 80
 
@@ -245,3 +268,142 @@ async def test_it_comes_after_a_fourth_of_what_it_writes_or_a_day(tmp_path: Path
     ledger._tick()
     assert under_way(ledger)
     await ledger.close()
+
+
+async def until(there: Callable[[], object]) -> None:
+    while not there():  # noqa: ASYNC110  # what is waited for has no event
+        await asyncio.sleep(0)
+
+
+async def until_archived(ledger: Ledger) -> None:
+    """And gone from the journal."""
+    shard = shard_of(ledger)
+    await until(lambda: shard._store.archived_upto)
+
+
+async def test_a_copy_whose_moment_lies_in_a_checkpoint_has_a_whole_one_before_it(
+    ledger: Ledger, tmp_path: Path
+) -> None:
+    """Other shards are copied first: meanwhile it ends, and what was before it moves away."""
+    shard = shard_of(ledger)
+    shard.checkpoint()
+    await until(lambda: shard._checkpoints._parts >= 2)
+    assert under_way(ledger)
+    copier = Copier(Order(tmp_path / "backups", with_key=True), ledger._layout.key_path, NOON_US)
+    copier.begin([shard.path])
+    cuts = ledger._cut()
+    await whole(ledger)
+    await until_archived(ledger)
+    copier.write(cuts)
+    copied = Path(copier.publish().path)
+    assert verify_copy(copied).ok
+    again = await open_in(copied)
+    assert len(shard_of(again).state.accounts) == ACCOUNTS
+    await again.close()
+
+
+@pytest.mark.parametrize("kind", ["entries > 0", "entries = 0"])
+async def test_a_row_that_is_passed_off_as_a_part_stops_the_start(
+    ledger: Ledger, tmp_path: Path, kind: str
+) -> None:
+    """What kind of row it is stands beside what the chain covers."""
+    await work(ledger)
+    if kind == "entries = 0":
+        shard_of(ledger).checkpoint()
+        await whole(ledger)
+    image = crash_image(tmp_path / "var", tmp_path / "image", ledger)
+    path = image / shard_of(ledger).path.name
+    tamper(path, f"UPDATE journal SET entries = -2 WHERE {kind}")
+    with pytest.raises(LedgerRefused, match="is not a part of a checkpoint"):
+        await open_in(image)
+
+
+async def test_a_row_with_fewer_entries_than_it_says_stops_the_start(
+    ledger: Ledger, tmp_path: Path
+) -> None:
+    image = crash_image(tmp_path / "var", tmp_path / "image", ledger)
+    path = image / shard_of(ledger).path.name
+    tamper(path, "UPDATE journal SET entries = 7 WHERE seq = 3")
+    with pytest.raises(LedgerRefused, match="row 3 has 1 entries, not 7"):
+        await open_in(image)
+
+
+async def test_books_without_their_checkpoint_are_never_taken_for_empty(
+    ledger: Ledger, tmp_path: Path
+) -> None:
+    shard = shard_of(ledger)
+    shard.checkpoint()
+    await whole(ledger)
+    await until_archived(ledger)
+    await ledger.close()
+    tamper(shard.path, "UPDATE journal SET entries = -2 WHERE entries = 0")
+    with pytest.raises(LedgerRefused, match="no whole checkpoint follows row"):
+        await open_in(tmp_path / "var")
+
+
+async def test_no_part_takes_the_room_that_is_kept_for_what_happens(
+    ledger: Ledger, faults: Faults
+) -> None:
+    [account, *_] = shard_of(ledger).state.accounts
+    hold = await ledger.hold(account, 5)
+    shard, store = shard_of(ledger), faults.only
+    parts: list[int] = []
+    shard.checkpoint()
+    while shard._checkpoints._parts < 2 or shard._checkpoints._batch is not None:  # noqa: ASYNC110
+        await asyncio.sleep(0)
+    assert shard._checkpoints._timer is not None
+    shard._checkpoints._timer.cancel()
+    store.faults = [full()]
+    shard.journal.hurry(shard.book([Ending(hold.hold_id, HoldState.SETTLED, 4)], NOON_US))
+    await until(lambda: shard.journal.trouble)
+    real = store.append
+
+    def append(entries: int, body: bytes) -> None:
+        parts.append(entries)
+        real(entries, body)
+
+    store.append = append  # type: ignore[method-assign]
+    shard._checkpoints._go_on()
+    await until(lambda: not under_way(ledger))
+    assert -2 not in parts
+    assert shard.journal.entries_since_checkpoint >= shard._checkpoints._entries_max
+
+
+async def test_the_next_one_waits_for_the_last_part_of_the_one_before(
+    ledger: Ledger, faults: Faults, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(sweep, "STEPS_MAX", 1_000_000)
+    monkeypatch.setattr(sweep, "BYTES_MAX", 1 << 30)
+    shard = shard_of(ledger)
+    shard.checkpoint()
+    begun = shard._checkpoints._batch
+    assert begun is not None
+    await begun.done
+    faults.only.gate.clear()
+    await until(lambda: not under_way(ledger))
+    last = shard._checkpoints._batch
+    assert last is not None
+    shard.checkpoint()
+    assert not under_way(ledger)
+    faults.only.gate.set()
+    await last.done
+    await asyncio.sleep(0)
+    shard.checkpoint()
+    assert under_way(ledger)
+    await whole(ledger)
+    await ledger.close()
+    report = verify(settings_in(tmp_path / "var"))
+    assert report.ok, report.first_error
+
+
+async def test_a_start_that_is_refused_leaves_the_format_as_it_was(tmp_path: Path) -> None:
+    made = await open_in(tmp_path / "old", shards=2)
+    await made.close()
+    path = tmp_path / "old" / "ledger-0.db"
+    tamper(path, "UPDATE meta SET value = '1' WHERE name = 'format'")
+    (tmp_path / "old" / "ledger-1.db").rename(tmp_path / "elsewhere.db")
+    with pytest.raises(LedgerRefused):
+        await open_in(tmp_path / "old")
+    with contextlib.closing(sqlite3.connect(path)) as conn:
+        [form] = conn.execute("SELECT value FROM meta WHERE name = 'format'").fetchone()
+    assert form == "1"

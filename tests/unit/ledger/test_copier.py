@@ -132,7 +132,7 @@ async def test_an_archive_that_ends_before_what_is_missing_does_not_help(tmp_pat
 
     copier = copier_of(ledger, tmp_path)
     copier.begin([])
-    holed = type(cut[0])(Holed(), gone)  # type: ignore[arg-type]
+    holed = type(cut[0])(Holed(), gone, cut[0].archives)  # type: ignore[arg-type]
     with pytest.raises(CopyFailed, match=f"row {gone} is missing"):
         copier.write([holed])
     copier.discard()

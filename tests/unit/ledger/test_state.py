@@ -129,6 +129,21 @@ def test_a_hold_sheds_its_leg_once() -> None:
         state.apply(Parted(1, NOON_US))
 
 
+def test_what_was_given_back_to_a_leg_leaves_with_it() -> None:
+    state = books()
+    state.apply(
+        held(account_id=3, parent_id=2, parent_day=TODAY, amount_micros=900, restorable=True)
+    )
+    state.apply(ended(S.SETTLED, 900))
+    restored = state.restoring(1, 400, "re_1", NOON_US)
+    assert restored is not None
+    state.apply(restored)
+    state.apply(Parted(1, NOON_US))
+    assert state.accounts[3].total.counts() == state.accounts[3].days[TODAY].counts() == 0
+    assert state.restoring(1, 500, "re_2", NOON_US) is None
+    assert state.restoring(1, -400, "re_1", NOON_US) is None
+
+
 def test_a_group_is_looked_at_as_a_whole() -> None:
     state = books()
     for hold_id in (1, 2):

@@ -68,3 +68,9 @@ def test_only_where_the_key_says_so_and_for_its_own_charge_of_the_day() -> None:
     standing = hold(1)
     standing.state = HoldState.STANDING
     assert given(standing, hold(2)) == []
+
+
+def test_nothing_to_a_charge_that_another_key_carries_now() -> None:
+    charge = hold(1)
+    charge.shed = True
+    assert given(charge, hold(2)) == []

@@ -20,6 +20,12 @@ MADE = {
 }  # fmt: skip
 
 
+@pytest.fixture(autouse=True)
+def stays_where_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The process of all tests: a command's own steps back for the gateway beside it."""
+    monkeypatch.setattr("os.nice", lambda steps: steps)
+
+
 @pytest.fixture
 def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, no_secrets: None) -> tuple[str, str]:
     """Of a ledger with an account in it. What is not [ledger] is wrong, and nobody minds."""
