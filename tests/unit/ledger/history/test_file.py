@@ -206,3 +206,16 @@ async def test_where_a_thread_has_no_priority_of_its_own_nobody_steps_back(
     file = await File.writing(path)
     assert await file.fetch(MARKS) == []
     await file.close()
+
+
+async def test_a_sandbox_that_forbids_it_keeps_nobody_from_the_log(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def forbidden(_: int) -> None:
+        raise PermissionError(1, "Operation not permitted")
+
+    monkeypatch.setattr(os, "nice", forbidden)
+    for opening in (File.writing, File.reading):
+        file = await opening(path)
+        assert await file.fetch(MARKS) == []
+        await file.close()
