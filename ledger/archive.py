@@ -25,7 +25,15 @@ from pathlib import Path
 from typing import Final
 
 from ledger.chain import Row
-from ledger.store import StoreBroken, StoreFull, last_checkpoint, ours, some_rows
+from ledger.store import (
+    Cut,
+    SqliteStore,
+    StoreBroken,
+    StoreFull,
+    last_checkpoint,
+    ours,
+    some_rows,
+)
 
 SLICE_ROWS: Final = 256
 SLICE_BYTES: Final = 256 * 1024
@@ -149,13 +157,24 @@ class Part:
 
 def archives_of(path: Path) -> list[Path]:
     """A journal's archives, oldest first. Raises StoreBroken if one is missing in between."""
-    found = sorted(
-        p for p in path.parent.glob(f"{path.stem}.archive-*.db") if _NAME.fullmatch(p.name)
-    )
+    found = sorted(_found(path))
     for number, archive in enumerate(found, 1):
         if _number(archive) != number:
             raise StoreBroken(f"archive {number:06d} of {path.name} is missing")
     return found
+
+
+def cut_of(store: SqliteStore) -> Cut:
+    """All that is on disk of a shard at this moment. The archives are counted first: one that is
+    made in between lies before a checkpoint that may not be whole yet."""
+    archives = sum(1 for _ in _found(store.path))
+    return Cut(store, store.chain.seq, archives)
+
+
+def _found(path: Path) -> Iterator[Path]:
+    """In no order."""
+    names = path.parent.glob(f"{path.stem}.archive-*.db")
+    return (found for found in names if _NAME.fullmatch(found.name))
 
 
 def rows_of(archive: Path, after_seq: int = 0) -> Iterator[Row]:

@@ -23,7 +23,7 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 
-from ledger.archive import archives_of
+from ledger.archive import cut_of
 from ledger.copier import Copier, Order
 from ledger.copies import MANIFEST, PARTIAL, Copied, verify_copy
 from ledger.errors import CopyFailed, CopyRunning
@@ -95,7 +95,7 @@ def back_up(settings: LedgerSettings, order: Order, now_us: int) -> Copied:
     copier = Copier(order, layout.key_path, now_us)
     try:
         copier.begin([store.path for store in layout.stores])
-        copier.write([store.cut(len(archives_of(store.path))) for store in layout.stores])
+        copier.write([cut_of(store) for store in layout.stores])
         report = verify_copy(copier.folder, copier.key)
         if not report.ok:
             raise CopyFailed(f"the copy is not whole: {report.first_error}")

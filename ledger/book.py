@@ -333,9 +333,12 @@ def _recover(layout: Layout, clock: Clock) -> list[State]:
     for store in layout.stores:
         try:
             store.keep_reserve()
-            store.be_current()
         except (StoreFull, StoreBroken) as exc:
             raise LedgerRefused(f"no room can be reserved beside {store.path}: {exc}") from exc
+        try:
+            store.be_current()
+        except (StoreFull, StoreBroken) as exc:
+            raise LedgerRefused(f"{store.path} cannot be written: {exc}") from exc
     return states
 
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 from ledger import codec
 from ledger.account import Account
-from ledger.archive import archives_of, rows_of
+from ledger.archive import archives_of, cut_of, rows_of
 from ledger.chain import Row
 from ledger.checkpoints import Checkpoints
 from ledger.entries import (
@@ -222,8 +222,8 @@ class Shard:
     # -- reading back --------------------------------------------------------------------------
 
     def cut(self) -> Cut:
-        """All that is on disk at this moment. Raises StoreBroken."""
-        return self._store.cut(len(archives_of(self.path)))
+        """All that is on disk at this moment."""
+        return cut_of(self._store)
 
     @property
     def last_seq(self) -> int:

@@ -223,10 +223,6 @@ class SqliteStore:
             return Chain(key, anchor_seq, anchor_mac)
         return Chain.genesis(key, self.meta.shard, self.meta.uuid)
 
-    def cut(self, archives: int) -> Cut:
-        """Up to here, for a copy. archives: how many there are, counted before."""
-        return Cut(self, self.chain.seq, archives)
-
     def integrity(self) -> str:
         """'ok', or SQLite's first complaint."""
         with self._lock, ours():

@@ -11,9 +11,8 @@ from ledger import BudgetTerms, Note, Standing
 
 class Books(Protocol):
     """The part of `ledger.Ledger` that keys and issuers stand on. All but `notes`, `noted` and
-    `standing` return once
-    what they wrote is on disk, and raise JournalFull or JournalUnavailable when it
-    could not be."""
+    `standing` return once what they wrote is on disk, and raise JournalFull or JournalUnavailable
+    when it could not be."""
 
     async def open_account(
         self, terms: BudgetTerms, *, parent: int | None = None, notes: Sequence[Note] = ()

@@ -378,6 +378,18 @@ async def test_an_altered_row_refuses_the_start(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("failure", [StoreFull("no room"), StoreBroken("EIO")])
+async def test_a_start_that_cannot_write_its_format_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, failure: Exception
+) -> None:
+    def fail(_store: SqliteStore) -> None:
+        raise failure
+
+    monkeypatch.setattr(SqliteStore, "be_current", fail)
+    with pytest.raises(LedgerRefused, match=r"ledger-0\.db cannot be written: "):
+        await open_in(tmp_path)
+
+
+@pytest.mark.parametrize("failure", [StoreFull("no room"), StoreBroken("EIO")])
 async def test_a_start_without_room_for_the_reserve_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, failure: Exception
 ) -> None:

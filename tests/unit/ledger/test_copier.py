@@ -113,6 +113,21 @@ async def test_a_row_that_is_nowhere_breaks_it_off(tmp_path: Path) -> None:
     await ledger.close()
 
 
+async def test_an_archive_that_is_gone_is_the_copys_failure(tmp_path: Path) -> None:
+    ledger = await open_in(tmp_path / "var")
+    await funded(ledger)
+    await archived(ledger, 1)
+    await archived(ledger, 2)
+    [store] = ledger._layout.stores
+    archives_of(store.path)[0].unlink()
+    copier = copier_of(ledger, tmp_path)
+    copier.begin([])
+    with pytest.raises(CopyFailed, match=r"archive 000001 of ledger-0\.db is missing"):
+        copier.write(ledger._cut())
+    copier.discard()
+    await ledger.close()
+
+
 async def test_an_archive_that_ends_before_what_is_missing_does_not_help(tmp_path: Path) -> None:
     ledger = await open_in(tmp_path / "var")
     await funded(ledger)
