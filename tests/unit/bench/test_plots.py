@@ -11,8 +11,9 @@ from bench import plots
 from bench.bursts import Burst
 from bench.report import OPEN
 from bench.results import Results
-from bench.scenarios import Round
 from bench.streams import Stream
+from tests.unit.bench.rounds import DIRECT as STRAIGHT
+from tests.unit.bench.rounds import ROUND as CHARGE
 
 FACTS = {
     "arguments": ["--full"],
@@ -25,22 +26,8 @@ FACTS = {
     "python": "3.11.2",
     "load_average": "0.10",
 }
-ROUND = Round(
-    contender="keybrake FULL",
-    kind="charge",
-    callers=1,
-    requests=1_000,
-    wall_s=1.0,
-    cpu_s=0.4,
-    load_cpu_s=0.3,
-    p50_s=0.010,
-    p99_s=0.050,
-    p999_s=0.080,
-    refused=0,
-    broken=0,
-    rss_bytes=50_000_000,
-)
-DIRECT = replace(ROUND, contender="direct", cpu_s=0.0, p50_s=0.002)
+ROUND = replace(CHARGE, callers=1)
+DIRECT = replace(STRAIGHT, callers=1)
 RESULTS = Results(
     FACTS,
     [DIRECT, ROUND, replace(ROUND, cpu_s=0.6), replace(ROUND, kind="mail", callers=1_024)],

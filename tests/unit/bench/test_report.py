@@ -9,25 +9,8 @@ from pathlib import Path
 import pytest
 
 from bench.report import added_when_alone_ms, bottleneck, percentile, rows, save
-from bench.scenarios import Round, line
-
-ROUND = Round(
-    contender="keybrake FULL",
-    kind="charge",
-    callers=32,
-    requests=1_000,
-    wall_s=1.0,
-    cpu_s=0.4,
-    load_cpu_s=0.3,
-    p50_s=0.010,
-    p99_s=0.050,
-    p999_s=0.080,
-    refused=0,
-    broken=0,
-    rss_bytes=50_000_000,
-)
-PEER = replace(ROUND, contender="aiohttp", cpu_s=0.2)
-DIRECT = replace(ROUND, contender="direct", cpu_s=0.0, p50_s=0.002)
+from bench.scenarios import line
+from tests.unit.bench.rounds import DIRECT, PEER, ROUND
 
 
 @pytest.mark.parametrize(

@@ -8,26 +8,9 @@ from bench import tables
 from bench.bursts import Burst
 from bench.report import OPEN
 from bench.results import Results
-from bench.scenarios import Round
 from bench.streams import Stream
+from tests.unit.bench.rounds import DIRECT, PEER, ROUND
 
-ROUND = Round(
-    contender="keybrake FULL",
-    kind="charge",
-    callers=32,
-    requests=1_000,
-    wall_s=1.0,
-    cpu_s=0.4,
-    load_cpu_s=0.3,
-    p50_s=0.010,
-    p99_s=0.050,
-    p999_s=0.080,
-    refused=0,
-    broken=0,
-    rss_bytes=50_000_000,
-)
-PEER = replace(ROUND, contender="aiohttp", cpu_s=0.2)
-DIRECT = replace(ROUND, contender="direct", cpu_s=0.0, p50_s=0.002)
 BURST = Burst("keybrake FULL", "quiet", 4, [0.1, 0.2, 0.3, 0.4], 0)
 STREAM = Stream("keybrake FULL", "up", 1 << 30, 2.0, 1.0, 3_000_000)
 
