@@ -7,7 +7,8 @@ other work.
 
 One part is on its way to the disk at a time, and the loop rests after each. If one finds no room,
 the checkpoint is given up: a replay passes over a beginning without an end, but for what was to be
-forgotten there, and the walk goes on in silence until that is forgotten here, too.
+forgotten there, and the walk goes on in silence until that is forgotten here, too. The beginning
+itself keeps its place in the queue, and stands for books in one row that found no room, too.
 
 A checkpoint comes after `checkpoint_entries` entries, and not before so many as a fourth of what it
 has to write; and once a day.
@@ -16,6 +17,7 @@ has to write; and once a day.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from typing import Final
 
 from ledger import codec, snapshot
@@ -100,8 +102,8 @@ class Checkpoints:
             return
         self._sweep = Sweep(self._state, now_us, self._retry_memory_us)
         self._parts = 0
-        last = (self._state.last_account, self._state.last_hold)
-        self._send(codec.encode_begin(now_us, self._retry_memory_us, last), BEGIN)
+        begins = self._beginning(now_us)
+        self._send(begins(), BEGIN, begins)
 
     async def close(self) -> None:
         """Bring to its end what is under way, or write the books once more, if that is possible and
@@ -130,10 +132,20 @@ class Checkpoints:
         self._state.forget(now_us, self._retry_memory_us)
         self._state.at_us = max(self._state.at_us, now_us)
         books = snapshot.dump(self._state)
-        self._journal.checkpoint(codec.encode_checkpoint(now_us, self._retry_memory_us, books))
+        body = codec.encode_checkpoint(now_us, self._retry_memory_us, books)
+        self._journal.checkpoint(body, begins=self._beginning(now_us))
 
-    def _send(self, body: bytes, mark: int) -> None:
-        self._batch = self._journal.checkpoint(body, mark)
+    def _beginning(self, now_us: int) -> Callable[[], bytes]:
+        """The row, as it is true whenever it is written: by then holds may have been taken back."""
+        state, memory_us, last_account = (
+            self._state,
+            self._retry_memory_us,
+            self._state.last_account,
+        )
+        return lambda: codec.encode_begin(now_us, memory_us, (last_account, state.last_hold))
+
+    def _send(self, body: bytes, mark: int, begins: Callable[[], bytes] | None = None) -> None:
+        self._batch = self._journal.checkpoint(body, mark, begins=begins)
         self._batch.done.add_done_callback(self._sent)
 
     def _sent(self, done: asyncio.Future[Verdict]) -> None:

@@ -9,7 +9,8 @@ later.
 How it fails:
 
     disk full  the batch was undone. Its holds, and those gathered since, are taken back; everything
-               else stays queued, in order. The reserve is given up and the batch is tried again,
+               else stays queued, in order. Of a checkpoint only that it began stays, since the
+               books have forgotten there. The reserve is given up and the batch is tried again,
                then on every tick. While this lasts, holds are refused at once. It is over when
                the queue is on disk and the reserve is back.
     stalled    a commit takes long: holds are refused until it is back; after longer, it is dead.
@@ -26,7 +27,7 @@ from enum import Enum
 from typing import Any, Final
 
 from ledger import codec
-from ledger.chain import PART
+from ledger.chain import BEGIN, PART
 from ledger.entries import Ended, Parted, Restored
 from ledger.errors import CannotRecord, JournalFull, JournalUnavailable
 from ledger.hold import Hold
@@ -60,9 +61,19 @@ class Durability(asyncio.Future[Verdict]):
 class Batch:
     """Entries that become durable together. holds: those among them that would be taken back.
     heir: after a FULL, the batch that what was kept went into. checkpoint: a row of such, and mark
-    says which (`ledger.chain.Row`)."""
+    says which (`ledger.chain.Row`). begins: the row that is written in its place after a FULL."""
 
-    __slots__ = ("_journal", "checkpoint", "done", "heir", "holds", "mark", "parts", "urgent")
+    __slots__ = (
+        "_journal",
+        "begins",
+        "checkpoint",
+        "done",
+        "heir",
+        "holds",
+        "mark",
+        "parts",
+        "urgent",
+    )
 
     def __init__(self, journal: Journal, loop: asyncio.AbstractEventLoop) -> None:
         self._journal = journal
@@ -73,6 +84,7 @@ class Batch:
         self.urgent = False
         self.checkpoint = False
         self.mark = 0
+        self.begins: Callable[[], bytes] | None = None
 
     async def durable(self) -> None:
         """Wait until what was booked is on disk. Raises JournalFull if there is no room even with
@@ -192,15 +204,19 @@ class Journal:
                 return batch
         return self._in_flight or self._nothing
 
-    def checkpoint(self, body: bytes, mark: int = 0) -> Batch:
-        """Journal the books as they are now, or a part of them, in a row of their own."""
+    def checkpoint(
+        self, body: bytes, mark: int = 0, *, begins: Callable[[], bytes] | None = None
+    ) -> Batch:
+        """Journal the books as they are now, or a part of them, in a row of their own. begins: the
+        BEGIN that says where the books have forgotten, asked for if this row finds no room: that
+        much of it is never lost, or a replay would forget later than the books did."""
         batch = self._queue[-1]
         if batch.parts:
             batch = Batch(self, self._loop)
             self._queue.append(batch)
         batch.parts.append(body)
         batch.checkpoint = batch.urgent = True
-        batch.mark = mark
+        batch.mark, batch.begins = mark, begins
         if mark != PART and not codec.is_end(body):  # what comes from here on is not in it
             self.entries_since_checkpoint = 0
         self._queue.append(Batch(self, self._loop))
@@ -325,17 +341,31 @@ class Journal:
         undone = [batch, *self._queue]
         if any(each.checkpoint for each in undone):
             self.entries_since_checkpoint += self._settings.checkpoint_entries
-        kept = Batch(self, self._loop)
-        kept.parts = _kept(undone)
-        self._queue = deque((kept,))
         self._take_back([hold for each in undone for _, hold in each.holds])
+        self._keep(undone)
         for each in undone:
-            each.heir = kept
             each.done.set_result(Verdict.FULL)
         self._awaits_tick = not self._closing  # there will be no more ticks
-        if kept.parts and not self._reserve_given_up:
+        if self._queue[0].parts and not self._reserve_given_up:
             self._reserve_given_up = True
             self._writer.do(lambda store: store.free_reserve(), self._made_room)
+
+    def _keep(self, undone: Sequence[Batch]) -> None:
+        """Queue what stays of batches whose holds were taken back, in its order."""
+        gone = {hold.hold_id for batch in undone for _, hold in batch.holds}
+        self._queue.clear()
+        last = Batch(self, self._loop)
+        for batch in undone:
+            if batch.begins is not None:
+                begin = Batch(self, self._loop)
+                begin.parts, begin.begins = [batch.begins()], batch.begins
+                begin.checkpoint, begin.mark = True, BEGIN
+                self._queue += (last, begin) if last.parts else (begin,)
+                batch.heir, last = begin, Batch(self, self._loop)
+            else:
+                last.parts += _kept(batch, gone)
+                batch.heir = last
+        self._queue.append(last)
 
     def _made_room(self, failure: BaseException | None) -> None:
         if failure is not None:
@@ -378,15 +408,13 @@ class Journal:
             batch.done.set_result(Verdict.DEAD)
 
 
-def _kept(batches: Sequence[Batch]) -> list[bytes]:
-    """What stays of batches that were undone: all but holds, checkpoints, and what only such a
-    hold's maker could have added about it."""
-    parts: list[bytes] = []
-    gone = {hold.hold_id for batch in batches for _, hold in batch.holds}
-    for batch in batches:
-        if not batch.checkpoint:
-            at = {index for index, _ in batch.holds}
-            parts += [part for index, part in enumerate(batch.parts) if index not in at]
+def _kept(batch: Batch, gone: set[int]) -> list[bytes]:
+    """What stays of a batch that was undone: all but holds, parts of checkpoints, and what only the
+    maker of a hold that is gone could have added about it."""
+    if batch.checkpoint:
+        return []
+    at = {index for index, _ in batch.holds}
+    parts = [part for index, part in enumerate(batch.parts) if index not in at]
     if not gone:
         return parts
     entries = codec.decode(codec.body_of(parts))

@@ -18,7 +18,9 @@ from ledger import (
     JournalFull,
     Ledger,
     LedgerRefused,
+    Note,
     Order,
+    RetryKey,
     checkpoints,
     sweep,
     verify,
@@ -27,6 +29,7 @@ from ledger import (
 from ledger.archive import archives_of
 from ledger.copier import Copier
 from ledger.shard import Shard
+from ledger.shelf import drawer_of
 from ledger.snapshot import dump
 from ledger.store import StoreFull
 from tests.ledgers import (
@@ -169,6 +172,55 @@ async def test_no_room_gives_it_up_and_it_is_written_later(
     report = verify(settings_in(tmp_path / "var"))
     assert report.ok, report.first_error
     assert report.shards[0].checkpoints >= 1
+
+
+@pytest.mark.parametrize("in_one_row", [True, False], ids=["in one row", "in parts"])
+@pytest.mark.parametrize("held", [True, False], ids=["a hold before it", "nothing before it"])
+async def test_what_was_forgotten_stays_so_where_its_beginning_found_no_room(
+    tmp_path: Path, faults: Faults, monkeypatch: pytest.MonkeyPatch, in_one_row: bool, held: bool
+) -> None:
+    """A day is over, so holds are let go of, but for their RetryKeys: a replay has to do so in the
+    same place, or the next checkpoint says what no replay gives."""
+    clock = HandClock(NOON_US)
+    ledger = await open_in(tmp_path / "var", through=faults, clock=clock, retry_memory_h=48)
+    account = await funded(ledger)
+    for key in two_of_one_drawer():
+        over = await ledger.hold(account, 9, retry=RetryKey(key, b"d" * 32), restorable=True)
+        ending = Ending(over.hold_id, HoldState.SETTLED, 7)
+        await ledger.book([ending], now_us=NOON_US).durable()
+    clock.advance(86_400)
+    waiting = asyncio.ensure_future(ledger.hold(account, 9)) if held else None
+    await asyncio.sleep(0)
+    faults.only.faults = [full(), full()]
+    with monkeypatch.context() as patched:
+        patched.setattr(checkpoints, "WHOLE_MAX", 256 if in_one_row else 0)
+        shard_of(ledger).checkpoint()
+    shard_of(ledger).note([Note("after", "it", b"")])
+    await until(lambda: not faults.only.faults and ticked(ledger) and not under_way(ledger))
+    if waiting is not None:
+        with pytest.raises(JournalFull):
+            await waiting
+    assert ledger.find(over.hold_id) is None
+    shard_of(ledger).checkpoint()
+    await until(lambda: not under_way(ledger))
+    await shard_of(ledger).journal.latest().durable()
+    image = crash_image(tmp_path / "var", tmp_path / "image", ledger)
+    assert await reopened(image) == told(ledger)
+    await ledger.close()
+    report = verify(settings_in(tmp_path / "var"))
+    assert (report.first_error, report.shards[0].checkpoints) == (None, 1)
+
+
+def two_of_one_drawer() -> list[bytes]:
+    """What a walk writes as one piece, or, if it lets go of them itself, as two."""
+    keys = [number.to_bytes(32) for number in range(20_000)]
+    return [key for key in keys if drawer_of(key) == drawer_of(keys[0])][:2]
+
+
+def ticked(ledger: Ledger) -> bool:
+    """A full disk is tried again on a tick."""
+    shard_of(ledger).journal.tick(ledger._loop.time())
+    return ledger.trouble is None
 
 
 async def quietly(ledger: Ledger) -> None:
