@@ -31,7 +31,7 @@ from gateway.settings import Settings
 from gateway.upstream.pool import Upstream, Upstreams
 from gateway.vault.paths import canonical
 from gateway.vault.registry import Key, Registry
-from gateway.vault.secrets import find_in_text
+from gateway.vault.secrets import find_in_text, may_hold_key
 from gateway.vault.terms import Mode, Terms
 from vendors.contract import Money, RuleRefused, Vendor
 
@@ -137,7 +137,7 @@ def basic_user(header: bytes) -> str:
 
 def judge_body(body: bytes) -> None:
     """Raises RequestMalformed for a body that would tell the vendor a vault key."""
-    if b"vault" in body and find_in_text(body):
+    if may_hold_key(body) and find_in_text(body):
         raise misplaced_key("the body")
 
 

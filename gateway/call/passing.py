@@ -1,4 +1,7 @@
-"""A priced body that is too large to be kept: read strictly while it passes to the vendor.
+"""Bodies that pass to the vendor without being kept. In none of them a vault key gets there: the
+piece with its last byte stays here, and the request is never whole.
+
+A priced body that is too large to be kept is read strictly while it passes.
 
 A mail with attachments has 40 MB; what it costs stands in a few hundred bytes of it. The most that
 it can cost is held before the first byte leaves. Then each piece goes through the vendor module's
@@ -14,18 +17,55 @@ from typing import Final
 from gateway.call.admission import misplaced_key
 from gateway.call.pricing import as_refusal
 from gateway.http.message import Body
-from gateway.vault.secrets import find_in_text
+from gateway.vault.secrets import find_in_text, may_hold_key
 from vendors.contract import Reading, RuleRefused, StreamReader, Unreadable
 
-_KEY_BYTES_MAX: Final = 138
-"""A vault key of which every byte is percent-encoded."""
+_KEY_BYTES_MAX: Final = 276
+"""A vault key of which every byte is an escape of JSON's."""
+
+
+class KeyWatch:
+    """Looks for a vault key in a body as it passes, also where pieces cut it."""
+
+    __slots__ = ("_before",)
+
+    def __init__(self) -> None:
+        self._before = b""  # the end of the last piece, where a vault key may begin
+
+    def look_at(self, piece: bytes) -> None:
+        """Raises RequestMalformed."""
+        window = self._before + piece
+        if may_hold_key(window) and find_in_text(window):
+            raise misplaced_key("the body")
+        self._before = window[-_KEY_BYTES_MAX:]
+
+
+class WatchedBody:
+    """The body of a free call, which nobody reads but the vendor."""
+
+    __slots__ = ("_body", "_watch", "length")
+
+    def __init__(self, body: Body) -> None:
+        self.length = body.length
+        self._body = body
+        self._watch = KeyWatch()
+
+    async def read_all(self, bytes_max: int) -> bytes:
+        raise AssertionError("a body that passes is not read whole")
+
+    async def read(self) -> bytes:
+        """The next piece, b'' at the end. Raises what reading the body raises, and
+        RequestMalformed."""
+        piece = await self._body.read()
+        self._watch.look_at(piece)
+        return piece
 
 
 class PassingBody:
     """A request's body on its way through. judge: called once with what was read, before the last
     byte is let go; what it raises ends the call."""
 
-    __slots__ = ("_before", "_body", "_judge", "_last", "_reader", "length")
+    __slots__ = ("_body", "_judge", "_last", "_reader", "_watch", "length")
 
     def __init__(self, body: Body, reader: StreamReader, judge: Callable[[Reading], None]) -> None:
         self.length = body.length
@@ -33,7 +73,7 @@ class PassingBody:
         self._reader = reader
         self._judge = judge
         self._last = b""  # withheld
-        self._before = b""  # the end of the last piece, where a vault key may begin
+        self._watch = KeyWatch()
 
     async def read_all(self, bytes_max: int) -> bytes:
         raise AssertionError("a body that passes is not read whole")
@@ -51,10 +91,7 @@ class PassingBody:
                 return ready
 
     def _look_at(self, piece: bytes) -> None:
-        window = self._before + piece
-        if b"vault" in window and find_in_text(window):
-            raise misplaced_key("the body")
-        self._before = window[-_KEY_BYTES_MAX:]
+        self._watch.look_at(piece)
         try:
             self._reader.feed(piece)
         except (Unreadable, RuleRefused) as exc:

@@ -18,7 +18,7 @@ from gateway.call.bodies import BodyRoom
 from gateway.call.books import Books
 from gateway.call.doors import Doors
 from gateway.call.journey import Journey
-from gateway.call.passing import PassingBody
+from gateway.call.passing import PassingBody, WatchedBody
 from gateway.call.refusals import dress
 from gateway.call.runheaders import NOTHING_SAID, effective_label, read_run_headers
 from gateway.call.sending import Sender
@@ -239,7 +239,7 @@ class Proxy:
         request, reading = journey.request, journey.reading
         whole = bool(reading.body) or request.body.length == 0
         reply = await self._sender.send(
-            journey, reading.body if whole else request.body, FREE_ANSWER_BYTES_MAX
+            journey, reading.body if whole else WatchedBody(request.body), FREE_ANSWER_BYTES_MAX
         )
         journey.record.status = reply.status
         if _redirects(reply):

@@ -36,6 +36,10 @@ _FORMS: Final = {
     for kind in Kind
 }
 
+_NEEDLESS: Final = re.compile(rb"%(?:3[0-9]|[46][1-9A-Fa-f]|[57][0-9Aa]|5[Ff])|\\u00[3-7]")
+"""An escape for a letter, a digit or an underscore: honest encoders leave those as they are."""
+_JSON_ESCAPE: Final = re.compile(rb"\\u00([3-7][0-9A-Fa-f])")
+
 
 def mint(kind: Kind) -> str:
     """A new secret, to be shown once."""
@@ -54,9 +58,19 @@ def well_formed(secret: bytes, kind: Kind) -> bool:
     return match is not None and match[2] == _checksum(match[1])
 
 
+def may_hold_key(text: bytes) -> bool:
+    """Is it worth a `find_in_text`? Quick, and never wrong about a text that holds a vault key."""
+    if b"vault" in text:
+        return True
+    return (b"%" in text or b"\\u" in text) and _NEEDLESS.search(text) is not None
+
+
 def find_in_text(text: bytes) -> bytes | None:
-    """The first well-formed vault key anywhere in a text, plain or percent-encoded; None if there
-    is none. For texts that go to a vendor or a log, where a key has no business."""
+    """The first well-formed vault key anywhere in a text, plain, percent-encoded or in the escapes
+    of JSON; None if there is none. For texts that go to a vendor or a log, where a key has no
+    business."""
+    if b"\\u" in text:
+        text = _JSON_ESCAPE.sub(lambda escape: bytes((int(escape[1], 16),)), text)
     if b"%" in text:
         text = unquote_to_bytes(text)
     start = text.find(b"vault_key_")

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from gateway.call.passing import PassingBody
+from gateway.call.passing import PassingBody, WatchedBody
 from gateway.errors import AmountUnreadable, RequestMalformed
 from gateway.http.message import ClientGone
 from gateway.settings import MIB
@@ -73,13 +73,28 @@ async def test_what_cannot_be_read_keeps_the_last_byte(pieces: tuple[bytes, ...]
         await passed(body)
 
 
-async def test_a_vault_key_in_it_never_leaves_whole() -> None:
+@pytest.mark.parametrize("escaped", [False, True])
+async def test_a_vault_key_in_it_never_leaves_whole(escaped: bool) -> None:
     secret = mint(Kind.VAULT).encode()
+    if escaped:
+        secret = b"".join(b"\\u%04x" % byte for byte in secret)
     for at in range(1, len(secret)):
         pieces = Pieces(b"a@b " + secret[:at], secret[at:] + b" and more")
         body = PassingBody(pieces, MailReader(OPERATION), lambda reading: None)
         with pytest.raises(RequestMalformed, match="vault key"):
             await passed(body)
+
+
+async def test_a_vault_key_in_a_body_that_nobody_reads_never_leaves_whole() -> None:
+    secret = mint(Kind.VAULT).encode()
+    for at in range(1, len(secret)):
+        body = WatchedBody(Pieces(b"x" * 300, b"k=" + secret[:at], secret[at:] + b" and more"))
+        assert await body.read() == b"x" * 300
+        assert await body.read() == b"k=" + secret[:at]
+        with pytest.raises(RequestMalformed, match="vault key"):
+            await body.read()
+    with pytest.raises(AssertionError):
+        await body.read_all(1)
 
 
 async def test_a_body_without_a_byte_is_not_judged() -> None:

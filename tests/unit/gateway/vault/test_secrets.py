@@ -2,10 +2,11 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Callable
 
 import pytest
 
-from gateway.vault.secrets import Kind, digest, find_in_text, mint, well_formed
+from gateway.vault.secrets import Kind, digest, find_in_text, may_hold_key, mint, well_formed
 
 
 @pytest.mark.parametrize("kind", list(Kind))
@@ -51,6 +52,34 @@ def test_a_key_is_found_wherever_it_stands(text: str) -> None:
 def test_a_percent_encoded_key_is_found() -> None:
     secret = mint(Kind.VAULT)
     assert find_in_text(b"k=" + secret.replace("_", "%5F").encode()) == secret.encode()
+
+
+ESCAPED = [
+    lambda text: "".join(f"%{ord(letter):02x}" for letter in text),
+    lambda text: "".join(f"%{ord(letter):02X}" for letter in text),
+    lambda text: "".join(f"\\u{ord(letter):04x}" for letter in text),
+    lambda text: "".join(f"\\u{ord(letter):04X}" for letter in text),
+]
+
+
+@pytest.mark.parametrize("escape", ESCAPED, ids=["percent", "PERCENT", "json", "JSON"])
+@pytest.mark.parametrize("at", [*range(12), 20, 45])
+def test_one_escape_hides_no_key_and_many_do_not_either(
+    escape: Callable[[str], str], at: int
+) -> None:
+    """Whoever sends `v%61ult_key_…` in a form, or `\\u0076ault_key_…` in JSON, means the key."""
+    secret = mint(Kind.VAULT)
+    for text in (secret[:at] + escape(secret[at]) + secret[at + 1 :], escape(secret)):
+        assert may_hold_key(f"k={text}&x=1".encode())
+        assert find_in_text(f"k={text}&x=1".encode()) == secret.encode()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [b"amount=1&currency=usd", b"to=%2B1415%40x%20%5Ba%5D", b"a=\\u00e9", b"%c3%a9%E2%80%99"],
+)
+def test_an_honest_text_is_not_looked_through(text: bytes) -> None:
+    assert not may_hold_key(text)
 
 
 def test_look_alikes_are_left_alone() -> None:
