@@ -9,7 +9,9 @@ ARGS ?=
 RESULT ?= $(shell ls -t bench/results/*.json 2>/dev/null | head -1)
 BENCH_PINS := bench/peers/uvicorn bench/peers/litellm bench/tools/tools
 
-.PHONY: bench figures profile
+MINUTES ?= 60
+
+.PHONY: bench figures profile soak
 bench: $(VENV)/.dev ## CPU and latency of a call next to nginx, aiohttp, uvicorn and LiteLLM (ARGS=--full for all of it)
 	@$(BIN)/python -m bench $(ARGS)
 
@@ -18,3 +20,6 @@ figures: $(VENV)/.dev ## tables and figures of docs/performance.md from a result
 
 profile: $(VENV)/.dev ## var/profile.svg: a flame graph of a gateway under load
 	@$(BIN)/python -m bench.profile $(ARGS)
+
+soak: $(VENV)/.dev ## an hour of mixed load and restarts on days that pass in minutes, and what the books say then (MINUTES=60)
+	@$(BIN)/python -m bench.soak --minutes $(MINUTES) $(ARGS)
