@@ -22,10 +22,15 @@ from gateway.upstream.exchange import Exchange
 from gateway.upstream.stream import VendorStream
 from gateway.vault import records
 from gateway.vault.registry import Registry
-from ledger import Ledger
+from ledger import Ledger, checkpoints, sweep
 from ledger.archive import Archiver, Part
+from ledger.chain import BEGIN, PART
+from ledger.codec import is_end
+from ledger.copier import Copier
 from ledger.journal import Batch
+from ledger.replay import Replay
 from ledger.shard import Shard
+from ledger.store import SqliteStore
 
 When = Callable[..., bool]
 
@@ -91,8 +96,24 @@ def _has_holds(batch: Batch, *args: Any) -> bool:
     return bool(batch.holds)
 
 
+def _has_endings(batch: Batch, *args: Any) -> bool:
+    return not batch.holds and not batch.checkpoint
+
+
 def _is_checkpoint(batch: Batch, *args: Any) -> bool:
     return batch.checkpoint
+
+
+def _begins(batch: Batch, *args: Any) -> bool:
+    return batch.mark == BEGIN
+
+
+def _is_part(batch: Batch, *args: Any) -> bool:
+    return batch.mark == PART
+
+
+def _is_last(batch: Batch, *args: Any) -> bool:
+    return batch.checkpoint and is_end(batch.parts[0])
 
 
 def _is_post(exchange: Any, *args: Any) -> bool:
@@ -116,10 +137,15 @@ POINTS: Final[Mapping[str, Place]] = {
     "hold on disk, loop not told": (after, Batch, "write", _has_holds),
     "hold durable": (after_awaiting, Books, "hold", _always),
     "connected, nothing sent": (before, Exchange, "_send", _is_post),
+    "handed to the network, no answer": (after, Exchange, "_send", _is_post),
     "answer has come, not read": (before, VendorStream, "data_received", _always),
     "answer read, nothing booked": (before, Books, "settle", _always),
     "ending booked": (after_awaiting, Books, "settle", _always),
     "answer made, not sent": (after, Proxy, "_answer", _is_metered),
+    "before endings alone are journaled": (before, Batch, "write", _has_endings),
+    # SQLite's log moves into the database
+    "before the log is moved": (before, SqliteStore, "_move_log", _always),
+    "the log was moved": (after, SqliteStore, "_move_log", _always),
     # a checkpoint, and the archive that follows it
     "before the checkpoint": (before, Batch, "write", _is_checkpoint),
     "checkpoint on disk": (after, Batch, "write", _is_checkpoint),
@@ -127,20 +153,54 @@ POINTS: Final[Mapping[str, Place]] = {
     "before the archive gets its name": (before, Part, "publish", _always),
     "the archive has its name": (after, Part, "publish", _always),
     "a slice is deleted": (after, Archiver, "_delete", _always),
+    # the same in parts, between calls
+    "before a checkpoint begins": (before, Batch, "write", _begins),
+    "a checkpoint has begun": (after, Batch, "write", _begins),
+    "before a part of a checkpoint": (before, Batch, "write", _is_part),
+    "a part of a checkpoint is on disk": (after, Batch, "write", _is_part),
+    "before a checkpoint ends": (before, Batch, "write", _is_last),
+    "a checkpoint in parts is on disk": (after, Batch, "write", _is_last),
+    # a backup
+    "a backup has its folder": (after, Copier, "begin", _always),
+    "a piece of a backup is written": (after, Copier, "_copy_shard", _always),
+    "a backup is written": (after, Copier, "write", _always),
+    "before a backup gets its name": (before, Copier, "publish", _always),
+    "a backup has its name": (after, Copier, "publish", _always),
     # a revoke
     "before the revoke": (before, Registry, "revoke", _always),
     "revoke in force, not journaled": (before, Ledger, "note", _revokes),
     "revoke durable": (after_awaiting, Ledger, "note", _revokes),
     # a start
+    "a row is about to be replayed": (before, Replay, "take", _always),
+    "a row was replayed": (after, Replay, "take", _always),
     "books replayed, nothing doubted": (before, Shard, "doubt_open_holds", _always),
     "open holds are in doubt": (after, Shard, "doubt_open_holds", _always),
 }
 
+IN_PARTS: Final = frozenset(
+    {
+        "before a checkpoint begins",
+        "a checkpoint has begun",
+        "before a part of a checkpoint",
+        "a part of a checkpoint is on disk",
+        "before a checkpoint ends",
+        "a checkpoint in parts is on disk",
+    }
+)
+"""At these even small books are written in parts, the smallest there can be."""
+
+
+def light(point: str, nth: int) -> None:
+    """Put the fuse in. From here on this process will not live long."""
+    if point in IN_PARTS:
+        checkpoints.WHOLE_MAX, sweep.BYTES_MAX = 0, 1  # type: ignore[misc]
+    place, owner, name, when = POINTS[point]
+    place(Fuse(nth), owner, name, when)
+
 
 def main() -> int:
     point, nth, *command = sys.argv[1:]
-    place, owner, name, when = POINTS[point]
-    place(Fuse(int(nth)), owner, name, when)
+    light(point, int(nth))
     return cli.main(command)
 
 
