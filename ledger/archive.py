@@ -194,7 +194,11 @@ def last_row(archive: Path) -> tuple[int, bytes]:
     """Its number and mac; 0 of an archive without rows."""
     with ours(), contextlib.closing(_open(archive)) as conn:
         seq, mac = conn.execute("SELECT max(seq), mac FROM journal").fetchone()
-    return int(seq or 0), bytes(mac or b"")
+    if seq is None:
+        return 0, b""
+    if type(seq) is not int or type(mac) is not bytes:
+        raise StoreBroken(f"{archive}: its last row is not one of ours")
+    return seq, mac
 
 
 def _open(archive: Path) -> sqlite3.Connection:

@@ -58,6 +58,15 @@ class Chain:
         """Raises BrokenChain unless the row is the next one, as it was written."""
         if row.seq != self.seq + 1:
             raise BrokenChain(f"row {self.seq + 1} is missing (row {row.seq} comes next)")
-        if not hmac.compare_digest(row.mac, self.next_mac(row.body)):
+        if not self._holds(row):
             raise BrokenChain(f"row {row.seq} was altered, or one before it")
         self.go_on(row.mac)
+
+    def _holds(self, row: Row) -> bool:
+        """A damaged file has columns of other types, whatever its schema says."""
+        try:
+            return type(row.entries) is int and hmac.compare_digest(
+                row.mac, self.next_mac(row.body)
+            )
+        except TypeError:
+            return False

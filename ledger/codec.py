@@ -57,7 +57,7 @@ def decode(body: bytes) -> list[Entry]:
     """The entries of a row. Raises Unreadable."""
     try:
         return [_FROM_ROW[row[0]](row) for row in _rows(body)]
-    except (KeyError, ValueError, TypeError, IndexError, UnicodeEncodeError) as exc:
+    except (KeyError, ValueError, TypeError, IndexError, AttributeError) as exc:
         raise Unreadable(f"{type(exc).__name__}: {exc}") from exc
 
 
@@ -130,9 +130,9 @@ def decode_end(body: bytes) -> int:
         [[letter, parts]] = _rows(body)
     except (ValueError, TypeError) as exc:
         raise Unreadable(f"not the end of a checkpoint: {exc}") from exc
-    if letter != "Z":
+    if letter != "Z" or type(parts) is not int:
         raise Unreadable("not the end of a checkpoint")
-    return int(parts)
+    return parts
 
 
 def text_of(blob: bytes) -> str:

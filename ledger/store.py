@@ -353,6 +353,8 @@ def ours() -> Iterator[None]:
             raise StoreFull(str(exc)) from exc
         name = getattr(exc, "sqlite_errorname", type(exc).__name__)
         raise StoreBroken(f"{exc} ({name})") from exc
+    except UnicodeDecodeError as exc:  # SQLite quotes what it cannot read
+        raise StoreBroken(f"not a database of ours: {exc.reason}") from exc
     except OSError as exc:
         if exc.errno in (errno.ENOSPC, errno.EDQUOT):
             raise StoreFull(str(exc)) from exc

@@ -39,16 +39,26 @@ def loose_pairs(text: str) -> list[Pair]:
 
 
 def tree_pairs(tree: Any) -> list[Pair]:
-    """A JSON tree. Raises Unreadable for one of too many members, or of too long names."""
+    """A JSON tree. Raises Unreadable for one of too many members, of too long names, or with text
+    that is no Unicode (a lone surrogate)."""
     pairs = list(islice(_flatten(tree, ""), PAIRS_MAX + 1))
     if len(pairs) > PAIRS_MAX:
         raise Unreadable("body", f"more than {PAIRS_MAX} parameters")
+    for name, value in pairs:
+        _check_unicode(name, value)
     return pairs
 
 
 def check_length(name: str) -> None:
     if len(name) > NAME_CHARS_MAX:
         raise Unreadable(form.shown(name), f"a name of more than {NAME_CHARS_MAX} characters")
+
+
+def _check_unicode(name: str, value: str) -> None:
+    try:
+        (name + value).encode()
+    except UnicodeEncodeError as exc:
+        raise Unreadable(form.shown(name), "not valid Unicode") from exc
 
 
 def _flatten(value: Any, name: str) -> Iterator[Pair]:

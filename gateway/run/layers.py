@@ -51,6 +51,8 @@ def from_file(path: Path) -> dict[Name, Given]:
         raise ConfigMistakes([f"{path}: is not UTF-8"]) from None
     except tomllib.TOMLDecodeError as exc:
         raise ConfigMistakes([_not_toml(path, str(exc))]) from None
+    except (ValueError, RecursionError) as exc:  # a number of thousands of digits, lists in lists
+        raise ConfigMistakes([f"{path.name}: cannot be read: {exc}"]) from None
     lines = locate(text)
     return {
         name: Given(value, f"{path.name}:{_line(lines, name)}") for name, value in _leaves(tree)

@@ -34,9 +34,9 @@ def _statements(text: str) -> Iterator[tuple[int, str, Mapping[str, Any]]]:
     nothing."""
     pending = ""
     begun = 1
-    for number, line in enumerate(text.splitlines(keepends=True), start=1):
+    for number, line in enumerate(text.split("\n"), start=1):  # not every line that Python knows
         begun = begun if pending else number
-        pending += line
+        pending += line + "\n"
         try:
             parsed = tomllib.loads(pending)
         except tomllib.TOMLDecodeError:

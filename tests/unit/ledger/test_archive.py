@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from ledger import archive as archive_module
-from ledger.archive import Archiver, Part, archives_of, last_seq, rows_of
+from ledger.archive import Archiver, Part, archives_of, last_row, last_seq, rows_of
 from ledger.chain import Chain
 from ledger.store import SqliteStore, StoreBroken, StoreFull, connect, create
 from tests.ledgers import crash_image
@@ -205,7 +205,10 @@ def test_a_damaged_archive_is_broken(store: SqliteStore, path: Path) -> None:
     with pytest.raises(StoreBroken):
         list(rows_of(archive))
     empty = path.with_name("empty.db")
-    conn = sqlite3.connect(empty)
-    conn.execute("CREATE TABLE journal (seq INTEGER PRIMARY KEY)")
+    conn = sqlite3.connect(empty, isolation_level=None)
+    conn.execute("CREATE TABLE journal (seq INTEGER PRIMARY KEY, mac)")
+    assert (last_seq(empty), last_row(empty)) == (0, (0, b""))
+    conn.execute("INSERT INTO journal VALUES (1, 1000000000000)")
     conn.close()
-    assert last_seq(empty) == 0
+    with pytest.raises(StoreBroken, match="not one of ours"):
+        last_row(empty)

@@ -57,3 +57,10 @@ def test_a_missing_row_is_named() -> None:
     good = rows(begin())
     with pytest.raises(BrokenChain, match=r"row 3 is missing \(row 4 comes next\)"):
         follow(begin(), [*good[:2], *good[3:]])
+
+
+@pytest.mark.parametrize("damage", [{"body": "body 0"}, {"mac": None}, {"entries": "1"}])
+def test_a_row_of_other_types_was_altered(damage: dict[str, object]) -> None:
+    """As a damaged file gives them, whatever its schema says."""
+    with pytest.raises(BrokenChain, match="row 1 was altered"):
+        follow(begin(), [rows(begin())[0]._replace(**damage)])  # type: ignore[arg-type]

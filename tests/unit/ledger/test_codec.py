@@ -80,6 +80,7 @@ def test_what_json_cannot_carry_is_refused(tag: object) -> None:
         *(b"", b"{", b"[]", b"7", b"[2]", b"null", b"[1,7]"),
         *(b'[1,["X"]]', b"[1,[]]", b'[1,["E",1]]', b'[1,["E",1,"gone",0,0,0,"",""]]'),
         '[1,["N","k","n","€",1]]'.encode(),
+        b'[1,["N","k","n",5,1]]',
     ],
 )
 def test_a_foreign_row_is_unreadable(body: bytes) -> None:
@@ -95,7 +96,9 @@ def test_a_checkpoint_comes_back_as_it_was() -> None:
 BODIES_OF_NO_CHECKPOINT = [b"[1]", b'[1,["D",1,2,{}]]', b'[1,["C",1]]', b"[1,2]", b"[", b"[]"]
 
 
-@pytest.mark.parametrize("body", [*BODIES_OF_NO_CHECKPOINT, b'[1,["D",1,2,[3,4]]]'])
+@pytest.mark.parametrize(
+    "body", [*BODIES_OF_NO_CHECKPOINT, b'[1,["D",1,2,[3,4]]]', b'[1,["Z","two"]]']
+)
 def test_anything_else_is_no_row_of_a_checkpoint_in_parts(body: bytes) -> None:
     for decode in (codec.decode_begin, codec.decode_pieces, codec.decode_end):
         with pytest.raises(codec.Unreadable):

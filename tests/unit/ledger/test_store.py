@@ -243,6 +243,7 @@ def test_reading_only_writes_nothing(path: Path) -> None:
         (OSError(errno.EDQUOT, "quota"), StoreFull),
         (OSError(errno.EIO, "broken"), StoreBroken),
         (sqlite3.ProgrammingError("closed"), StoreBroken),
+        (UnicodeDecodeError("utf-8", b"\xe1", 0, 1, "in what SQLite says of it"), StoreBroken),
     ],
 )
 def test_foreign_exceptions_become_ours(raised: Exception, becomes: type[Exception]) -> None:

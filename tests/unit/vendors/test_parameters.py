@@ -51,3 +51,9 @@ def test_a_tree_has_an_end() -> None:
     check_length("x" * NAME_CHARS_MAX)
     with pytest.raises(Unreadable, match="characters"):
         tree_pairs({"x" * (NAME_CHARS_MAX + 1): 1})
+
+
+@pytest.mark.parametrize("tree", [{"a": "\ud800"}, {"\udfff": 1}])
+def test_text_that_is_no_unicode_is_refused(tree: dict[str, object]) -> None:
+    with pytest.raises(Unreadable, match="Unicode"):
+        tree_pairs(tree)

@@ -267,6 +267,12 @@ def test_a_file_that_is_not_toml_names_its_line(load: Load) -> None:
     assert mistake.startswith("gateway.toml:2: not TOML: ")
 
 
+def test_a_file_that_toml_s_reader_gives_up_on_says_so(load: Load) -> None:
+    for text in (f"a = {'7' * 5_000}", f"a = {'[' * 5_000}"):
+        (mistake,) = mistakes(load, text)
+        assert mistake.startswith("gateway.toml: cannot be read: ")
+
+
 def test_files_that_cannot_be_read(tmp_path: Path, known: Mapping[str, Vendor]) -> None:
     (tmp_path / "latin.toml").write_bytes(b"# \xe4\n")
     for name, why in [("none.toml", "cannot be read"), ("latin.toml", "is not UTF-8")]:

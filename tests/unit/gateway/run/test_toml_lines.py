@@ -49,3 +49,8 @@ def test_each_setting_has_its_line() -> None:
 
 def test_windows_line_ends_and_no_end_at_all() -> None:
     assert locate("a = 1\r\n\r\nb = 2") == {("a",): 1, ("b",): 3}
+
+
+def test_what_ends_a_line_elsewhere_ends_none_here() -> None:
+    """Python knows more ends of lines than TOML does."""
+    assert locate("# a \u2028] b \x85 [c\na = 1\n") == {("a",): 2}
