@@ -37,7 +37,7 @@ demo: $(VENV)/.run ## a key with a 500 USD cap, charged until it brakes, in 20 s
 
 # ── working on it ───────────────────────────────────────────────────────────────────────────────
 
-.PHONY: test check lint types format unit property integration browser screenshots crash cover micro
+.PHONY: test check lint types format unit property integration browser screenshots crash cover fuzz micro
 test: lint types $(VENV)/.node $(VENV)/.assets $(VENV)/.browser $(VENV)/.balancer binary ## everything: lint, types, all suites, 100 % of ledger and vendors covered
 	$(BIN)/python -m pytest -q --cov=ledger --cov=vendors --cov-branch --cov-report=term-missing:skip-covered \
 	  --cov-fail-under=100 tests
@@ -78,6 +78,9 @@ cover: $(VENV)/.node binary ## coverage of everything, branch by branch, into bu
 	$(BIN)/python -m pytest -q --cov --cov-branch --cov-report=term-missing:skip-covered \
 	  --cov-report=html:build/coverage tests/unit tests/property tests/integration tests/test_*.py
 
+fuzz: $(VENV)/.fuzz ## every parser under inputs that look for what they did not reach yet (ARGS="NAME --seconds 600")
+	@$(VENV)/fuzz/bin/python -m tests.fuzz $(ARGS)
+
 micro: $(VENV)/.dev ## pieces of the hot path alone: microseconds, and instructions beside a baseline
 	$(BIN)/python -m bench.micro
 
@@ -98,7 +101,7 @@ rates: $(VENV)/.run ## today's exchange rates into var/rates.json, for money.rat
 	@rm -rf var/rates.tmp
 
 pins: $(VENV)/.dev ## after a change to a requirements*.in, or to the bench's: write exact versions and hashes again
-	for set in requirements requirements-dev requirements-node $(BENCH_PINS); do \
+	for set in requirements requirements-dev requirements-node requirements-fuzz $(BENCH_PINS); do \
 	  $(BIN)/uv pip compile --quiet --no-config --universal --python-version 3.11 --generate-hashes \
 	    --no-header --no-annotate $$set.in -o $$set.txt; done
 
@@ -141,6 +144,13 @@ $(VENV)/.run: requirements.txt pyproject.toml | $(BIN)/python
 $(VENV)/.dev: requirements-dev.txt $(VENV)/.run
 	@echo "installing what tests and checks need …" >&2
 	@$(PINNED) requirements-dev.txt
+	@touch $@
+
+# A fuzzer, in an environment of its own: it has wheels for few machines, and no test needs it.
+$(VENV)/.fuzz: requirements-fuzz.txt | $(BIN)/python
+	@echo "installing a fuzzer …" >&2
+	@$(BIN)/python -m venv $(VENV)/fuzz
+	@$(VENV)/fuzz/bin/python -m pip --quiet install --no-input --only-binary :all: --require-hashes -r requirements-fuzz.txt
 	@touch $@
 
 # npm: the machine's own where its Node.js is 20 or newer, else one from a wheel.
