@@ -32,7 +32,7 @@ from ledger.entries import (
 )
 from ledger.errors import CannotRecord, CapExceeded, ImpossibleEntry, LedgerRefused
 from ledger.hold import Hold, Retried
-from ledger.journal import TICK_S, Verdict, no_from
+from ledger.journal import TICK_S, no_from
 from ledger.layout import Layout, open_layout
 from ledger.replay import recover
 from ledger.settings import Clock, LedgerSettings
@@ -40,6 +40,7 @@ from ledger.shard import Shard
 from ledger.standing import Standing
 from ledger.state import State
 from ledger.store import Cut, Store, StoreBroken, StoreFull
+from ledger.verdict import Verdict
 
 
 class Ticket(Protocol):

@@ -22,10 +22,11 @@ from typing import Final
 
 from ledger import codec, snapshot
 from ledger.chain import BEGIN, PART
-from ledger.journal import Batch, Journal, Verdict
+from ledger.journal import Batch, Journal
 from ledger.settings import Clock, LedgerSettings
 from ledger.state import State
 from ledger.sweep import Sweep
+from ledger.verdict import Verdict
 
 CHECKPOINT_US: Final = 86_400_000_000
 """The books are written whole at least once a day, so that what is over is forgotten."""

@@ -23,8 +23,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable, Sequence
-from enum import Enum
-from typing import Any, Final
+from typing import Final
 
 from ledger import codec
 from ledger.chain import BEGIN, PART
@@ -33,6 +32,7 @@ from ledger.errors import CannotRecord, JournalFull, JournalUnavailable
 from ledger.hold import Hold
 from ledger.settings import LedgerSettings
 from ledger.store import Store, StoreFull
+from ledger.verdict import Durability, Verdict
 from ledger.writer import Writer
 
 LINGER_S: Final = 0.01
@@ -40,22 +40,6 @@ LINGER_S: Final = 0.01
 time, and then its hold counts in full: the safe side."""
 TICK_S: Final = 0.5
 CLOSE_S: Final = 2.0
-
-
-class Verdict(Enum):
-    """What became of a batch."""
-
-    DURABLE = "durable"
-    FULL = "disk full"
-    DEAD = "dead"
-
-
-class Durability(asyncio.Future[Verdict]):
-    """Shared by all who wait for one batch; so nobody may cancel it. A task that is cancelled while
-    it waits learns so when the verdict is there."""
-
-    def cancel(self, msg: Any | None = None) -> bool:
-        return False
 
 
 class Batch:

@@ -32,10 +32,11 @@ from ledger.entries import (
 )
 from ledger.errors import CapExceeded, ImpossibleEntry
 from ledger.hold import Hold
-from ledger.journal import Batch, Journal, Verdict
+from ledger.journal import Batch, Journal
 from ledger.settings import Clock, LedgerSettings
 from ledger.state import State
 from ledger.store import Cut, SqliteStore, Store, StoreBroken
+from ledger.verdict import Verdict
 
 
 class Shard:

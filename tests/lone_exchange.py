@@ -6,17 +6,18 @@ import asyncio
 import socket
 from dataclasses import dataclass, field
 from itertools import pairwise
-from typing import Final
+from typing import Final, cast
 
 import uvloop
 
 from gateway.http.message import Headers
+from gateway.upstream.backend import VendorConnection
 from gateway.upstream.direct import Direct
 from gateway.upstream.exchange import Exchange
 from gateway.upstream.order import Limits, NotSent, Order, OutcomeUnknown, Watch
 from gateway.upstream.origins import origin_of
 from gateway.upstream.scrub import Scrubber
-from gateway.upstream.stream import VendorConnection, VendorStream
+from gateway.upstream.stream import VendorStream
 from tests.vendor_double import StillTransport, all_of
 
 VENDOR: Final = origin_of("http://vendor/up", "")
@@ -69,7 +70,7 @@ async def _carry(
 ) -> Outcome:
     home = Home(direct)
     stream = VendorStream(home.loop)
-    transport = StillTransport(stream, still)
+    transport = StillTransport(cast("asyncio.Protocol", stream), still)
     stream.connection_made(transport)
     exchange = Exchange(order, Watch(), home)
     exchange.take(VendorConnection(VENDOR.httpcore, stream, []))

@@ -44,15 +44,16 @@ FROM_INSIDE: Final = ("bench/micro/", "bench/unwritten.py")
 """Pieces of the house, timed alone; the gateway with a journal that writes nothing."""
 
 LIBRARIES: Final = {
-    "certifi": ("gateway/upstream/stream.py",),
+    "certifi": ("gateway/upstream/backend.py",),
     "h11": (
         "gateway/http/secondreader.py",
         "gateway/upstream/direct.py",
         "gateway/upstream/plain.py",
-        "gateway/upstream/stream.py",
+        "gateway/upstream/backend.py",
         "bench/",
     ),
     "httpcore": (
+        "gateway/upstream/backend.py",
         "gateway/upstream/origins.py",
         "gateway/upstream/pool.py",
         "gateway/upstream/stream.py",
@@ -63,6 +64,7 @@ LIBRARIES: Final = {
         "bench/vendor.py",
         "gateway/http/tls.py",
         "gateway/run/commands/checks.py",  # the day a certificate ends
+        "gateway/upstream/backend.py",
         "gateway/upstream/origins.py",
         "gateway/upstream/stream.py",
     ),

@@ -47,8 +47,8 @@ FIRST_REQUEST_S: Final = 0.25
 """In a drain, for the first request of a connection that has not asked anything yet."""
 
 
-class Connection(asyncio.Protocol):
-    """A client's connection, from accept to close."""
+class Connection:
+    """A client's connection, from accept to close: an asyncio.Protocol by its methods."""
 
     __slots__ = (
         "_body",

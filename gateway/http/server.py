@@ -16,7 +16,7 @@ import logging
 import resource
 import socket
 from contextlib import suppress
-from typing import Final
+from typing import Final, cast
 
 from gateway.errors import Draining
 from gateway.http.connection import Connection
@@ -268,13 +268,14 @@ class Server:
         """From here on the connection has the socket. Raises OSError: a handshake that failed or
         took too long is one."""
         service = self._service
+        protocol = cast("asyncio.Protocol", connection)  # it is one by its methods
         if self._tls is None:
-            await service.loop.connect_accepted_socket(lambda: connection, sock)
+            await service.loop.connect_accepted_socket(lambda: protocol, sock)
             return
         settings = service.settings
         try:
             await service.loop.connect_accepted_socket(
-                lambda: connection,
+                lambda: protocol,
                 sock,
                 ssl=self._tls.context,
                 ssl_handshake_timeout=settings.head_timeout_s,

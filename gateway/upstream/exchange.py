@@ -25,12 +25,13 @@ from gateway.http.message import Body, Headers
 from gateway.tasks import spawn
 from gateway.upstream import plain
 from gateway.upstream.answerhead import UNTIL_CLOSE, Unreadable, framing, head_end
+from gateway.upstream.backend import VendorConnection
 from gateway.upstream.direct import Direct
 from gateway.upstream.inflate import BadEncoding, InflatedPieces, Inflater
 from gateway.upstream.order import Aborted, Limits, NotSent, Order, OutcomeUnknown, Reply, Watch
 from gateway.upstream.origins import Origin
 from gateway.upstream.scrub import Scrubber
-from gateway.upstream.stream import Broken, VendorConnection
+from gateway.upstream.stream import Broken
 
 NEVER: Final = math.inf
 INTERIM_MAX: Final = 5

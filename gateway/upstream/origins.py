@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 import httpcore
 
 from gateway.settings import VendorSettings
-from gateway.upstream.stream import VendorConnection, tls_context
+from gateway.upstream.backend import VendorConnection, tls_context
 from vendors.contract import Vendor
 
 _PORTS: Final = {"http": 80, "https": 443}

@@ -21,12 +21,13 @@ from weakref import WeakSet
 import httpcore
 
 from gateway.settings import MIB, AccountSettings, VendorSettings
+from gateway.upstream.backend import VendorBackend, VendorConnection
 from gateway.upstream.credentials import Credentials
 from gateway.upstream.direct import Direct
 from gateway.upstream.exchange import Exchange
 from gateway.upstream.order import Aborted, Limits, NotSent, Order, OutcomeUnknown, Reply, Watch
 from gateway.upstream.origins import Origin, hosts, origin_of
-from gateway.upstream.stream import VendorBackend, VendorConnection, VendorStream
+from gateway.upstream.stream import VendorStream
 from vendors import VENDORS
 from vendors.contract import Lookup, Vendor
 

@@ -15,13 +15,8 @@ import asyncio
 import select
 import ssl
 from collections import deque
-from collections.abc import Iterable
-from functools import cache
-from pathlib import Path
 from typing import Any, Final, cast
 
-import certifi
-import h11
 import httpcore
 
 MARK: Final = 262_144
@@ -32,8 +27,9 @@ class Broken(Exception):
     """The socket ended before its time: a reset, or an end of file inside a message."""
 
 
-class VendorStream(asyncio.Protocol, httpcore.AsyncNetworkStream):
-    """The socket. `receive` and `drained` have one waiter each at most."""
+class VendorStream:
+    """The socket: by its methods an asyncio.Protocol and httpcore's AsyncNetworkStream. `receive`
+    and `drained` have one waiter each at most."""
 
     __slots__ = (
         "_drain",
@@ -215,16 +211,16 @@ class VendorStream(asyncio.Protocol, httpcore.AsyncNetworkStream):
         timeout: float | None = None,
     ) -> VendorStream:
         """The same stream, from now on over TLS. Raises httpcore's ConnectTimeout, ConnectError."""
-        plain = self._transport
+        plain, protocol = self._transport, cast("asyncio.Protocol", self)
         try:
             async with asyncio.timeout(timeout):
                 secure = await self._loop.start_tls(
-                    plain, self, ssl_context, server_hostname=server_hostname
+                    plain, protocol, ssl_context, server_hostname=server_hostname
                 )
         except BaseException as exc:
             plain.abort()
             if isinstance(exc, OSError):
-                raise _no_connection(exc) from exc
+                raise no_connection(exc) from exc
             raise
         self._transport = cast("asyncio.Transport", secure)
         self._transport.set_write_buffer_limits(high=MARK)
@@ -236,73 +232,12 @@ class VendorStream(asyncio.Protocol, httpcore.AsyncNetworkStream):
         return self._transport.get_extra_info(info)
 
 
-class VendorBackend(httpcore.AsyncNetworkBackend):
-    """Opens vendor streams."""
-
-    async def connect_tcp(
-        self,
-        host: str,
-        port: int,
-        timeout: float | None = None,
-        local_address: str | None = None,
-        socket_options: Iterable[Any] | None = None,
-    ) -> VendorStream:
-        """Raises httpcore's ConnectTimeout, ConnectError. Socket options stay the loop's
-        (TCP_NODELAY)."""
-        loop = asyncio.get_running_loop()
-        local = None if local_address is None else (local_address, 0)
-        try:
-            async with asyncio.timeout(timeout):
-                _, stream = await loop.create_connection(
-                    lambda: VendorStream(loop), host, port, local_addr=local
-                )
-        except OSError as exc:
-            raise _no_connection(exc) from exc
-        return stream
-
-
-class VendorConnection(httpcore.AsyncHTTP11Connection):
-    """A kept-alive connection as httpcore keeps it, with the h11 state and the stream in reach of
-    an exchange loop of our own (httpcore's own costs a quarter more CPU a call: hooks, locks,
-    generators).
-
-    stack: where it waits between two calls. idle_since_s: loop time when it went back there."""
-
-    MAX_INCOMPLETE_EVENT_SIZE = 65_536
-
-    def __init__(
-        self, origin: httpcore.Origin, stream: VendorStream, stack: list[VendorConnection]
-    ) -> None:
-        super().__init__(origin, stream)
-        self.socket = stream
-        self.stack = stack
-        self.wire: h11.Connection = self._h11_state
-        self.idle_since_s = 0.0
-
-
-@cache
-def tls_context(ca_file: str = "") -> ssl.SSLContext:
-    """Verifies certificate and host name; HTTP/1.1 only. ca_file: trust these instead of the
-    system's. A system that has none, as a bare container, is lent Mozilla's."""
-    context = ssl.create_default_context(cafile=ca_file or None)
-    if not ca_file and not _system_has_certificates():
-        context.load_verify_locations(cadata=certifi.contents())
-    context.set_alpn_protocols(["http/1.1"])
-    return context
-
-
-def _system_has_certificates() -> bool:
-    paths = ssl.get_default_verify_paths()  # None for what is not there
-    folder = paths.capath
-    return paths.cafile is not None or (folder is not None and any(Path(folder).iterdir()))
-
-
 def _wake(waiter: asyncio.Future[None] | None) -> None:
     if waiter is not None and not waiter.done():
         waiter.set_result(None)
 
 
-def _no_connection(exc: OSError) -> Exception:
+def no_connection(exc: OSError) -> Exception:
     """Refused, unreachable, unknown name, bad certificate, too slow: in httpcore's words."""
     kind = httpcore.ConnectTimeout if isinstance(exc, TimeoutError) else httpcore.ConnectError
     return kind(str(exc))

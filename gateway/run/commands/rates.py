@@ -93,7 +93,7 @@ def _text(source: str) -> str:
 
 def _fetched(url: str) -> bytes:
     """Raises OSError, HTTPException, ValueError, Misused."""
-    from gateway.upstream.stream import tls_context  # here: --help should be quick
+    from gateway.upstream.backend import tls_context  # here: --help should be quick
 
     _judge(url)
     opener = build_opener(HTTPSHandler(context=tls_context()), Redirects)

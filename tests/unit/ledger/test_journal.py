@@ -12,9 +12,10 @@ from ledger import codec
 from ledger.entries import Ended, Held, HoldState, Noted
 from ledger.errors import JournalFull, JournalUnavailable
 from ledger.hold import Hold
-from ledger.journal import Batch, Journal, Verdict
+from ledger.journal import Batch, Journal
 from ledger.layout import Layout, open_layout
 from ledger.store import SqliteStore, StoreBroken
+from ledger.verdict import Verdict
 from tests.ledgers import Deaths, FaultyStore, full, settings_in
 
 

@@ -12,6 +12,7 @@ import pytest
 
 from gateway.errors import KeyRevoked
 from gateway.settings import AccountSettings, Secret, VendorSettings
+from gateway.upstream.backend import VendorBackend
 from gateway.upstream.pool import (
     Aborted,
     NotSent,
@@ -22,7 +23,7 @@ from gateway.upstream.pool import (
     Upstreams,
     Watch,
 )
-from gateway.upstream.stream import VendorBackend, VendorStream
+from gateway.upstream.stream import VendorStream
 from tests.vendor_double import (
     CERTIFICATE,
     KNOWN,
