@@ -24,7 +24,7 @@ from typing import Final
 from urllib.parse import urlencode
 
 from bench import load
-from tests.crash.kills import CALL_ID, KILLED, Tally
+from tests.crash.kills import CALL_ID, Tally
 from tests.house import Gateway, VaultKey
 from tests.wishes import Wish, any_wish
 
@@ -94,14 +94,15 @@ class Crowd:
 
     async def run(self, keys: Sequence[VaultKey], callers: int) -> list[list[Call]]:
         """Every caller's calls, in order, the last one of each without an answer, unless it had
-        seen its cap hold."""
-        crowd = await load.connect(self._gateway.address, callers)
+        seen its cap hold. Then the gateway is dead, or about to be."""
+        try:
+            crowd = await load.connect(self._gateway.address, callers)
+        except OSError:  # a fuse was quicker
+            return []
         self._working = callers
-        told = await asyncio.gather(
+        return await asyncio.gather(
             *(self._work(caller, keys[n % len(keys)]) for n, caller in enumerate(crowd))
         )
-        assert self._gateway.wait() == KILLED
-        return told
 
     async def _work(self, caller: load.Caller, key: VaultKey) -> list[Call]:
         calls: list[Call] = []

@@ -164,6 +164,7 @@ class Life:
         if self._gateway.running:
             crowd = Crowd(self._gateway, self._dice, cut)
             told = asyncio.run(crowd.run(keys, self._dice.randint(8, 24)))
+            assert self._gateway.wait() == KILLED
             self._told.kills["at the cut" if crowd.killed else where] += 1
         else:
             told = []
