@@ -23,7 +23,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from ledger import store
+from ledger import store, wal
 from ledger.archive import Archiver
 from ledger.errors import LedgerRefused
 from ledger.lock import Lock
@@ -117,6 +117,9 @@ def _open_all(
 ) -> None:
     """Into `opened`, so that the caller can close what was opened before something failed."""
     key_path = paths[0].parent / KEY_NAME
+    if settings.synchronous != "NORMAL":  # with that, many commits may be half written
+        for path in filter(Path.exists, paths):
+            wal.must_hold(path)
     there = [path for path in paths if not store.is_blank(path)]
     if there and not key_path.exists():
         raise LedgerRefused(f"{key_path} is missing: without it no journal can be checked")
