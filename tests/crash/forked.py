@@ -7,12 +7,12 @@ put into it. Only for a process of one thread with no event loop running: `cycle
 
 from __future__ import annotations
 
-import contextlib
 import ctypes
 import gc
 import json
 import os
 import signal
+import traceback
 from dataclasses import dataclass
 from typing import Final
 
@@ -90,8 +90,7 @@ class ForkedGateway(Gateway):
 
     def _become(self, ready_fd: int) -> None:
         """In the child: never returns."""
-        code = 70
-        with contextlib.suppress(BaseException):
+        try:
             ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
             os.chdir(self.directory)
             self._own_files(ready_fd)
@@ -100,8 +99,10 @@ class ForkedGateway(Gateway):
             if self.fuse is not None:
                 light(*self.fuse)
             book.TICK_S = TICK_S  # type: ignore[attr-defined]
-            code = cli.main(SERVE)
-        os._exit(code)
+            os._exit(cli.main(SERVE))
+        except BaseException:
+            os.write(2, traceback.format_exc().encode())
+        os._exit(70)
 
     def _own_files(self, ready_fd: int) -> None:
         """What the process that it was forked from has open is not for it."""

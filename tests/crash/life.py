@@ -394,7 +394,7 @@ class Life:
             self._gateway.admin("POST", f"/vault/calls/{row['id']}/reconcile", {})
         left = self._doubts()
         self._told.counts["looked up at the vendor"] += len(before[:LOOKS])
-        self._told.counts["of these cleared up"] += len(before) - len(left)
+        self._told.counts["cleared up by then"] += len(before) - len(left)
         self._told.counts["still in doubt at the end of a life"] += len(left)
 
 

@@ -39,7 +39,7 @@ def test_books_hold_through_kills_at_random_moments_and_named_points(tmp_path: P
         "retries after a kill",
         "verifies by the command line",
         "starts of a process of its own",
-        "of these cleared up",
+        "cleared up by then",
     ):
         assert told["counts"][what], what
     for answer in ("0", "200", "402", "429 daily_cap_exceeded", "429 issuer_cap_exceeded"):
