@@ -55,6 +55,7 @@ def relayed(headers: Headers, vendor: Vendor, call_id: str, idempotency_key: str
         if name == key_header:
             if idempotency_key is not None:
                 out.append((name, idempotency_key.encode("ascii")))
+                idempotency_key = None  # once, however often the vendor says its own
         elif name in allowed:
             out.append((name, value))
     return out

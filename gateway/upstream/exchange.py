@@ -37,6 +37,8 @@ NEVER: Final = math.inf
 INTERIM_MAX: Final = 5
 """1xx answers before the real one; a vendor that sends more is flooding."""
 STATUS_MAX: Final = 599
+WHY_CHARS_MAX: Final = 200
+"""Of what a failure says for itself, to callers and logs."""
 
 _FAILURES: Final = (plain.Misread, Broken, Unreadable, BadEncoding)
 
@@ -69,6 +71,7 @@ class Exchange:
         "_order",
         "_origin",
         "_rest",
+        "_spoiled",
         "_streaming",
         "_take_by_s",
         "_total_at_s",
@@ -89,6 +92,8 @@ class Exchange:
         self._inflated: InflatedPieces | None = None
         self._ended = False
         self._answering = False
+        self._spoiled = False
+        """Did something go wrong on its connection? Then nobody uses that again."""
         self._streaming = False
         self._direct = False
         """Is h11 left out? Then _rest is what is here of the body, and _left is how many bytes of
@@ -137,6 +142,8 @@ class Exchange:
 
     def _reusable(self, connection: VendorConnection) -> bool:
         """May another call have it? Unused, or both sides done, and not a byte more than that."""
+        if self._spoiled:
+            return False
         if self._direct:
             at_end = self._left == 0 and not self._rest
         else:
@@ -167,7 +174,9 @@ class Exchange:
             self._connection.socket.fail(fault)
 
     def _failure(self, why: str, *, timed_out: bool = False) -> NotSent | OutcomeUnknown:
-        self._left = -1  # a connection on which something went wrong is not used again
+        """why: may repeat what the vendor said (a line that is none), so it is scrubbed."""
+        self._spoiled = True
+        why = self.scrubber.whole(why.encode()).decode()[:WHY_CHARS_MAX]
         return OutcomeUnknown(why, timed_out=timed_out) if self.watch.left else NotSent(why)
 
     # The request.
@@ -322,9 +331,11 @@ class Exchange:
         if self._direct:
             return await self._direct_piece()
         wire = self._wired().wire
-        while (piece := plain.piece(wire)) is None:
+        while not (found := plain.pieces(wire)):
             wire.receive_data(await self._more())
-        return piece
+        if len(found) == plain.CHUNKS_AT_ONCE:
+            await asyncio.sleep(0)  # whatever else the loop has to do comes first
+        return b"".join(found)
 
     async def _direct_piece(self) -> bytes:
         if not self._rest and self._left > 0:

@@ -26,7 +26,12 @@ Unwritable: Final = h11.LocalProtocolError
 Misread: Final = h11.RemoteProtocolError
 """The answer is none."""
 
+CHUNKS_AT_ONCE: Final = 128
+"""A body may come in chunks of one byte, and a second spent on them is a second of everybody's: so
+many are read in one go, a few milliseconds of it."""
+
 IDENTITY: Final = (b"accept-encoding", b"identity")
+_OVER: Final = (h11.DONE, h11.MUST_CLOSE, h11.CLOSED)
 _CHUNKED: Final = (b"transfer-encoding", b"chunked")
 _END: Final = h11.EndOfMessage()
 _Prepared: Final = type(_END.headers)
@@ -86,13 +91,17 @@ def read(wire: h11.Connection, head: bytes) -> tuple[int, Headers, bytes] | None
     return event.status_code, *relayed(event.headers.raw_items())
 
 
-def piece(wire: h11.Connection) -> bytes | None:
-    """The next piece of the answer's body, b'' at its end, None when more bytes are needed. Raises
-    Misread."""
-    event = wire.next_event()
-    if isinstance(event, h11.Data):
-        return event.data
-    return None if event is h11.NEED_DATA else b""  # EndOfMessage; trailers are dropped
+def pieces(wire: h11.Connection) -> list[bytes]:
+    """The next pieces of the answer's body, CHUNKS_AT_ONCE at most; b'' alone at its end, none when
+    more bytes are needed. Raises Misread."""
+    found: list[bytes] = []
+    while len(found) < CHUNKS_AT_ONCE and wire.their_state not in _OVER:
+        event = wire.next_event()
+        if event is h11.NEED_DATA:
+            return found
+        if isinstance(event, h11.Data):  # otherwise the end; trailers are dropped
+            found.append(event.data)
+    return found or [b""]
 
 
 def reusable(wire: h11.Connection) -> bool:

@@ -10,11 +10,13 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 from typing import Final
 from urllib.parse import quote, quote_plus
 
 _CODED_BYTES_MIN: Final = 8
 """A shorter base64 form would match by chance."""
+_NO_WORD: Final = re.compile(r"[^A-Za-z0-9]")
 
 
 class Scrubber:
@@ -122,9 +124,16 @@ def _base64_cores(raw: bytes) -> list[bytes]:
 def _escaped(text: str) -> set[bytes]:
     as_json = {json.dumps(text)[1:-1], json.dumps(text, ensure_ascii=False)[1:-1]}
     as_json |= {form.replace("/", "\\/") for form in as_json}
+    as_json |= {_careful(text, "\\u{:04x}"), _careful(text, "\\u{:04X}")}
     in_url = {form(text, safe=safe) for form in (quote, quote_plus) for safe in ("", "/")}
+    in_url.add(_careful(text, "%{:02X}"))
     in_url |= {_lower_escapes(form) for form in in_url}
     return {form.encode() for form in {text} | as_json | in_url}
+
+
+def _careful(text: str, escape: str) -> str:
+    """As an encoder writes it that leaves letters and digits only, and not even `_`."""
+    return _NO_WORD.sub(lambda odd: escape.format(ord(odd[0])), text)
 
 
 def _lower_escapes(text: str) -> str:

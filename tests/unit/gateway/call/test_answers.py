@@ -57,6 +57,7 @@ def test_what_comes_back_is_relayed_by_name_and_the_callers_key_as_it_was_sent()
         (b"request-id", b"req_1"),
         (b"set-cookie", b"a=b"),
         (b"idempotency-key", b"kb-1"),
+        (b"idempotency-key", b"kb-2"),
     ]
     assert relayed(answer, STRIPE, "call_1", "mine") == [
         (b"keybrake-call-id", b"call_1"),

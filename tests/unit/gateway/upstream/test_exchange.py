@@ -9,6 +9,8 @@ import zlib
 import pytest
 
 from gateway.http.message import ClientGone
+from gateway.upstream import plain
+from gateway.upstream.exchange import WHY_CHARS_MAX
 from gateway.upstream.pool import (
     Aborted,
     NotSent,
@@ -395,6 +397,37 @@ async def test_answers_that_are_not_believed(answer: bytes) -> None:
         await sent(saying(answer), post(), watch)
     assert not unknown.value.timed_out
     assert watch.left
+
+
+@pytest.mark.parametrize("behind", [b"2\r\nok\r\n0\r\n", b""], ids=["a trailer", "a chunk"])
+async def test_a_failure_does_not_repeat_the_credential(behind: bytes) -> None:
+    """h11 quotes the line that it cannot read."""
+    raw = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + behind
+    script = saying(raw + SECRET.encode() + b"x" * 300 + b"\r\n\r\n")
+    with pytest.raises(OutcomeUnknown) as unknown:
+        await sent(script, post())
+    assert "***" in unknown.value.why
+    assert SECRET not in unknown.value.why
+    assert len(unknown.value.why) <= WHY_CHARS_MAX
+
+
+async def test_chunks_of_one_byte_leave_the_loop_to_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A body of them kept everybody waiting until its last one."""
+    turns_given = 0
+    sleep = asyncio.sleep
+
+    async def counted(delay: float) -> None:
+        nonlocal turns_given
+        turns_given += 1
+        await sleep(delay)
+
+    count = 8 * plain.CHUNKS_AT_ONCE
+    body = b"1\r\nx\r\n" * count + b"0\r\n\r\n"
+    script = saying(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + body)
+    monkeypatch.setattr(asyncio, "sleep", counted)
+    reply = await sent(script, post(whole=count))
+    assert reply.body == b"x" * count
+    assert turns_given >= 4, "as many pieces as the socket had are read one after the other"
 
 
 CUT = [

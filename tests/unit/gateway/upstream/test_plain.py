@@ -41,10 +41,10 @@ def test_an_exchange_and_the_next() -> None:
         assert not plain.reusable(used)
         assert plain.read(used, b"HTTP/1.1 103 Early\r\n\r\n") is None
         assert plain.read(used, OK) == (200, [(b"x-a", b"b")], b"")
-        assert plain.piece(used) is None
+        assert plain.pieces(used) == []
         used.receive_data(b"ok")
-        assert plain.piece(used) == b"ok"
-        assert plain.piece(used) == b""
+        assert plain.pieces(used) == [b"ok"]
+        assert plain.pieces(used) == [b""]
 
 
 def test_a_byte_too_many() -> None:
@@ -52,8 +52,18 @@ def test_a_byte_too_many() -> None:
     plain.retell(used, ORDER, ORIGIN, b"a=1")
     plain.read(used, OK)
     used.receive_data(b"ok!")
-    assert [plain.piece(used), plain.piece(used)] == [b"ok", b""]
+    assert [plain.pieces(used), plain.pieces(used)] == [[b"ok"], [b""]]
     assert not plain.reusable(used)
+
+
+def test_chunks_are_read_so_many_at_a_time() -> None:
+    used = wire()
+    plain.retell(used, ORDER, ORIGIN, b"a=1")
+    plain.read(used, b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
+    used.receive_data(b"1\r\nx\r\n" * (plain.CHUNKS_AT_ONCE + 1) + b"0\r\n\r\n")
+    assert plain.pieces(used) == [b"x"] * plain.CHUNKS_AT_ONCE
+    assert [plain.pieces(used), plain.pieces(used)] == [[b"x"], [b""]]
+    assert plain.reusable(used)
 
 
 def test_what_cannot_be_written_or_read() -> None:

@@ -68,6 +68,12 @@ def test_escaped(echo: str) -> None:
     assert clean.count(b"*") >= len(echo.encode()) - 8
 
 
+@pytest.mark.parametrize("escape", ["%5F", "%5f", "\\u005F", "\\u005f"])
+def test_escaped_by_who_leaves_letters_and_digits_only(escape: str) -> None:
+    echo = SECRET.replace("_", escape)
+    assert Scrubber(SECRET).whole(f"<{echo}>".encode()) == b"<" + stars(echo) + b">"
+
+
 @pytest.mark.parametrize("size", range(1, 40))
 def test_in_pieces_as_whole(size: int) -> None:
     body = b"sk_sk_test" + SECRET.encode() * 2 + b"sk_test_5" + SECRET.encode() + b"sk"
