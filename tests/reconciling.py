@@ -189,7 +189,8 @@ class Scene:
         )
         self.end(hold, state)
         if row:
-            told = {"operation": operation, "vendor": "stripe", "account": "default", **facts}
+            told: dict[str, Any] = {"operation": operation, "vendor": "stripe"}
+            told |= {"account": "default", "hold_id": hold.hold_id, **facts}
             key_id = (key or self.key).key.terms.key_id
             self.history.record(CallRow(call_id, hold.at_us, key_id, **told))
         self.calls.clock.advance(0.001)

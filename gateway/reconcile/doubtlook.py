@@ -172,12 +172,14 @@ class DoubtLook:
     async def _makers(self, name: str, match: Outcome, operation: str) -> set[str]:
         """The calls that may have made what has this name: those of the same operation that the
         audit log, the ledger or this run knows it under. A call that changed it later made
-        nothing."""
+        nothing; nor did one without a hold: it got the stored answer of a call that was settled,
+        and whose ending a crash may have lost since."""
         desk, history = self._desk, self._desk.doors.history
         known = {self._given[name]} if name in self._given else set()
         filters = Filters(object_id=name, vendor=desk.vendor.name, account=desk.account)
         rows = await history.calls(filters, _ROWS_MAX)
-        known |= {row["retry_of"] or row["id"] for row in rows if row["operation"] == operation}
+        made = [row for row in rows if row["operation"] == operation]
+        known |= {row["retry_of"] or row["id"] for row in made if row["retry_of"] or row["hold_id"]}
         held = desk.doors.ledger.tagged(desk.tag(match.object_id)) if match.object_id else ()
         for hold in held:
             record = await history.call(hold.memo_ref)

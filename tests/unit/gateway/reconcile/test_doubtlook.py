@@ -314,6 +314,18 @@ async def test_what_an_answer_or_a_retry_named_is_the_doubts_own(scene: Scene) -
     assert (one.tag, two.tag) == ("stripe/default/SM2", "stripe/default/SM1")
 
 
+async def test_a_retry_that_held_nothing_explains_nothing(scene: Scene) -> None:
+    """It was answered from the settled first call, whose ending a crash then lost."""
+    doubt = await scene.open(IN_DOUBT, object_id="SM1")
+    row = CallRow("call_9", 1, "vk_1", operation="CreateMessage", object_id="SM1")
+    scene.history.record(row)
+    scene.told.listing(message("SM1"))
+    for seconds in (61, 901, 901):
+        scene.wait(seconds)
+        await scene.looks()
+    assert (doubt.state, doubt.tag) == (PENDING, "stripe/default/SM1")
+
+
 async def test_other_traces_and_operations_are_not_alike(scene: Scene) -> None:
     doubt = await scene.open(IN_DOUBT)
     other = await scene.open(IN_DOUBT, operation="CreateCall")
