@@ -37,7 +37,7 @@ demo: $(VENV)/.run ## a key with a 500 USD cap, charged until it brakes, in 20 s
 
 # ── working on it ───────────────────────────────────────────────────────────────────────────────
 
-.PHONY: test check lint types format unit property integration browser screenshots crash cover fuzz micro
+.PHONY: test check lint types format unit property integration browser screenshots crash simulate cover fuzz micro
 test: lint types $(VENV)/.node $(VENV)/.assets $(VENV)/.browser $(VENV)/.balancer binary ## everything: lint, types, all suites, 100 % of ledger and vendors covered
 	$(BIN)/python -m pytest -q --cov=ledger --cov=vendors --cov-branch --cov-report=term-missing:skip-covered \
 	  --cov-fail-under=100 tests
@@ -73,6 +73,9 @@ screenshots: $(VENV)/.node $(VENV)/.assets $(VENV)/.browser ## every page, light
 
 crash: $(VENV)/.dev ## kill -9 under load, then read the books
 	$(BIN)/python -m pytest -q tests/crash
+
+simulate: $(VENV)/.dev ## stories by number on the real house in a time of its own; SEEDS=0..2000 STEPS=200 MIX=all
+	$(BIN)/python -m tests.simulation --seeds $(or $(SEEDS),0..200) --steps $(or $(STEPS),200) --mix $(or $(MIX),all)
 
 cover: $(VENV)/.node binary ## coverage of everything, branch by branch, into build/coverage
 	$(BIN)/python -m pytest -q --cov --cov-branch --cov-report=term-missing:skip-covered \

@@ -1,0 +1,54 @@
+"""Stories on the real house, each a number: whatever happens, what must be true is true."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+from tests.simulation.shrink import tale
+from tests.simulation.story import MIXES, make_story, words
+from tests.simulation.world import play
+
+ROOT: Final = Path(__file__).parents[2]
+SEEDS: Final = range(16)
+STEPS: Final = 150
+
+
+@pytest.mark.parametrize("mix", list(MIXES))
+def test_what_must_be_true_is_true(mix: str) -> None:
+    events = 0
+    for seed in SEEDS:
+        story = make_story(seed, STEPS, mix)
+        played = play(story)
+        assert not played.untrue, tale(story)
+        events += played.events
+    assert events > len(SEEDS) * STEPS, "the stories come to their end"
+
+
+def test_the_same_number_is_the_same_story_in_another_process() -> None:
+    """Whatever the hashes of strings are there."""
+    story = make_story(3, 80, "everything")
+    here = play(story)
+    code = (
+        "from tests.simulation.story import make_story; from tests.simulation.world import play;"
+        "print(play(make_story(3, 80, 'everything')).trace)"
+    )
+    there = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=ROOT,
+        env={"PYTHONHASHSEED": "7", "PATH": ""},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert int(there.stdout) == here.trace == play(story, telling=True).trace
+
+
+def test_every_step_can_be_told_in_words() -> None:
+    told = [words(step) for step in make_story(1, 400, "everything").steps]
+    assert all(text and "{" not in text for text in told)
+    assert "is killed" in tale(make_story(1, 60, "crashes"))
