@@ -47,6 +47,7 @@ from gateway.run import calllines, numbers, systemd
 from gateway.run.adminkey import AdminKey, admin_key, keep
 from gateway.run.census import Census
 from gateway.run.config import show
+from gateway.run.heartbeat import Heartbeat
 from gateway.run.parts import Parts, PartsRefused, make_parts
 from gateway.run.reload import Reloader, Renewable
 from gateway.run.systemd import Notifier
@@ -88,7 +89,7 @@ def run(
 ) -> int:
     """Serve until SIGTERM or SIGINT. known: the vendors' modules. read: reads the settings again,
     at SIGHUP. Returns the exit code. Raises StartRefused."""
-    _raise_descriptor_limit()
+    _set_limits()
     return uvloop.run(serve(settings, known, ready, read))
 
 
@@ -120,6 +121,7 @@ async def serve(
         _open_door(house, listeners, tls, down)
         _serve_systemd(house, notifier, reloader, down)
         house.reconcilers.start()
+        _in_background(down, Heartbeat(lambda: os._exit(1)).run(), "heartbeat")
         _tell_prices(house.doors)
         _warn_of_old_rates(house.doors.rates())
         gc.collect()
@@ -200,7 +202,7 @@ async def _build(
     _in_background(down, census.run(), "census")
     _in_background(down, _watch_clock(clock, lag), "watch-clock")
     dashboard = _dashboard(admin, doors) if settings.dashboard.enabled else None
-    return House(doors, admin, dashboard, key, reconcilers, Proxy(doors))
+    return House(doors, admin, dashboard, key, reconcilers, Proxy(doors, key.digest))
 
 
 def _dashboard(admin: AdminApi, doors: Doors) -> Dashboard:
@@ -386,6 +388,8 @@ def _tell_parent(address: str, admin_address: str) -> None:
             pipe.write(orjson.dumps(line) + b"\n")
 
 
-def _raise_descriptor_limit() -> None:
+def _set_limits() -> None:
+    """As many descriptors as we may have; and no core file, which would hold every secret."""
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))

@@ -386,5 +386,13 @@ def test_it_runs_on_uvloop_until_it_is_told_to_stop(
     assert "draining" in caplog.text
 
 
+def test_a_crash_leaves_no_core(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It would hold every secret."""
+    set_to: dict[int, tuple[int, int]] = {}
+    monkeypatch.setattr(resource, "setrlimit", set_to.__setitem__)
+    app._set_limits()
+    assert set_to[resource.RLIMIT_CORE] == (0, 0)
+
+
 def test_an_ipv6_address_is_shown_in_brackets() -> None:
     assert app._shown(("::1", 80)) == "[::1]:80"
