@@ -12,12 +12,13 @@ import importlib
 import os
 import resource
 import shutil
+import site
 import socket
 import ssl
 import sys
 import time
 import zoneinfo
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -34,6 +35,8 @@ from vendors.contract import Vendor
 from vendors.rates import Rates, RatesMistake
 
 MODULES: Final = ("aiosqlite", "h11", "httpcore", "jinja2", "orjson", "sniffio", "uvloop")
+AT_START: Final = frozenset({"distutils-precedence.pth", "a1_coverage.pth"})
+"""What setuptools, and coverage for the tests, have run at the start of every Python here."""
 DESCRIPTORS_MIN: Final = 4_096
 CONNECT_TIMEOUT_S: Final = 5.0
 ROOM_WARN_BYTES: Final = 1024**3
@@ -73,8 +76,35 @@ def machine() -> Iterator[Finding]:
         "ok" if zones else "fail", "zones", "there" if zones else "none",
         "" if zones else "install tzdata",
     )  # fmt: skip
+    yield at_start([*site.getsitepackages(), site.getusersitepackages()])
     yield descriptors()
     yield clock()
+
+
+def at_start(folders: Iterable[str]) -> Finding:
+    """Does code of a package run at the start of each Python, before a line of ours? Stolen
+    packages have come that way."""
+    found = [
+        path
+        for folder in map(Path, folders)
+        for pattern in ("*.pth", "sitecustomize.py", "usercustomize.py")
+        for path in sorted(folder.glob(pattern))
+        if path.name not in AT_START and _runs(path)
+    ]
+    if not found:
+        return Finding("ok", "at start", "no package runs code before the gateway's own")
+    return Finding(
+        "warn", "at start", ", ".join(str(path) for path in found),
+        "find out which package put it there; it reads every secret that the gateway reads",
+    )  # fmt: skip
+
+
+def _runs(path: Path) -> bool:
+    """A .pth names folders; a line of it that begins with `import` is run (site.py)."""
+    if path.suffix == ".py":
+        return True
+    lines = path.read_text(errors="replace").splitlines()
+    return any(line.startswith(("import ", "import\t")) for line in lines)
 
 
 def descriptors() -> Finding:

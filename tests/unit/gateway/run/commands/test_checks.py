@@ -24,7 +24,7 @@ pytestmark = pytest.mark.usefixtures("no_secrets")
 
 def test_this_machine() -> None:
     found = {finding.what: finding for finding in checks.machine()}
-    assert {"python", "sqlite", "modules", "zones", "ulimit", "clock"} == set(found)
+    assert {*("python", "sqlite", "modules", "zones", "at start", "ulimit", "clock")} == set(found)
     assert found["modules"].mark == "ok"
 
 
@@ -35,6 +35,20 @@ def test_a_machine_that_lacks_things(monkeypatch: pytest.MonkeyPatch) -> None:
     assert (found["modules"].mark, found["modules"].detail) == ("fail", "no_such_module")
     assert (found["ulimit"].mark, found["ulimit"].detail[:2]) == ("warn", "64")
     assert all(finding.do for finding in found.values() if finding.mark != "ok")
+
+
+def test_code_that_runs_at_every_start_is_told(tmp_path: Path) -> None:
+    (tmp_path / "folders.pth").write_text("/opt/more\n# import nothing\n")
+    (tmp_path / "distutils-precedence.pth").write_text("import os\n")
+    assert checks.at_start([str(tmp_path), str(tmp_path / "nowhere")]).mark == "ok"
+    (tmp_path / "stolen.pth").write_text("/opt/more\nimport os; os.environ\n")
+    (tmp_path / "usercustomize.py").write_text("")
+    found = checks.at_start([str(tmp_path)])
+    assert (found.mark, bool(found.do)) == ("warn", True)
+    assert [Path(told).name for told in found.detail.split(", ")] == [
+        "stolen.pth",
+        "usercustomize.py",
+    ]
 
 
 def _unknown() -> int:
