@@ -209,7 +209,7 @@ class _ByVendor(dict[str, VendorCalls]):
 class Metrics:
     """What this process counts on its calls' way. page: where other parts add their own."""
 
-    __slots__ = ("_refusals", "_vendors", "drift", "page")
+    __slots__ = ("_refusals", "_vendors", "drift", "page", "real_keys")
 
     def __init__(self) -> None:
         self.page = page = Page()
@@ -226,6 +226,14 @@ class Metrics:
             ],
         )
         self._refusals = page.counters("keybrake_refusals_total", "Refusals, by code.", "code")
+        self.real_keys: dict[tuple[str, str], int] = {}
+        page.family(
+            "counter",
+            "keybrake_real_keys_seen_total",
+            "Requests that bore an account's real key, or the admin's, as a vault key.",
+            ("vendor", "account"),
+            lambda: sorted(self.real_keys.items()),
+        )
         page.family(
             "counter",
             "keybrake_cost_usd_total",

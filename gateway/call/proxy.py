@@ -18,12 +18,13 @@ from gateway.call.bodies import BodyRoom
 from gateway.call.books import Books
 from gateway.call.doors import Doors
 from gateway.call.journey import Journey
+from gateway.call.leaks import Leaks
 from gateway.call.passing import PassingBody, WatchedBody
 from gateway.call.refusals import dress
 from gateway.call.runheaders import NOTHING_SAID, effective_label, read_run_headers
 from gateway.call.sending import Sender
 from gateway.call.stored import StoredAnswers
-from gateway.errors import Internal, Refusal, VendorRedirected
+from gateway.errors import Internal, KeyUnknown, RateLimited, Refusal, VendorRedirected
 from gateway.http.message import Body, ClientGone, Request, Response
 from gateway.ids import make_id
 from gateway.upstream.pool import Reply
@@ -40,11 +41,22 @@ FREE_ANSWER_BYTES_MAX = 65_536
 class Proxy:
     """Carries calls. One for the process; what lives during a call stands in its journey."""
 
-    __slots__ = ("_answers", "_books", "_doors", "_retries", "_room", "_sender", "_whole_max")
+    __slots__ = (
+        "_answers",
+        "_books",
+        "_doors",
+        "_leaks",
+        "_retries",
+        "_room",
+        "_sender",
+        "_whole_max",
+    )
 
-    def __init__(self, doors: Doors) -> None:
+    def __init__(self, doors: Doors, admin_digest: bytes = b"") -> None:
+        """admin_digest: of the admin key, which no caller should have."""
         self._doors = doors
         self._books = Books(doors.ledger, doors.history, doors.clock, doors.metrics)
+        self._leaks = Leaks(doors.settings, admin_digest, doors.metrics)
         self._retries = doors.retries
         self._sender = Sender(doors, self._books)
         limits = doors.settings.server
@@ -56,6 +68,7 @@ class Proxy:
     def renew(self) -> None:
         """The doors have other settings now: what was read from them once is read again."""
         limits = self._doors.settings.server
+        self._leaks.renew(self._doors.settings)
         self._whole_max = limits.priced_body_bytes_max
         self._room.renew(limits.large_bodies_bytes_max, limits.priced_body_bytes_max)
 
@@ -71,6 +84,8 @@ class Proxy:
             admission.judge_vendor(route, key)
         except Refusal as refusal:
             self._doors.metrics.refused(refusal.code)
+            if isinstance(refusal, KeyUnknown | RateLimited):
+                self._leaks.look(request, now_us)
             vendor = vendor or self._vendor_of_sdk(request)
             return dress(refusal, call_id, vendor, None, request.headers)
         vendor = self._doors.vendors[key.terms.vendor]
