@@ -79,6 +79,7 @@ class Soak:
         self.samples: list[watch.Sample] = []
         self.checks: list[Check] = []
         self.ends: list[str] = []
+        self.told: dict[str, object] = {}
 
     def age_s(self) -> float:
         return time.monotonic() - self._began_s
@@ -192,8 +193,6 @@ class Soak:
             "moved_at_stripe": dict(kinds),
             "keys_and_days": len(found.by_key_day),
         }
-
-    told: dict[str, object]
 
     def _none(self, name: str, wrong: list[str]) -> None:
         self._note(name, not wrong, f"{len(wrong)}: {'; '.join(wrong[:5])}" if wrong else "")
