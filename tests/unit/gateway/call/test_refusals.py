@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import gc
 from typing import Any
 
 import orjson
 import pytest
 
-from gateway.call.refusals import dress, flat, plain
+from gateway.call.refusals import dress, flat, forget_way, plain
 from gateway.errors import (
     DailyCapExceeded,
     IdempotencyInProgress,
@@ -106,3 +107,25 @@ def test_what_never_became_a_call_has_an_id_all_the_same() -> None:
     assert (response.status, response.close) == (408, True)
     call_id = orjson.loads(response.body)["call_id"]
     assert dict(response.headers)[b"keybrake-call-id"] == call_id.encode()
+
+
+def test_a_refusal_whose_way_is_forgotten_leaves_nothing_for_a_collection() -> None:
+    """Whoever names what he raises keeps his own frame, and all that it names."""
+
+    def answer() -> Response:
+        refusal = DailyCapExceeded()
+        try:
+            refusal_of_ours = refusal
+            raise refusal_of_ours from KeyError("inner")
+        except Refusal as exc:
+            forget_way(exc)
+            return dressed(exc, {})
+
+    gc.collect()
+    gc.disable()
+    try:
+        for _ in range(100):
+            answer()
+        assert gc.collect() < 100
+    finally:
+        gc.enable()
