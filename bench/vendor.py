@@ -2,9 +2,9 @@
 
 For benchmarks only, where the vendor must cost next to nothing: it looks for the end of a head and
 for a length, and never reads what was asked. So each kind of answer has a listener of its own: a
-Stripe intent of 920 bytes, a Twilio message, the id of a Resend mail; the intent again over TLS;
-and bodies by the gigabyte (bulk.py). Each answer has an id of its own, since a gateway remembers
-objects by id.
+Stripe intent of 920 bytes, a Twilio message, the id of a Resend mail; the intent again over TLS,
+and once more after 30 s; and bodies by the gigabyte (bulk.py). Each answer has an id of its own,
+since a gateway remembers objects by id.
 
     python -m bench.vendor [--tls-cert FILE]
 
@@ -58,6 +58,7 @@ _HEAD: Final = (
     b"Content-Length: %d\r\n\r\n"
 )
 _LENGTH: Final = b"content-length:"
+SLOW_S: Final = 30.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,8 +101,25 @@ class FixedVendor(asyncio.Protocol):
         self._buffer += data
         while end := request_end(self._buffer):
             self._buffer = self._buffer[end:]
-            assert self._transport is not None
-            self._transport.write(self._face.answer(next(self._numbers)))
+            self._answer()
+
+    def _answer(self) -> None:
+        assert self._transport is not None
+        self._transport.write(self._face.answer(next(self._numbers)))
+
+
+class SlowVendor(FixedVendor):
+    """One whose answers take SLOW_S."""
+
+    __slots__ = ()
+
+    def _answer(self) -> None:
+        asyncio.get_running_loop().call_later(SLOW_S, self._answer_late)
+
+    def _answer_late(self) -> None:
+        assert self._transport is not None
+        if not self._transport.is_closing():
+            super()._answer()
 
 
 def request_end(buffer: bytes) -> int:
@@ -129,6 +147,7 @@ async def serve(tls_cert: str) -> None:
     told = {
         name: await _listen(partial(FixedVendor, numbers, face)) for name, face in FACES.items()
     }
+    told["slow"] = await _listen(partial(SlowVendor, numbers))
     told["bulk"] = await _listen(BulkVendor)
     if tls_cert:
         context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)

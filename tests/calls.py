@@ -19,6 +19,7 @@ import orjson
 
 from gateway.call.doors import Doors
 from gateway.call.guesses import Guesses
+from gateway.call.lanes import Lanes
 from gateway.call.proxy import Proxy
 from gateway.call.retries import Retries
 from gateway.call.routes import Routes
@@ -228,6 +229,7 @@ class Calls:
             ledger=self.ledger,
             history=cast("History", self.history),
             upstreams=cast("Upstreams", PretendUpstreams(self.upstream)),
+            lanes=Lanes(loop),
             turns=Turns(loop),
             retries=Retries(self.ledger, loop),
             turnstiles={(name, "default"): Turnstile(settings, loop) for name in vendors},

@@ -21,6 +21,7 @@ from bench import load
 from bench.micro.pretend import PretendLoop, PretendStore, PretendWriter
 from gateway.call.doors import Doors
 from gateway.call.guesses import Guesses
+from gateway.call.lanes import Lanes
 from gateway.call.proxy import Proxy
 from gateway.call.retries import Retries
 from gateway.call.routes import Routes
@@ -200,6 +201,7 @@ def _doors(ledger: Ledger) -> Doors:
         ledger=ledger,
         history=cast("History", NoLog()),
         upstreams=Upstreams(settings.vendors, loop, vendors),
+        lanes=Lanes(loop),
         turns=Turns(loop),
         retries=Retries(ledger, loop),
         turnstiles={("stripe", "default"): Turnstile(settings.vendors["stripe"], loop)},

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from gateway.call.guesses import Guesses
 from gateway.call.journey import Journey
+from gateway.call.lanes import Lanes
 from gateway.call.retries import Retries
 from gateway.call.routes import Routes
 from gateway.call.turns import Turns
@@ -46,6 +47,7 @@ class Doors:
     ledger: Ledger
     history: History
     upstreams: Upstreams
+    lanes: Lanes
     turns: Turns
     retries: Retries
     turnstiles: Mapping[tuple[str, str], Turnstile]

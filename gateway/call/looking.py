@@ -34,7 +34,7 @@ class Eyes:
         try:
             return await self._upstream.look(lookup, headers)
         finally:
-            self._turnstile.leave()
+            self._turnstile.leave(self._key_id)
 
 
 class ToldBody:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from functools import partial
 from typing import NoReturn
 
 from gateway.call import admission, audit, pricing, relink, retries, settling
@@ -18,9 +19,10 @@ from gateway.call.bodies import BodyRoom
 from gateway.call.books import Books
 from gateway.call.doors import Doors
 from gateway.call.journey import Journey
+from gateway.call.lanes import STRANGERS, Step
 from gateway.call.leaks import Leaks
 from gateway.call.passing import PassingBody, WatchedBody
-from gateway.call.refusals import dress
+from gateway.call.refusals import dress, forget_way
 from gateway.call.runheaders import NOTHING_SAID, effective_label, read_run_headers
 from gateway.call.sending import Sender
 from gateway.call.stored import StoredAnswers
@@ -83,11 +85,16 @@ class Proxy:
             key = admission.find_key(request, self._doors.registry, self._doors.guesses, now_us)
             admission.judge_vendor(route, key)
         except Refusal as refusal:
+            await self._doors.lanes.step(STRANGERS, Step.BEGIN)
             self._doors.metrics.refused(refusal.code)
             if isinstance(refusal, KeyUnknown | RateLimited):
                 self._leaks.look(request, now_us)
             vendor = vendor or self._vendor_of_sdk(request)
             return dress(refusal, call_id, vendor, None, request.headers)
+        if not self._doors.lanes.try_step(key.terms.key_id):
+            await self._doors.lanes.step(key.terms.key_id, Step.BEGIN)
+            if request.gone():
+                raise ClientGone
         vendor = self._doors.vendors[key.terms.vendor]
         return await self._journey(Journey(call_id, request, key, vendor, route, now_us))
 
@@ -126,12 +133,14 @@ class Proxy:
         except pricing.RefusedByVendor as refused:
             return self._as_the_vendor_says(journey, refused.answer)
         await self._hold(journey)
+        await self._step(journey, Step.SEND)
         reply = await self._sender.send(
             journey,
             self._body(journey),
             self._doors.settings.server.metered_answer_bytes_max,
         )
         try:
+            await self._step(journey, Step.SETTLE)
             await self._settle(journey, reply)
             response = self._answer(journey, reply)
             await self._answers.keep(journey, response, self._doors.clock.now_us())
@@ -139,6 +148,12 @@ class Proxy:
         except BaseException:
             await reply.close()
             raise
+
+    async def _step(self, journey: Journey, step: Step) -> None:
+        """Those who ask little go first."""
+        lanes, key_id = self._doors.lanes, journey.key.terms.key_id
+        if not lanes.try_step(key_id):
+            await lanes.step(key_id, step)
 
     def _admit(self, journey: Journey) -> None:
         """Decide on the head alone."""
@@ -218,10 +233,10 @@ class Proxy:
 
     async def _enter(self, journey: Journey) -> None:
         """Through the entrance of the vendor's account."""
-        turnstile = journey.turnstile
-        if not turnstile.try_enter():
-            await turnstile.enter(journey.key.terms.key_id)
-        journey.on_close(turnstile.leave)
+        turnstile, key_id = journey.turnstile, journey.key.terms.key_id
+        if not turnstile.try_enter(key_id):
+            await turnstile.enter(key_id)
+        journey.on_close(partial(turnstile.leave, key_id))
 
     async def _hold(self, journey: Journey) -> None:
         """Set the quote aside, durably; a retry continues the hold of its first call instead."""
@@ -319,6 +334,7 @@ class Proxy:
         return Response(answer.status, headers, answer.body)
 
     def _refused(self, journey: Journey, refusal: Refusal) -> Response:
+        forget_way(refusal)
         terms, request = journey.key.terms, journey.request
         response = dress(refusal, journey.call_id, journey.vendor, terms, request.headers)
         record = journey.record

@@ -30,7 +30,7 @@ from gateway.tasks import spawn
 
 _log = logging.getLogger("keybrake.http")
 
-ACCEPTS_PER_WAKE: Final = 256
+ACCEPTS_PER_WAKE: Final = 32
 BACKLOG: Final = 4_096
 FDS_SHARE: Final = 0.9
 """File descriptors are given out lowest first: a number above this share of the limit is a full

@@ -31,6 +31,7 @@ from gateway.call.cancel import Canceller
 from gateway.call.doors import Doors
 from gateway.call.explain import Explainer
 from gateway.call.guesses import Guesses
+from gateway.call.lanes import Lanes
 from gateway.call.proxy import Proxy
 from gateway.call.retries import Retries
 from gateway.call.turns import Turns
@@ -178,6 +179,7 @@ async def _build(
         ledger=ledger,
         history=history,
         upstreams=upstreams,
+        lanes=Lanes(loop),
         turns=Turns(loop),
         retries=Retries(ledger, loop),
         turnstiles={

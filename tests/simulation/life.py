@@ -23,6 +23,7 @@ import ledger.checkpoints
 import ledger.journal
 from gateway.call.doors import Doors
 from gateway.call.guesses import Guesses
+from gateway.call.lanes import Lanes
 from gateway.call.proxy import Proxy
 from gateway.call.retries import Retries
 from gateway.call.routes import Routes
@@ -182,6 +183,7 @@ class Life:
             ledger=self.ledger,
             history=world.history,  # type: ignore[arg-type]
             upstreams=self,  # type: ignore[arg-type]
+            lanes=Lanes(self.loop),
             turns=Turns(self.loop),
             retries=Retries(self.ledger, self.loop),
             turnstiles={

@@ -27,7 +27,7 @@ async def test_a_look_takes_its_turn_and_gives_it_back() -> None:
     reply = await eyes.look(LOOKUP, {b"stripe-account": b"acct_1"})
     assert reply.body == b'{"id":"price_1"}'
     assert script.orders[0].headers == [(b"stripe-account", b"acct_1")]
-    assert entrance.try_enter()
+    assert entrance.try_enter("vk_1")
     with pytest.raises(RateLimited):
         await eyes.look(LOOKUP, {})
 
