@@ -91,11 +91,11 @@ class Proxy:
                 self._leaks.look(request, now_us)
             vendor = vendor or self._vendor_of_sdk(request)
             return dress(refusal, call_id, vendor, None, request.headers)
+        vendor = self._doors.vendors[key.terms.vendor]
         if not self._doors.lanes.try_step(key.terms.key_id):
             await self._doors.lanes.step(key.terms.key_id, Step.BEGIN)
             if request.gone():
                 raise ClientGone
-        vendor = self._doors.vendors[key.terms.vendor]
         return await self._journey(Journey(call_id, request, key, vendor, route, now_us))
 
     def _vendor_of_sdk(self, request: Request) -> Vendor | None:

@@ -323,6 +323,8 @@ class Connection:
                 close = self._decide_close(response)
                 await self.out.send(current, response, close=close)
                 current = self._turn()
+                if current is not None:  # a thousand of them in one read must not hold the loop
+                    await asyncio.sleep(0)
         except Exception:
             _log.exception("an answer could not be written")
             self.abort()

@@ -55,6 +55,25 @@ async def test_pipelined_requests_are_answered_in_order_one_at_a_time(house: Hou
     assert bodies == [b"/1", b"/pbody", b"/2", b"/3"]
 
 
+async def test_between_pipelined_requests_others_have_their_turn(house: House) -> None:
+    """An answer that waits for nothing would else hold the loop as long as there are requests."""
+    turns = 0
+
+    def count() -> None:
+        nonlocal turns
+        turns += 1
+        asyncio.get_running_loop().call_soon(count)
+
+    async def at_once(request: Request) -> Response:
+        return Response(200, [], str(turns).encode())
+
+    client = await house.meet(at_once)
+    count()
+    client.send(b"".join(GET % number for number in range(50)))
+    seen = [int((await client.reply()).body) for _ in range(50)]
+    assert len(set(seen)) == 50
+
+
 async def test_bytes_behind_a_running_call_wait_within_bounds(house: House) -> None:
     go_on = asyncio.Event()
 
