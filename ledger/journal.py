@@ -13,6 +13,8 @@ How it fails:
                books have forgotten there. The reserve is given up and the batch is tried again,
                then on every tick. While this lasts, holds are refused at once. It is over when
                the queue is on disk and the reserve is back.
+    behind     more holds wait than are worth waiting: further ones are refused at once, endings
+               and revokes are taken as ever.
     stalled    a commit takes long: holds are refused until it is back; after longer, it is dead.
     dead       anything else. Nothing is written any more, everybody who waits is told, and
                `on_death` is called, once. What the disk holds is found out by a replay.
@@ -38,6 +40,9 @@ from ledger.writer import Writer
 LINGER_S: Final = 0.01
 """How long an entry that nobody waits for may wait for company. It is lost only to a crash in that
 time, and then its hold counts in full: the safe side."""
+WAITING_MAX: Final = 4_096
+"""Holds that wait for the disk in one batch; beyond it new ones are refused at once. That many are
+on disk in a tenth of a second, so who is beyond it waits for a disk that does not keep up."""
 TICK_S: Final = 0.5
 CLOSE_S: Final = 2.0
 
@@ -137,6 +142,7 @@ class Journal:
             "commit_seconds": 0.0,
             "commit_seconds_max": 0.0,
             "full": 0,
+            "behind": 0,
         }
         self._writer = Writer(store, loop, self._thread_failed, name=name)
 
@@ -156,6 +162,9 @@ class Journal:
         trouble = self.trouble
         if trouble is not None:
             raise no_from(Verdict.FULL if trouble == "disk full" else Verdict.DEAD)
+        if len(self._queue[-1].holds) >= WAITING_MAX:
+            self.counters["behind"] += 1
+            raise JournalUnavailable("the ledger's disk does not keep up")
 
     @property
     def queued(self) -> int:

@@ -125,6 +125,7 @@ def _ledger(page: Page, doors: Doors) -> None:
         ("gauge", "commit_seconds_max", "The longest commit.", "commit_seconds_max"),
         ("counter", "entries_total", "Entries on disk since the start.", "entries"),
         ("counter", "full_total", "Commits that found no room.", "full"),
+        ("counter", "behind_total", "Holds refused since too many waited for the disk.", "behind"),
     ):
         page.family(kind, f"keybrake_ledger_{name}", text, (), _alone(number(of)))
     page.summary(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import tracemalloc
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -29,6 +30,7 @@ from ledger import (
     Shed,
     verify,
 )
+from ledger import journal as journal_module
 from ledger.snapshot import dump
 from ledger.store import SqliteStore, StoreBroken, StoreFull
 from tests.ledgers import (
@@ -554,3 +556,36 @@ async def test_metrics_are_sums_and_maxima_over_the_shards(ledger: Ledger) -> No
     assert (metrics["accounts"], metrics["holds"], metrics["entries"]) == (2, 2, 4)
     assert metrics["batch_entries_max"] == 1
     assert metrics["queued"] == 0
+
+
+async def test_a_disk_that_does_not_keep_up_holds_back_a_bounded_number(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However many come while it stands still: the others hear no at once, and nothing of theirs is
+    held, kept or written."""
+    monkeypatch.setattr(journal_module, "WAITING_MAX", 32)
+    faults = Faults()
+    ledger = await open_in(tmp_path, through=faults)
+    account = await funded(ledger, 10_000)
+    faults.only.gate.clear()
+    faults.only.reached.clear()
+    waiting = [asyncio.ensure_future(ledger.hold(account, 1))]
+    await asyncio.to_thread(faults.only.reached.wait)
+    waiting += [asyncio.ensure_future(ledger.hold(account, 1)) for _ in range(32)]
+    await asyncio.sleep(0)
+    refused = 0
+    tracemalloc.start()
+    for _ in range(5_000):
+        with pytest.raises(JournalUnavailable, match="does not keep up"):
+            await ledger.hold(account, 1)
+        refused += 1
+    grown_bytes = tracemalloc.get_traced_memory()[0]
+    tracemalloc.stop()
+    assert grown_bytes < 100_000
+    assert (ledger.metrics()["queued"], ledger.metrics()["behind"]) == (32, refused)
+    assert ledger.standing(account, NOON_US).held_micros == 33
+    faults.only.gate.set()
+    assert len(await asyncio.gather(*waiting)) == 33
+    assert (await ledger.hold(account, 1)).state is S.OPEN
+    assert ledger.standing(account, NOON_US).held_micros == 34
+    await ledger.close()

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from ledger import codec
+from ledger import journal as journal_module
 from ledger.entries import Ended, Held, HoldState, Noted
 from ledger.errors import JournalFull, JournalUnavailable
 from ledger.hold import Hold
@@ -290,6 +291,27 @@ async def test_a_reserve_that_cannot_be_made_again_is_the_end_too(bench: Bench) 
     bench.journal._reserved(StoreBroken("EIO"))
     bench.journal._reserved(StoreBroken("again"))
     assert bench.deaths == ["StoreBroken: EIO"]
+
+
+async def test_holds_beyond_what_a_disk_keeps_up_with_are_refused_at_once(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(journal_module, "WAITING_MAX", 3)
+    bench.store.gate.clear()
+    first = bench.hold()
+    await bench.in_flight()
+    for _ in range(3):
+        bench.journal.must_take()
+        last = bench.hold()
+    with pytest.raises(JournalUnavailable, match="does not keep up"):
+        bench.journal.must_take()
+    revoked = bench.note("revoke")
+    assert (bench.journal.queued, bench.journal.trouble) == (4, None)
+    bench.store.gate.set()
+    for batch in (first, last, revoked):
+        await batch.durable()
+    bench.journal.must_take()
+    assert (len(bench.written()), bench.journal.counters["behind"]) == (5, 1)
 
 
 async def test_a_slow_disk_refuses_holds_until_it_is_back(bench: Bench) -> None:
