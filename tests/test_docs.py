@@ -25,7 +25,12 @@ TOML: Final = (ROOT / "gateway.toml").read_text(encoding="utf-8")
 NOT_OURS: Final = frozenset({"node_modules", "build", "dist", "var"})
 PAGES: Final = sorted(
     found
-    for found in (*DOCS.glob("*.md"), *ROOT.rglob("README.md"), ROOT / "CHANGELOG.md")
+    for found in (
+        *DOCS.glob("*.md"),
+        *ROOT.rglob("README.md"),
+        ROOT / "CHANGELOG.md",
+        ROOT / "SECURITY.md",
+    )
     if not any(part in NOT_OURS or part.startswith(".") for part in found.relative_to(ROOT).parts)
 )
 _FENCED: Final = re.compile(r"(?ms)^```.*?^```$")

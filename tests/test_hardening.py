@@ -1,5 +1,6 @@
-"""docs/hardening.md says of each threat in which file it is met and which test shows it: these are
-there. And what no other test says of what is installed."""
+"""docs/hardening.md says of each threat in which file it is met and which test shows it, and
+docs/security.md of each promise: these are there. And what no other test says of what is
+installed."""
 
 from __future__ import annotations
 
@@ -34,6 +35,13 @@ def test_a_row_names_files_and_tests_that_are_there(row: list[str]) -> None:
     assert shown
     assert [name for name in held if not (ROOT / name).is_file()] == []
     assert [name for name in shown if not is_a_test(name)] == []
+
+
+def test_a_promise_is_tried_by_tests_that_are_there() -> None:
+    page = (ROOT / "docs" / "security.md").read_text(encoding="utf-8")
+    named = re.findall(r"`([\w/]+\.py: \w+)`", page)
+    assert len(named) >= 20
+    assert [name for name in named if not is_a_test(name)] == []
 
 
 def is_a_test(name: str) -> bool:

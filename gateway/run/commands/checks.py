@@ -76,7 +76,7 @@ def machine() -> Iterator[Finding]:
         "ok" if zones else "fail", "zones", "there" if zones else "none",
         "" if zones else "install tzdata",
     )  # fmt: skip
-    yield at_start([*site.getsitepackages(), site.getusersitepackages()])
+    yield at_start(_site_folders())
     yield descriptors()
     yield clock()
 
@@ -97,6 +97,16 @@ def at_start(folders: Iterable[str]) -> Finding:
         "warn", "at start", ", ".join(str(path) for path in found),
         "find out which package put it there; it reads every secret that the gateway reads",
     )  # fmt: skip
+
+
+def _site_folders() -> list[str]:
+    """Where this Python looks for packages at its start; the binary's looks nowhere."""
+    if sys.flags.no_site:
+        return []
+    return [
+        *site.getsitepackages(),
+        *([site.getusersitepackages()] if site.ENABLE_USER_SITE else []),
+    ]
 
 
 def _runs(path: Path) -> bool:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import os
 import resource
+import site
 import socket
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -49,6 +52,15 @@ def test_code_that_runs_at_every_start_is_told(tmp_path: Path) -> None:
         "stolen.pth",
         "usercustomize.py",
     ]
+
+
+def test_packages_are_looked_for_where_this_python_does(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(site, "ENABLE_USER_SITE", False)
+    assert checks._site_folders() == site.getsitepackages()
+    monkeypatch.setattr(site, "ENABLE_USER_SITE", True)
+    assert checks._site_folders() == [*site.getsitepackages(), site.getusersitepackages()]
+    monkeypatch.setattr(sys, "flags", SimpleNamespace(no_site=1))
+    assert checks._site_folders() == []
 
 
 def _unknown() -> int:
