@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, cast
@@ -323,7 +323,8 @@ class Calls:
         response = await self.proxy.answer(request)
         body = response.body
         if response.stream is not None:
-            body = b"".join([piece async for piece in response.stream])
+            async with aclosing(cast("Any", response.stream)) as pieces:
+                body = b"".join([piece async for piece in pieces])
         return Seen(response.status, _shown(response.headers), body)
 
     def standing(self, holder: Holder | Issuer) -> Standing:

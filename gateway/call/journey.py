@@ -45,6 +45,7 @@ class Journey:
         "operation",
         "passing",
         "path",
+        "place",
         "quote",
         "reading",
         "record",
@@ -106,6 +107,7 @@ class Journey:
         self.vendor_us = 0  # spent waiting for the vendor
         self.watch: Watch | None = None
         self.would_refuse: Refusal | None = None
+        self.place: Callable[[], None] | None = None  # leaves the vendor's entrance
         self._give_back: list[Callable[[], None]] = []
 
     @property
@@ -151,6 +153,9 @@ class Journey:
         each other are garbage that only a collection finds."""
         while self._give_back:
             self._give_back.pop()()
+        if self.place is not None:
+            self.place()
+            self.place = None
         self.watch = None
 
     def abort(self) -> bool:

@@ -20,6 +20,7 @@ from gateway.call.books import Books
 from gateway.call.doors import Doors
 from gateway.call.journey import Journey
 from gateway.call.lanes import STRANGERS, Step
+from gateway.call.lasting import Lasting
 from gateway.call.leaks import Leaks
 from gateway.call.passing import PassingBody, WatchedBody
 from gateway.call.refusals import dress, forget_way
@@ -144,7 +145,7 @@ class Proxy:
             await self._settle(journey, reply)
             response = self._answer(journey, reply)
             await self._answers.keep(journey, response, self._doors.clock.now_us())
-            return response
+            return _lasting(journey, response)
         except BaseException:
             await reply.close()
             raise
@@ -236,7 +237,7 @@ class Proxy:
         turnstile, key_id = journey.turnstile, journey.key.terms.key_id
         if not turnstile.try_enter(key_id):
             await turnstile.enter(key_id)
-        journey.on_close(partial(turnstile.leave, key_id))
+        journey.place = partial(turnstile.leave, key_id)
 
     async def _hold(self, journey: Journey) -> None:
         """Set the quote aside, durably; a retry continues the hold of its first call instead."""
@@ -275,7 +276,7 @@ class Proxy:
         if _redirects(reply):
             await self._refuse_redirect(journey, reply)
         self._tell_duration(journey)
-        return self._answer(journey, reply)
+        return _lasting(journey, self._answer(journey, reply))
 
     async def _refuse_redirect(self, journey: Journey, reply: Reply) -> NoReturn:
         """Nobody knows what the vendor did before it sent us elsewhere."""
@@ -360,3 +361,11 @@ class Proxy:
 
 def _redirects(reply: Reply) -> bool:
     return 300 <= reply.status < 400 and reply.status != 304
+
+
+def _lasting(journey: Journey, response: Response) -> Response:
+    """The call is over; what streams takes its place at the vendor's entrance with it."""
+    if response.stream is not None and journey.place is not None:
+        response.stream = Lasting(response.stream, journey.place)
+        journey.place = None
+    return response

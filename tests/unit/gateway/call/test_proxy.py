@@ -51,6 +51,18 @@ async def test_a_free_call_has_no_cost_in_its_head_and_streams_when_long(calls: 
     assert seen.code if seen.status != 200 else seen.headers["request-id"] == "req_1"
 
 
+async def test_a_streaming_answer_keeps_its_place_to_its_last_byte(calls: Calls) -> None:
+    """It has a connection to the vendor as long: whoever else is let in must find one."""
+    key = await calls.key()
+    calls.upstream.vendor = Script((200, b"x" * 70_000))
+    response = await calls.proxy.answer(calls.request(key.secret, "GET", "/v1/customers"))
+    entrance = calls.doors.turnstiles["stripe", "default"]
+    assert response.stream is not None
+    assert (entrance._inside, key.key.in_flight) == (1, set())
+    await response.stream.aclose()  # type: ignore[attr-defined]
+    assert entrance._inside == 0
+
+
 async def test_test_mode_money_is_not_counted_where_the_key_says_so(calls: Calls) -> None:
     key = await calls.key(count_test_mode=False)
     await calls.call(key, "POST", INTENTS, PAY)
