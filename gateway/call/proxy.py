@@ -27,6 +27,7 @@ from gateway.call.refusals import dress, forget_way
 from gateway.call.runheaders import NOTHING_SAID, effective_label, read_run_headers
 from gateway.call.sending import Sender
 from gateway.call.stored import StoredAnswers
+from gateway.call.turns import WAIT_S
 from gateway.errors import Internal, KeyUnknown, RateLimited, Refusal, VendorRedirected
 from gateway.http.message import Body, ClientGone, Request, Response
 from gateway.ids import make_id
@@ -216,7 +217,7 @@ class Proxy:
 
     async def _take_turn(self, journey: Journey, object_id: str) -> None:
         turns, tag = self._doors.turns, pricing.object_tag(journey, object_id)
-        await turns.take(tag)
+        await turns.take(tag, WAIT_S)
         journey.on_close(lambda: turns.give(tag))
         if journey.request.gone():
             raise ClientGone  # before a look-up: who hung up in the line holds nobody up

@@ -14,6 +14,9 @@ from ledger.history.schema import CallRow
 ROWS_PER_MINUTE: Final = 60
 """Of one key, code and rule, before they are folded: enough to see each call of a person or a
 scenario."""
+GROWN_MAX: Final = 10_000
+"""Minutes with a count that waits to be written. Beyond it (a file that takes nothing, for hours)
+further refusals are only counted: `dropped`."""
 _MINUTE_US: Final = 60_000_000
 
 
@@ -37,9 +40,10 @@ class Minute:
 class Folding:
     """Living: the minutes under way. `take` each refusal; `grown` at each write."""
 
-    __slots__ = ("_grown", "_latest", "_minutes")
+    __slots__ = ("_grown", "_latest", "_minutes", "dropped")
 
     def __init__(self) -> None:
+        self.dropped = 0
         self._minutes: dict[tuple[str, str | None, str | None], Minute] = {}
         self._grown: dict[str, Minute] = {}
         self._latest = 0
@@ -55,6 +59,9 @@ class Folding:
         seen.seen += 1
         if seen.seen <= ROWS_PER_MINUTE:
             return True
+        if seen.rest is None and len(self._grown) >= GROWN_MAX:
+            self.dropped += 1
+            return False
         seen.rest = seen.rest or row
         seen.folded += 1
         self._grown[seen.rest.id] = seen

@@ -151,6 +151,7 @@ class History:
     def metrics(self) -> Mapping[str, float]:
         writer = self._writer
         dropped = {f"dropped_{kind}": count for kind, count in writer.dropped.items()}
+        dropped["dropped_free"] += writer.uncounted
         return {"waiting": writer.waiting, "written": writer.written, **dropped}
 
     # -- the sums of a file that had none --------------------------------------------------------

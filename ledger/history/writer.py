@@ -120,6 +120,11 @@ class Writer:
     def waiting(self) -> int:
         return len(self._rows) + len(self._changes) + len(self._give_backs)
 
+    @property
+    def uncounted(self) -> int:
+        """Folded refusals that found no room."""
+        return self._folding.dropped
+
     def record(self, row: CallRow) -> None:
         """A call has ended."""
         rows = self._rows

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import asyncio
 
-from gateway.call.turns import Turns
+import pytest
+
+from gateway.call.turns import Turns, _give_up
+from gateway.errors import RateLimited
 from tests.vendor_double import turns as rounds
 
 
@@ -74,3 +77,30 @@ async def test_a_turn_that_comes_in_the_moment_of_a_cancel_goes_on() -> None:
     assert (cut.cancelled(), line.served) == (True, ["a", "c"])
     line.turns.give("pi_1")
     assert line.turns._lines == {}
+
+
+async def test_a_caller_waits_so_long_and_is_passed_over_then() -> None:
+    line = Line()
+    line.join("a")
+    stays = line.join("b")
+    await rounds()
+    with pytest.raises(RateLimited):
+        await line.turns.take("pi_1", 0.0)
+    line.turns.give("pi_1")
+    await stays
+    line.turns.give("pi_1")
+    assert (line.served, line.turns._lines) == (["a", "b"], {})
+
+
+async def test_who_has_a_turn_in_time_hears_no_alarm() -> None:
+    line = Line()
+    line.join("a")
+    await rounds()
+    waiting = asyncio.ensure_future(line.turns.take("pi_1", 60.0))
+    await rounds()
+    line.turns.give("pi_1")
+    await waiting
+    turn: asyncio.Future[None] = line.loop.create_future()
+    turn.set_result(None)
+    _give_up(turn)
+    assert turn.exception() is None

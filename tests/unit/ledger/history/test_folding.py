@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import pytest
+
+from ledger.history import folding as folding_module
 from ledger.history.folding import ROWS_PER_MINUTE, Folding
 from ledger.history.schema import CallRow
 from tests.unit.ledger.history.journals import row
@@ -70,3 +73,16 @@ def test_what_could_not_be_written_is_told_again() -> None:
     folding.take(refusal(99))
     folding.untold(told)
     assert [r.count for r in grown(folding)] == [2]
+
+
+def test_while_nothing_can_be_written_so_many_minutes_are_kept(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(folding_module, "GROWN_MAX", 2)
+    folding = Folding()
+    for minute in range(4):
+        for n in range(ROWS_PER_MINUTE + 3):
+            folding.take(refusal(minute * 1_000 + n, minute))
+    assert ([row.count for row in grown(folding)], folding.dropped) == ([3, 3], 6)
+    assert not folding.take(refusal(3_999, 3))
+    assert [row.count for row in grown(folding)] == [1], "there is room again"
