@@ -29,6 +29,9 @@ class Unwritten:
     def append(self, entries: int, body: bytes) -> None:
         """It is on no disk."""
 
+    def move_log(self) -> None:
+        self._store.move_log()
+
     def tidy(self) -> bool:
         return self._store.tidy()
 

@@ -2,13 +2,14 @@
 still verify.
 
 `ledger-0.db` has `ledger-0.archive-000001.db`, `…-000002.db` and so on, each a run of rows that
-continues the one before. Rows move in slices between commits, so that no hold waits for more than a
-slice:
+continues the one before. Rows move in slices, on a thread of their own, so that no hold waits for
+more than a look at the journal, or a sync of it:
 
     1. copied, slice by slice, into `….part`, each slice synced
     2. the part is synced, renamed to its name, and the directory is synced
     3. deleted from the journal, slice by slice; the number and mac of the last deleted row go into
-       the journal's meta in the same transaction
+       the journal's meta in the same transaction. This is synced under the journal's lock, since
+       no more than one commit of its log may ever be half written (`ledger.wal`)
 
 After a crash in 1 the part is thrown away and begun again; after 2 the rows stand in both and
 `Archiver` goes on with 3. No room on the disk ends the attempt; the next checkpoint begins it anew.
@@ -20,6 +21,7 @@ import contextlib
 import os
 import re
 import sqlite3
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
@@ -43,30 +45,34 @@ _SELECT: Final = "SELECT seq, entries, body, mac FROM journal WHERE seq > ? ORDE
 
 
 class Archiver:
-    """One journal's archives. Shares the journal's connection, and its thread."""
+    """One journal's archives. Shares the journal's connection, under its lock; all but `begin` has
+    a thread of its own."""
 
-    __slots__ = ("_conn", "_delete_to", "_part", "_path", "_upto")
+    __slots__ = (
+        "_conn", "_delete_to", "_first", "_lock", "_looked", "_part", "_path", "_upto",
+    )  # fmt: skip
 
-    def __init__(self, path: Path, conn: sqlite3.Connection) -> None:
+    def __init__(self, path: Path, conn: sqlite3.Connection, lock: threading.Lock) -> None:
         self._path = path
         self._conn = conn
+        self._lock = lock
         self._part: Part | None = None
         for left_over in path.parent.glob(f"{path.stem}.archive-*.part*"):
             left_over.unlink()
-        self._upto = self._delete_to = 0
-        self.begin()
+        self._upto = self._delete_to = self._looked = 0
+        self._first = last_checkpoint(conn) or 1
 
-    def begin(self) -> None:
-        """There is a new checkpoint: what stands before it may go."""
-        self._upto = (last_checkpoint(self._conn) or 1) - 1
-        archives = archives_of(self._path)
-        if archives and self._part is None:
-            self._delete_to = last_seq(archives[-1])
+    def begin(self, first: int) -> None:
+        """There is a new checkpoint, of which this is the first row: what stands before it may
+        go."""
+        self._first = first
 
     def step(self) -> bool:
         """One slice. Is there more to do?"""
         try:
             with ours():
+                if self._first != self._looked:
+                    self._look(self._first)
                 if self._delete_to:
                     return self._delete()
                 return self._copy() if self._upto else False
@@ -81,9 +87,17 @@ class Archiver:
             self._part.discard()
             self._part = None
 
+    def _look(self, first: int) -> None:
+        """At what there is to do; rows that an archive has already are not copied again."""
+        self._looked, self._upto = first, first - 1
+        archives = archives_of(self._path)
+        if archives and self._part is None:
+            self._delete_to = last_seq(archives[-1])
+
     def _copy(self) -> bool:
         after = self._part.last_seq if self._part is not None else 0
-        found = some_rows(self._conn, after, self._upto, SLICE_ROWS, SLICE_BYTES)
+        with self._lock:
+            found = some_rows(self._conn, after, self._upto, SLICE_ROWS, SLICE_BYTES)
         if self._part is None:
             if not found:
                 self._upto = 0
@@ -98,24 +112,37 @@ class Archiver:
         return True
 
     def _delete(self) -> bool:
-        found = some_rows(self._conn, 0, self._delete_to, SLICE_ROWS, SLICE_BYTES)
-        if not found:
-            self._delete_to = 0
-            return True
-        seq, mac = found[-1].seq, found[-1].mac
-        self._conn.execute("BEGIN IMMEDIATE")
-        try:
-            self._conn.execute("DELETE FROM journal WHERE seq <= ?", (seq,))
-            self._conn.executemany(
-                "UPDATE meta SET value = ? WHERE name = ?",
-                [(str(seq), "anchor_seq"), (mac.hex(), "anchor_mac")],
-            )
-            self._conn.execute("COMMIT")
-        except BaseException:
-            with contextlib.suppress(sqlite3.Error):
-                self._conn.execute("ROLLBACK")
-            raise
+        with self._lock:
+            found = some_rows(self._conn, 0, self._delete_to, SLICE_ROWS, SLICE_BYTES)
+            if not found:
+                self._delete_to = 0
+                return True
+            self._delete_to_row(found[-1])
         return True
+
+    def _delete_to_row(self, last: Row) -> None:
+        conn = self._conn
+        conn.execute("BEGIN IMMEDIATE")
+        try:
+            conn.execute("DELETE FROM journal WHERE seq <= ?", (last.seq,))
+            conn.executemany(
+                "UPDATE meta SET value = ? WHERE name = ?",
+                [(str(last.seq), "anchor_seq"), (last.mac.hex(), "anchor_mac")],
+            )
+            conn.execute("COMMIT")
+        except BaseException:
+            self._undo()
+            raise
+
+    def _undo(self) -> None:
+        """Where that fails nobody may use the connection any more: a hold would be told that it is
+        durable inside a transaction that never ends."""
+        try:
+            if self._conn.in_transaction:
+                self._conn.execute("ROLLBACK")
+        except BaseException:
+            self._conn.close()
+            raise
 
 
 class Part:

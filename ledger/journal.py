@@ -249,8 +249,7 @@ class Journal:
         flushed = asyncio.ensure_future(self.latest().settled())
         await asyncio.wait((flushed,), timeout=self._settings.stall_exit_s)
         closed = self._loop.create_future()
-        self._writer.do(lambda store: store.close(), closed.set_result)
-        self._writer.stop()
+        self._writer.close(closed.set_result)
         if self._dead is None:
             self._end("closed")
         if self._writer.alive:

@@ -154,7 +154,7 @@ def _open(path: Path, settings: LedgerSettings, read_only: bool) -> SqliteStore:
         key = read_key(path.parent / KEY_NAME)
         opened = SqliteStore(path, conn, key, settings.reserve_bytes)
         if not read_only:
-            opened.mover = Archiver(path, conn)
+            opened.mover = Archiver(path, conn, opened.lock)
     except StoreBroken as exc:
         conn.close()
         raise LedgerRefused(f"{path}: {exc}") from exc

@@ -34,6 +34,8 @@ _READABLE: Final = frozenset({1, FORMAT})
 _WAL_BYTES_MAX: Final = 256 * 1024
 """Appended since the log was last moved into the database. A log that is begun anew soon is written
 over blocks it has already: a sync of those costs a third less than one that makes the file grow."""
+_SLICE_LOG_BYTES: Final = 48 * 1024
+"""What deleting a slice of rows adds to the log: the pages that list free pages, above all."""
 _PAGE_ROWS: Final = 1_000
 _PAGE_BYTES: Final = 4 * 1024 * 1024
 COPY_ROWS: Final = 64
@@ -59,10 +61,14 @@ class StoreBroken(Exception):
 
 
 class Store(Protocol):
-    """What the journal needs of a disk. Called by one thread at a time; may block."""
+    """What the journal needs of a disk. Called by one thread at a time, but for `tidy`, which may
+    have a thread of its own; may block."""
 
     def append(self, entries: int, body: bytes) -> None:
         """Make a row durable. Raises StoreFull; any other exception is final."""
+
+    def move_log(self) -> None:
+        """What may follow once those who waited for a row were told."""
 
     def tidy(self) -> bool:
         """Do one small piece of moving old rows to an archive. Is there more to do?"""
@@ -92,6 +98,7 @@ class SqliteStore:
 
     __slots__ = (
         "_appended_bytes",
+        "_begun_seq",
         "_conn",
         "_lock",
         "_reserve_bytes",
@@ -109,7 +116,7 @@ class SqliteStore:
         self.path = path
         self._conn = conn
         self._lock = threading.Lock()
-        self._appended_bytes = 0
+        self._appended_bytes = self._begun_seq = 0
         self._reserve_path = path.with_suffix(".reserve")
         self._reserve_bytes = reserve_bytes
         self.mover: Mover | None = None
@@ -117,6 +124,11 @@ class SqliteStore:
             self.meta = _read_meta(conn)
             last = conn.execute("SELECT seq, mac FROM journal ORDER BY seq DESC LIMIT 1").fetchone()
             self.chain = self.chain_before(key, 1) if last is None else Chain(key, *last)
+
+    @property
+    def lock(self) -> threading.Lock:
+        """Held by whoever uses the connection."""
+        return self._lock
 
     # -- writing, on the journal's thread ------------------------------------------------------
 
@@ -129,22 +141,30 @@ class SqliteStore:
             )
             chain.go_on(mac)
         self._appended_bytes += len(body)
-        if self._appended_bytes > _WAL_BYTES_MAX:
-            self._move_log()
-        if not entries and self.mover is not None:
-            self.mover.begin()
+        if entries <= 0:
+            self._mark(entries, body)
 
-    def _move_log(self) -> None:
-        """The row is durable already: no room for this is no reason to refuse it."""
-        self._appended_bytes = 0
-        with self._lock, contextlib.suppress(StoreFull), ours():
-            self._conn.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+    def _mark(self, entries: int, body: bytes) -> None:
+        """A row of a checkpoint is on disk: once one is whole, older rows may go."""
+        if entries == BEGIN:
+            self._begun_seq = self.chain.seq
+        elif not entries and self.mover is not None:
+            self.mover.begin(self._begun_seq if is_end(body) else self.chain.seq)
+
+    def move_log(self) -> None:
+        """Into the database, where it has grown. What is in it is durable already: no room for this
+        is no reason to complain."""
+        if self._appended_bytes > _WAL_BYTES_MAX:
+            self._appended_bytes = 0
+            with self._lock, contextlib.suppress(StoreFull), ours():
+                self._conn.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
 
     def tidy(self) -> bool:
-        if self.mover is None:
+        if self.mover is None or not self.mover.step():
             return False
-        with self._lock:
-            return self.mover.step()
+        self._appended_bytes += _SLICE_LOG_BYTES
+        self.move_log()
+        return True
 
     def write_siblings(self, siblings: dict[int, str]) -> None:
         text = orjson.dumps({str(n): uuid for n, uuid in sorted(siblings.items())}).decode()
@@ -181,6 +201,7 @@ class SqliteStore:
             if self.mover is not None:
                 self.mover.abandon()
             self._conn.close()
+        self._appended_bytes = 0
 
     # -- reading -------------------------------------------------------------------------------
 
@@ -278,7 +299,7 @@ class Cut:
 class Mover(Protocol):
     """Moves old rows to an archive, a slice at a time: `ledger.archive.Archiver`."""
 
-    def begin(self) -> None: ...
+    def begin(self, first: int) -> None: ...
 
     def step(self) -> bool: ...
 
@@ -336,6 +357,9 @@ def connect(path: Path, synchronous: str, *, read_only: bool = False) -> sqlite3
             level = "NORMAL" if synchronous == "NORMAL" else "FULL"
             conn.execute(f"PRAGMA synchronous = {level}")
             conn.execute("PRAGMA wal_autocheckpoint = 0")
+            # What was deleted stands in an archive: Debian's SQLite writes zeros over it, all of
+            # it through the log.
+            conn.execute("PRAGMA secure_delete = OFF")
             conn.execute(f"PRAGMA query_only = {int(read_only)}")
         except BaseException:
             conn.close()

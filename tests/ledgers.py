@@ -89,6 +89,9 @@ class FaultyStore:
         if fault is not None:
             raise fault
 
+    def move_log(self) -> None:
+        self.real.move_log()
+
     def tidy(self) -> bool:
         return self.real.tidy()
 

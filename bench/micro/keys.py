@@ -185,7 +185,7 @@ async def checkpoint(directory: Path, synchronous: str) -> None:
 
 
 async def _written(shard: Any) -> None:
-    while shard.state.sweep is not None:  # noqa: ASYNC110 - a bench may poll
+    while shard._checkpoints._sweep is not None:  # noqa: ASYNC110 - a bench may poll
         await asyncio.sleep(_EVERY_S)
     await shard.journal.latest().durable()
 

@@ -97,6 +97,7 @@ class PretendStore:
     """A disk on which everything is durable at once, and nothing is kept."""
 
     def append(self, entries: int, body: bytes) -> None: ...
+    def move_log(self) -> None: ...
 
     def tidy(self) -> bool:
         return False
@@ -123,4 +124,5 @@ class PretendWriter:
         work(self._store)
         self._loop.call_soon(back, None)
 
-    def stop(self) -> None: ...
+    def close(self, back: Back) -> None:
+        self.do(lambda store: store.close(), back)

@@ -5,10 +5,12 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from ledger import archive as archive_module
+from ledger import store as store_module
 from ledger.archive import Archiver, Part, archives_of, last_row, last_seq, rows_of
 from ledger.chain import Chain
 from ledger.store import SqliteStore, StoreBroken, StoreFull, connect, create
@@ -25,7 +27,7 @@ def small_slices(monkeypatch: pytest.MonkeyPatch) -> None:
 def opened(path: Path) -> SqliteStore:
     conn = connect(path, "NORMAL")
     store = SqliteStore(path, conn, KEY, 0)
-    store.mover = Archiver(path, conn)
+    store.mover = Archiver(path, conn, store.lock)
     return store
 
 
@@ -181,6 +183,45 @@ def test_no_room_while_rows_are_deleted_undoes_that_slice(store: SqliteStore, pa
     assert len(list(store.rows(0))) == 6
     tidy(store)
     assert len(list(store.rows(0))) == 1
+
+
+class Stubborn:
+    """A connection that cannot undo what was begun."""
+
+    def __init__(self, conn: sqlite3.Connection) -> None:
+        self.conn = conn
+
+    def execute(self, statement: str, *values: Any) -> sqlite3.Cursor:
+        if statement.startswith(("DELETE", "ROLLBACK")):
+            raise sqlite3.OperationalError("disk I/O error")
+        return self.conn.execute(statement, *values)
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self.conn, name)
+
+
+def test_a_connection_that_cannot_undo_takes_no_more_holds(store: SqliteStore, path: Path) -> None:
+    """Or one would be told that it is durable inside a transaction that never ends."""
+    write(store)
+    while not archives_of(path):
+        store.tidy()
+    assert isinstance(store.mover, Archiver)
+    store.mover._conn = Stubborn(store._conn)  # type: ignore[assignment]
+    with pytest.raises(StoreBroken):
+        store.tidy()
+    with pytest.raises(StoreBroken, match="closed"):
+        store.append(1, b"hold")
+
+
+def test_what_is_deleted_does_not_pile_up_in_the_log(
+    store: SqliteStore, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(store_module, "_WAL_BYTES_MAX", store_module._SLICE_LOG_BYTES)
+    write(store, 10)
+    log = path.with_name(path.name + "-wal")
+    size = log.stat().st_size
+    tidy(store)
+    assert log.stat().st_size < 2 * size
 
 
 def test_an_archive_that_is_missing_in_between_is_noticed(store: SqliteStore, path: Path) -> None:

@@ -25,6 +25,7 @@ from ledger import (
     sweep,
     verify,
     verify_copy,
+    writer,
 )
 from ledger.archive import archives_of
 from ledger.copier import Copier
@@ -52,6 +53,7 @@ def in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(checkpoints, "WHOLE_MAX", 0)
     monkeypatch.setattr(checkpoints, "_REST_S", 0)
     monkeypatch.setattr(sweep, "BYTES_MAX", 1)
+    monkeypatch.setattr(writer, "LOOK_S", 0.001)
 
 
 @pytest.fixture
@@ -141,8 +143,8 @@ async def test_a_start_goes_on_from_it_and_older_rows_move_away(
     shard = shard_of(ledger)
     shard.checkpoint()
     await whole(ledger)
-    while not archives_of(shard.path):
-        await work(ledger)
+    await until(lambda: archives_of(shard.path))
+    await work(ledger)
     assert sum(1 for _, row in ledger.read_entries(shard.number) for _ in row) > ACCOUNTS
     await ledger.close()
     first = shard_of(again := await open_in(tmp_path / "var"))._store.last_checkpoint()

@@ -355,7 +355,7 @@ async def test_a_loop_that_was_held_up_does_not_blame_the_disk(bench: Bench) -> 
 
 
 async def test_a_thread_that_ended_is_noticed(bench: Bench) -> None:
-    bench.journal._writer.stop()
+    bench.journal._writer.close(lambda _: None)
     await asyncio.to_thread(bench.journal._writer._thread.join)
     bench.journal.tick(asyncio.get_running_loop().time())
     assert bench.deaths == ["its thread has ended"]

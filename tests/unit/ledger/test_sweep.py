@@ -6,6 +6,7 @@ from __future__ import annotations
 import orjson
 import pytest
 
+from ledger import sweep
 from ledger.entries import (
     Amended,
     BudgetTerms,
@@ -44,7 +45,9 @@ def told(state: State) -> bytes:
     return orjson.dumps(dump(state))
 
 
-def test_all_pieces_are_the_books() -> None:
+@pytest.mark.parametrize("copied_max", [100, 2])
+def test_all_pieces_are_the_books(copied_max: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sweep, "COPIED_MAX", copied_max)
     state = rich_books(0)
     pieces = pieces_of(Sweep(state, NOON_US + 4, DAY_US))
     assert sorted(orjson.loads(piece)[0] for piece in pieces) == ["a", "f", "h", "h", "h", "n", "r"]
@@ -169,6 +172,22 @@ def test_a_hold_without_a_retry_key_leaves_nothing() -> None:
     state.apply(Ended(4, HoldState.SETTLED, 1, 0, NOON_US + 5, "", b""))
     pieces_of(Sweep(state, NOON_US + DAY_US, DAY_US))
     assert sorted(state.holds) == [3]
+
+
+def test_no_more_than_so_much_is_handed_over_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever was changed, and so written, in one turn of the loop."""
+    monkeypatch.setattr(sweep, "BYTES_MAX", 100)
+    state = State(0)
+    for number in range(50):
+        state.apply(Noted("k", f"name {number}", bytes(40), NOON_US))
+    walk = Sweep(state, NOON_US + 1, DAY_US)
+    for number in range(50):
+        state.apply(Noted("k", f"name {number}", None, NOON_US))
+    handed = []
+    while not walk.over:
+        handed.append(walk.pieces())
+    assert max(map(len, handed)) <= 2
+    assert len(read(state, [piece for pieces in handed for piece in pieces]).notes["k"]) == 50
 
 
 def test_of_empty_books_nothing_is_written() -> None:

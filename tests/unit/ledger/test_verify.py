@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import sqlite3
 from pathlib import Path
 
 import pytest
 
 from gateway.clock import HandClock
-from ledger import Ending, HoldState, LedgerRefused, checkpoints, sweep, verify
+from ledger import Ending, HoldState, LedgerRefused, checkpoints, sweep, verify, writer
 from ledger.account import Account
-from ledger.archive import archives_of, last_seq
+from ledger.archive import archives_of
 from ledger.chain import BEGIN, Chain
 from ledger.codec import decode_checkpoint, encode_begin, encode_checkpoint, encode_end
 from ledger.layout import open_layout
@@ -19,10 +20,11 @@ from tests.ledgers import DAY_US, NOON_US, crash_image, funded, open_in, setting
 
 
 @pytest.fixture
-async def directory(tmp_path: Path) -> Path:
+async def directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A ledger with an archive, a live tail and two checkpoints. The last row is a checkpoint."""
     clock = HandClock(NOON_US)
     where = tmp_path / "var"
+    monkeypatch.setattr(writer, "LOOK_S", 0.001)
     for _ in range(2):
         ledger = await open_in(where, clock=clock)
         account = await funded(ledger, 10_000)
@@ -35,8 +37,8 @@ async def directory(tmp_path: Path) -> Path:
     ledger = await open_in(where, clock=clock)
     [shard] = ledger._by_number.values()
     await funded(ledger)
-    while not (found := archives_of(shard.path)) or last_seq(found[-1]) < 23:
-        await funded(ledger)
+    while shard._store.archived_upto < 23:  # noqa: ASYNC110 - what is waited for has no event
+        await asyncio.sleep(0)
     await ledger.close()
     return where
 

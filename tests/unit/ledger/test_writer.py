@@ -1,21 +1,28 @@
-"""The thread: jobs in order, old rows in between, and every failure told."""
+"""The threads: jobs in order, what can wait after them, old rows now and then, and every failure
+told."""
 
 from __future__ import annotations
 
 import asyncio
 import threading
 
+import pytest
+
+from ledger import writer as writer_module
 from ledger.store import Store
 from ledger.writer import Writer
 
 
 class Slices:
-    """A store with so many slices to tidy; it fails at the one numbered `fails_at`."""
+    """A store with so many slices to tidy; it fails at the one numbered `fails_at`. log_fault: what
+    moving the log fails with."""
 
     def __init__(self, slices: int, *, fails_at: int = -1) -> None:
         self.left = slices
         self.fails_at = fails_at
         self.tidied = threading.Event()
+        self.log_fault: BaseException | None = None
+        self.log_moves = 0
 
     def tidy(self) -> bool:
         if self.left == self.fails_at:
@@ -28,6 +35,11 @@ class Slices:
 
     def append(self, entries: int, body: bytes) -> None: ...
 
+    def move_log(self) -> None:
+        self.log_moves += 1
+        if self.log_fault is not None:
+            raise self.log_fault
+
     def free_reserve(self) -> None: ...
 
     def keep_reserve(self) -> None: ...
@@ -35,8 +47,13 @@ class Slices:
     def close(self) -> None: ...
 
 
+@pytest.fixture(autouse=True)
+def looks_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(writer_module, "LOOK_S", 0)
+
+
 async def ended(writer: Writer) -> bool:
-    writer.stop()
+    writer.close(lambda _: None)
     await asyncio.to_thread(writer._thread.join)
     return not writer.alive
 
@@ -57,6 +74,27 @@ async def test_jobs_are_done_in_order_and_told_about() -> None:
     assert done == [1, 2]
     assert [type(answer) for answer in answers] == [type(None), OSError, type(None)]
     assert writer.alive
+    assert await ended(writer)
+
+
+async def test_the_log_is_moved_once_a_job_was_told_of_and_not_after_one_that_failed() -> None:
+    told: asyncio.Queue[BaseException | None] = asyncio.Queue()
+    store = Slices(0)
+    writer = Writer(store, asyncio.get_running_loop(), told.put_nowait, name="t")
+    writer.do(lambda _store: None, told.put_nowait)
+    assert await told.get() is None
+    store.log_fault = OSError("broken")
+
+    def fail(_store: Store) -> None:
+        raise RuntimeError("job")
+
+    writer.do(fail, told.put_nowait)
+    assert isinstance(await told.get(), RuntimeError)
+    assert store.log_moves == 1
+    writer.do(lambda _store: None, told.put_nowait)
+    assert await told.get() is None
+    assert await told.get() is store.log_fault
+    store.log_fault = None
     assert await ended(writer)
 
 
