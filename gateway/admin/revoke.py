@@ -149,7 +149,7 @@ async def _answer(
         "in_flight": cut.in_flight,
         "aborted": cut.aborted,
         "aborted_in_doubt": cut.in_doubt,
-        "keys": [key.terms.key_id for key in cut.keys],
+        "keys": list(cut.keys),
     }
     if wishes.get("cancel_open_intents"):
         answer["canceled"] = await house.canceller.cancel_open([key async for key in named])

@@ -36,7 +36,7 @@ async def hit_by(desk: Desk, label: str, prefix: str, now_us: int) -> Hit:
     walk = registry.walk(of_label(label or prefix))
     named = [key async for key in walk if fits(key.terms.label)]
     alive = [key for key in named if key.alive(now_us)]
-    in_flight = {id(f) for key in registry.awake() for f in key.in_flight if fits(f.label)}
+    in_flight = {id(f) for f in registry.flights() if fits(f.label)}
     in_flight |= {id(f) for key in alive for f in key.in_flight}
     listed = tuple((k.terms.key_id, k.terms.name, k.terms.label) for k in alive[:NAMED_MAX])
     return Hit(len(alive), listed, len(in_flight), frozenset(k.terms.vendor for k in named))

@@ -2,8 +2,7 @@
 
 A retry continues the hold of its first call. Were that hold released while the retry is at the
 vendor, the retry could charge and nothing would count. And a call in flight may be the one behind
-a match that looks unexplained; it is seen among the journeys that keys have in flight, so that
-nothing is added to a call's path for it.
+a match that looks unexplained; it is seen among the journeys that are in flight.
 """
 
 from __future__ import annotations
@@ -34,7 +33,6 @@ def alike_under_way(registry: Registry, vendor: str, account: str, trace: str) -
 
 
 def _journeys(registry: Registry) -> Iterator[Journey]:
-    for key in registry.awake():
-        for flight in key.in_flight:
-            assert isinstance(flight, Journey), "only calls fly"
-            yield flight
+    for flight in registry.flights():
+        assert isinstance(flight, Journey), "only calls fly"
+        yield flight

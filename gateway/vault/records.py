@@ -18,7 +18,7 @@ import re
 from collections.abc import Callable
 from dataclasses import MISSING, fields
 from enum import Enum
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import orjson
 
@@ -37,6 +37,17 @@ _VERSION: Final = 2
 read."""
 _READABLE: Final = frozenset({1, _VERSION})
 _HEAD: Final = re.compile(rb'\{"v":2,"digest":"([0-9a-f]{64})","account_id":([0-9]+),')
+
+
+class Gist(NamedTuple):
+    """What of a key a revoke or an issuer goes by."""
+
+    vendor: str
+    account: str
+    label: str
+    issuer_id: str | None
+    created_at_us: int
+    account_id: int
 
 
 def key_note(key: Key, terms: Terms | None = None) -> Note:
@@ -77,6 +88,19 @@ def read_head(note: Note) -> tuple[bytes, int, bool]:
         key = read_key(note)
         return key.digest, key.account_id, key.terms.issuer_id is not None
     return bytes.fromhex(head[1].decode()), int(head[2]), _ISSUED in blob
+
+
+def gist_of(key: Key) -> Gist:
+    terms = key.terms
+    known = (terms.vendor, terms.account, terms.label, terms.issuer_id, terms.created_at_us)
+    return Gist(*known, key.account_id)
+
+
+def read_gist(note: Note) -> Gist:
+    """The same of a record, and the key sleeps on."""
+    record = _record(note)
+    terms = _USUAL | record["terms"]
+    return Gist._make((*(terms[name] for name in Gist._fields[:-1]), record["account_id"]))
 
 
 def of_label(label: str) -> bytes:

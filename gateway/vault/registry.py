@@ -14,38 +14,31 @@ A grant waits for the disk, and a revoke may come in the meantime; so `issue` lo
 waited. When a key was last used is written when the gateway closes; after a crash it falls back to
 that.
 
-Of a million keys most are asleep: their records lie in the books as bytes, and a key is made of its
-record when it is first asked for. Once a call bore it, it stays. While anybody holds a key, there
-is no second object for it.
+The keys themselves are in the keyring, most of them asleep.
 """
 
 from __future__ import annotations
 
 import asyncio
-from bisect import bisect_left, insort
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import islice
-from time import perf_counter
 from typing import Final, Protocol
-from weakref import WeakValueDictionary
 
 from gateway.errors import KeyExpired, KeyRevoked, PolicyRefused, Refusal
 from gateway.vault import bars, records, runs
 from gateway.vault.bars import Bar, Bars
 from gateway.vault.books import Books
 from gateway.vault.issuers import Issuer, IssuerTerms, issuer_budget
+from gateway.vault.keyring import Keyring
 from gateway.vault.keys import Flight, Key, budget_of, on_budget
+from gateway.vault.records import Gist
 from gateway.vault.runs import Runs
 from gateway.vault.secrets import Kind, digest, mint, well_formed
 from gateway.vault.terms import Terms
-from ledger import Note
+from ledger import CannotRecord, Note
 
-KEPT_MAX: Final = 20_000
-"""So many keys stay in memory, the newest at the start. Of others that no call bore there are only
-their records, and what they are found by."""
-TURN_S: Final = 0.0003
-"""A walk over all keys holds the loop no longer at once."""
+NOTES_AT_ONCE: Final = 256
+"""A revoke of many keys is written in slices, so that holds come in between."""
 
 __all__ = ["Cut", "Flight", "Key", "Registry"]
 
@@ -56,11 +49,11 @@ class _Clock(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Cut:
-    """What a revoke did. keys: those it revoked, without those that were already. in_flight: calls
-    that were on their way. aborted: those of them that were ended; in_doubt: those whose last byte
-    had left."""
+    """What a revoke did. keys: the ids of those it revoked, without those that were already.
+    in_flight: calls that were on their way. aborted: those of them that were ended; in_doubt: those
+    whose last byte had left."""
 
-    keys: tuple[Key, ...]
+    keys: tuple[str, ...]
     in_flight: int
     aborted: int
     in_doubt: int
@@ -70,34 +63,18 @@ class Registry:
     """The one door to keys and issuers. Built by `Registry.load`."""
 
     __slots__ = (
-        "_awake",
-        "_books",
-        "_by_account",
-        "_by_digest",
-        "_clock",
-        "_ended",
-        "_ids",
-        "_issuers",
-        "_issuers_by_digest",
-        "_kept",
-        "_used",
-        "amending",
-        "bars",
-        "runs",
-    )
+        "_books", "_clock", "_ended", "_flights", "_issuers", "_issuers_by_digest", "_keys",
+        "amending", "bars", "runs",
+    )  # fmt: skip
 
     def __init__(self, books: Books, clock: _Clock) -> None:
         self._books = books
         self._clock = clock
-        self._ids: list[str] = []
-        self._by_digest: dict[bytes, str | Key] = {}
-        self._by_account: dict[int, str | tuple[str, ...]] = {}
-        self._awake: WeakValueDictionary[str, Key] = WeakValueDictionary()
-        self._kept: set[Key] = set()
         self._ended: dict[str, int] = {}
-        self._used: dict[str, int] = {}
         self._issuers: dict[str, Issuer] = {}
         self._issuers_by_digest: dict[bytes, Issuer] = {}
+        self._keys = Keyring(books, self._issuers, self._ended)
+        self._flights: set[Flight] = set()
         self.amending = asyncio.Lock()
         self.runs = Runs()
         self.bars = Bars()
@@ -112,50 +89,22 @@ class Registry:
             registry._ended[note.name] = records.read_number(note)
         for issuer_id, issuer in registry._issuers.items():
             issuer.revoked_at_us = registry._ended.get(issuer_id)
-        for note in books.notes(records.USED):
-            registry._used.update(records.read_used(note))
-        registry._load_keys()
+        for gist in registry._keys.load():
+            registry._introduce(gist)
         registry.runs = Runs(books.notes(runs.KIND))
         registry.bars = Bars(books.notes(bars.KIND))
         return registry
 
-    def _load_keys(self) -> None:
-        """Only what they are found by, and the newest. An issuer is to know its own, in the order
-        they were made."""
-        issued = []
-        ids, by_digest, by_account = self._ids, self._by_digest, self._by_account
-        for note in self._books.notes(records.KEY):
-            hashed, account_id, is_issued = records.read_head(note)
-            key_id = note.name
-            ids.append(key_id)
-            by_digest[hashed] = key_id
-            if is_issued:
-                issued.append((key_id, account_id))
-            else:
-                by_account[account_id] = key_id
-        ids.sort()
-        for key_id in islice(reversed(ids), KEPT_MAX):
-            self._known(key_id)
-        for key_id, account_id in sorted(issued):
-            self._join(account_id, key_id)
-            self._introduce(self._known(key_id))
-
     async def close(self) -> None:
         """Write down when keys were last used. The ledger is closed after this."""
-        awake = {i: key.last_used_us for i, key in self._awake.items() if key.last_used_us}
-        used = self._used | awake
-        if used:
+        if used := self._keys.last_used():
             await self._books.note([records.used_note(used)])
 
     # Looking up
 
     def find(self, secret: bytes) -> Key | None:
         """The key with this secret, revoked and expired ones too."""
-        told = digest(secret)
-        found = self._by_digest.get(told)
-        if isinstance(found, str):
-            found = self._by_digest[told] = self._known(found)
-        return found
+        return self._keys.find(secret)
 
     def find_issuer(self, secret: bytes) -> Issuer | None:
         if not well_formed(secret, Kind.ISSUER):
@@ -163,16 +112,19 @@ class Registry:
         return self._issuers_by_digest.get(digest(secret))
 
     def key(self, key_id: str) -> Key | None:
-        return self._known(key_id) if self._is_known(key_id) else None
+        return self._keys.get(key_id)
 
     def of_account(self, account_id: int) -> Key | None:
         """A key that spends from this budget."""
-        found = self._by_account.get(account_id)
-        return None if found is None else self._known(_each(found)[0])
+        return next(iter(self._keys.of_account(account_id)), None)
 
     def awake(self) -> list[Key]:
-        """Those that are in memory; all that have calls on their way are."""
-        return list(self._awake.values())
+        """Those that are in memory."""
+        return self._keys.awake()
+
+    def flights(self) -> set[Flight]:
+        """All calls on their way."""
+        return self._flights
 
     def issuer(self, issuer_id: str) -> Issuer | None:
         return self._issuers.get(issuer_id)
@@ -180,20 +132,12 @@ class Registry:
     def all_keys(self) -> Iterator[Key]:
         """All keys, newest first, each made when it is come to. Whoever pauses in between does not
         meet keys that were made meanwhile."""
-        return map(self._known, tuple(reversed(self._ids)))
+        return self._keys.newest_first()
 
-    async def walk(self, having: bytes = b"", *, before: str = "") -> AsyncIterator[Key]:
-        """The same for a house with more keys than one turn of the loop may see: others have their
-        turn each TURN_S. having: only keys in whose records this stands. before: only older ones
-        than the key with this id."""
-        end = bisect_left(self._ids, before) if before else len(self._ids)
-        turn_over_s = perf_counter() + TURN_S
-        for key_id in reversed(self._ids[:end]):
-            if not having or having in (self._books.noted(records.KEY, key_id) or b""):
-                yield self._known(key_id)
-            if perf_counter() > turn_over_s:
-                await asyncio.sleep(0)
-                turn_over_s = perf_counter() + TURN_S
+    def walk(self, having: bytes = b"", *, before: str = "") -> AsyncIterator[Key]:
+        """The same for a house with more keys than one turn of the loop may see. having: only keys
+        in whose records this stands. before: only older ones than the key with this id."""
+        return self._keys.walk(having, before)
 
     def issuers(self) -> Sequence[Issuer]:
         """All issuers, newest first."""
@@ -216,10 +160,12 @@ class Registry:
     def began(self, flight: Flight) -> None:
         key = flight.key
         key.in_flight.add(flight)
+        self._flights.add(flight)
         key.last_used_us = self._clock.now_us()
 
     def ended(self, flight: Flight) -> None:
         flight.key.in_flight.discard(flight)
+        self._flights.discard(flight)
 
     # Granting: durable first, then valid
 
@@ -243,17 +189,18 @@ class Registry:
         self._judge_issue(terms, issuer)
         secret = mint(Kind.VAULT)
         key = Key(terms, digest(secret))
-        first = None
+        shared = None
         if issuer is not None:
             issuer.judge_pace(terms.created_at_us)
             key.parent_id = issuer.account_id
-            first = issuer.first_budget(terms)
-        if first is None:
+            shared = issuer.first_budget(terms)
+        if shared is None:
             key.account_id = await self._books.open_account(budget_of(terms), parent=key.parent_id)
             await self._write_new(key, notes)
         else:
             async with self.amending:  # the budget's caps stay as they are until the key has them
-                key.terms, key.account_id = on_budget(terms, first.terms), first.account_id
+                first = self._keys.of_account(shared)[0]
+                key.terms, key.account_id = on_budget(terms, first.terms), shared
                 await self._write_new(key, notes)
         await self._look_again(key, issuer)
         return key, secret
@@ -292,7 +239,7 @@ class Registry:
     async def amend(self, key: Key, terms: Terms, notes: Sequence[Note] = ()) -> None:
         """New terms for a key. Caps and mode are the budget's: its other keys take them on as
         well."""
-        sharing = [self._known(key_id) for key_id in _each(self._by_account[key.account_id])]
+        sharing = self._keys.of_account(key.account_id)
         news = {other: on_budget(other.terms, terms) for other in sharing if other is not key}
         news = {other: new for other, new in news.items() if new != other.terms} | {key: terms}
         caps_change = budget_of(terms) != budget_of(key.terms)
@@ -303,7 +250,7 @@ class Registry:
             else:
                 await self._books.note(notes, account_id=key.account_id)
         except BaseException:
-            self._kept.update(news)  # asleep, they would wake with what was refused
+            self._keys.stay(news)
             raise
         for other, new in news.items():
             other.terms = new
@@ -344,7 +291,10 @@ class Registry:
     # Taking away: in force at once, answered when durable
 
     async def revoke(self, keys: Sequence[Key], *, abort: bool) -> Cut:
-        return await self._cut(keys, (), [], abort=abort)
+        now_us, ids = self._clock.now_us(), [key.terms.key_id for key in keys]
+        ended = [key_id for key_id in ids if self._keys.end(key_id, now_us)]
+        flights = {flight for key in keys for flight in key.in_flight}
+        return await self._cut(ended, ids, flights, [], abort=abort)
 
     async def revoke_run(self, *, label: str = "", prefix: str = "", abort: bool) -> Cut:
         """Revoke the keys with the label (or, if prefix is set, with labels that begin so) and
@@ -355,102 +305,91 @@ class Registry:
         else:
             notes = self.runs.revoke_label(label, now_us)
         hit: Callable[[str], bool] = (lambda it: it.startswith(prefix)) if prefix else label.__eq__
-        keys = [k for k in self._with(records.of_label(prefix or label)) if hit(k.terms.label)]
-        flights = [flight for flight in _flights(self.awake()) if hit(flight.label)]
-        return await self._cut(keys, flights, notes, abort=abort)
+        ended, ids = await self._end_all(
+            records.of_label(prefix or label), lambda it: hit(it.label)
+        )
+        flights = {f for f in self._flights if hit(f.label) or hit(f.key.terms.label)}
+        return await self._cut(ended, ids, flights, notes, abort=abort)
 
     async def bar(self, bar: Bar, *, abort: bool) -> Cut:
         notes = self.bars.put(bar, self._clock.now_us())
-        named = self._with(records.of_vendor(bar.vendor))
-        keys = [key for key in named if bar.stops(key.terms.vendor, key.terms.account)]
-        return await self._cut(keys, (), notes, abort=abort)
+
+        def hit(it: Gist | Terms) -> bool:
+            return bar.stops(it.vendor, it.account)
+
+        ended, ids = await self._end_all(records.of_vendor(bar.vendor), hit)
+        flights = {flight for flight in self._flights if hit(flight.key.terms)}
+        return await self._cut(ended, ids, flights, notes, abort=abort)
 
     async def revoke_issuer(self, issuer: Issuer, *, keep_keys: bool, abort: bool) -> Cut:
         if issuer.revoked_at_us is None:
             issuer.revoked_at_us = self._clock.now_us()
-        note = records.ended_note(issuer.terms.issuer_id, issuer.revoked_at_us)
-        keys = [] if keep_keys else self.keys_of(issuer)
-        return await self._cut(keys, (), [note], abort=abort)
-
-    def keys_of(self, issuer: Issuer) -> list[Key]:
         issuer_id = issuer.terms.issuer_id
-        named = self._with(records.of_issuer(issuer_id))
-        return [key for key in named if key.terms.issuer_id == issuer_id]
+        notes = [records.ended_note(issuer_id, issuer.revoked_at_us)]
+        if keep_keys:
+            return await self._cut([], [], set(), notes, abort=abort)
+
+        def hit(it: Gist | Terms) -> bool:
+            return it.issuer_id == issuer_id
+
+        ended, ids = await self._end_all(records.of_issuer(issuer_id), hit)
+        flights = {flight for flight in self._flights if hit(flight.key.terms)}
+        return await self._cut(ended, ids, flights, notes, abort=abort)
+
+    async def _end_all(
+        self, having: bytes, fits: Callable[[Gist], bool]
+    ) -> tuple[list[str], list[str]]:
+        """Revoke all keys that fit, while others have their turn. Returns the ids of those that
+        were not revoked before, oldest first, and of all."""
+        now_us, ended, every = self._clock.now_us(), [], []
+        async for key_id in self._keys.gists(having, fits):
+            if self._keys.end(key_id, now_us):
+                ended.append(key_id)
+            every.append(key_id)
+        return ended[::-1], every
 
     async def _cut(
-        self, keys: Sequence[Key], flights: Iterable[Flight], notes: Sequence[Note], *, abort: bool
+        self,
+        ended: Sequence[str],
+        every: Sequence[str],
+        flights: set[Flight],
+        notes: Sequence[Note],
+        *,
+        abort: bool,
     ) -> Cut:
-        """End keys, their calls in flight, and further calls. A key that was revoked before is
-        written again: the write that it was revoked by may still be on its way, and this answer
-        vouches for it too."""
-        now_us = self._clock.now_us()
-        revoked = tuple(key for key in keys if key.revoked_at_us is None)
-        for key in revoked:
-            key.revoked_at_us = self._ended[key.terms.key_id] = now_us
-        hit = _flights(keys).union(flights)
-        in_doubt = sum(not flight.abort() for flight in hit) if abort else 0
-        ended = [records.ended_note(key.terms.key_id, key.revoked_at_us or now_us) for key in keys]
-        await self._books.note([*notes, *ended])
-        return Cut(revoked, len(hit), len(hit) if abort else 0, in_doubt)
+        """What follows once keys are marked. every: those that were revoked before are written
+        again: the write that they were revoked by may still be on its way, and this answer vouches
+        for it too."""
+        in_doubt = sum(not flight.abort() for flight in flights) if abort else 0
+        aborted = len(flights) if abort else 0
+        cut = Cut(tuple(ended), len(flights), aborted, in_doubt)
+        dated = ((key_id, self._keys.ended_us(key_id)) for key_id in every)
+        await self._write([*notes, *(records.ended_note(key_id, at_us) for key_id, at_us in dated)])
+        return cut
+
+    async def _write(self, notes: Sequence[Note]) -> None:
+        """All of them, also where some find no room: those keep their place in the queue."""
+        refusal: CannotRecord | None = None
+        for first in range(0, len(notes), NOTES_AT_ONCE):
+            try:
+                await self._books.note(notes[first : first + NOTES_AT_ONCE])
+            except CannotRecord as exc:
+                refusal = exc
+        if refusal is not None:
+            raise refusal
+
+    # Keeping
 
     def _add_key(self, key: Key) -> None:
-        key_id = key.terms.key_id
-        insort(self._ids, key_id)
-        self._by_digest[key.digest] = key_id
-        self._join(key.account_id, key_id)
-        self._keep(key)
-        self._introduce(key)
+        self._keys.add(key)
+        self._introduce(records.gist_of(key))
 
-    def _join(self, account_id: int, key_id: str) -> None:
-        others = self._by_account.get(account_id)
-        self._by_account[account_id] = key_id if others is None else (*_each(others), key_id)
-
-    def _introduce(self, key: Key) -> None:
+    def _introduce(self, gist: Gist) -> None:
         """To its issuer."""
-        if key.terms.issuer_id is not None:
-            issuer = self._issuers[key.terms.issuer_id]
-            key.parent_id = issuer.account_id
-            issuer.knows(key)
-
-    # Waking
-
-    def _is_known(self, key_id: str) -> bool:
-        """A record is in the books before it is durable, and a key only after that."""
-        place = bisect_left(self._ids, key_id)
-        return place < len(self._ids) and self._ids[place] == key_id
-
-    def _known(self, key_id: str) -> Key:
-        """The one object that stands for this key while anybody holds it."""
-        key = self._awake.get(key_id)
-        if key is None:
-            blob = self._books.noted(records.KEY, key_id)
-            key = records.read_key(Note(records.KEY, key_id, blob))
-            key.revoked_at_us = self._ended.get(key_id)
-            key.last_used_us = self._used.get(key_id, 0)
-            if key.terms.issuer_id is not None:
-                key.parent_id = self._issuers[key.terms.issuer_id].account_id
-            self._keep(key)
-        return key
-
-    def _keep(self, key: Key) -> None:
-        self._awake[key.terms.key_id] = key
-        if len(self._kept) < KEPT_MAX:
-            self._kept.add(key)
-
-    def _with(self, text: bytes) -> Iterator[Key]:
-        """Keys in whose records this stands, oldest first."""
-        notes = self._books.notes(records.KEY)
-        names = sorted(note.name for note in notes if text in (note.blob or b""))
-        return map(self._known, filter(self._is_known, names))
+        if gist.issuer_id is not None:
+            issuer = self._issuers[gist.issuer_id]
+            issuer.knows(gist.vendor, gist.label, gist.account_id, gist.created_at_us)
 
     def _add_issuer(self, issuer: Issuer) -> None:
         self._issuers[issuer.terms.issuer_id] = issuer
         self._issuers_by_digest[issuer.digest] = issuer
-
-
-def _each(ids: str | tuple[str, ...]) -> tuple[str, ...]:
-    return (ids,) if isinstance(ids, str) else ids
-
-
-def _flights(keys: Iterable[Key]) -> set[Flight]:
-    return {flight for key in keys for flight in key.in_flight}

@@ -10,7 +10,7 @@ import pytest
 
 from gateway.dashboard import budgets
 from gateway.dashboard.budgets import Budgets, once_each
-from gateway.vault import registry
+from gateway.vault import keyring
 from tests.unit.gateway.admin.side import BODY, Side
 
 pytestmark = pytest.mark.anyio
@@ -69,7 +69,7 @@ async def test_a_shared_budget_counts_once() -> None:
 
 
 async def test_a_look_that_is_over_keeps_no_key_awake(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(registry, "KEPT_MAX", 0)
+    monkeypatch.setattr(keyring, "KEPT_MAX", 0)
     monkeypatch.setattr(budgets, "KEPT_S", 0.0)
     monkeypatch.setattr(budgets, "KEPT_TIMES", 0)
     side = Side()

@@ -16,7 +16,7 @@ async def test_the_confirmation_names_the_run_its_keys_and_what_is_on_its_way(
     browser: Browser,
 ) -> None:
     key = await browser.side.key(agent_run_label="billing/1", name="May")
-    Flying(await browser.key(agent_run_label="other/1"), "billing/1")
+    Flying(browser, await browser.key(agent_run_label="other/1"), "billing/1")
     await browser.get("/dashboard/runs/revoke?label=billing/1")
     assert "Revoke the run <bdi>billing/1</bdi>?" in browser.page
     assert f'href="/dashboard/keys/{key["id"]}">May</a>' in browser.page
@@ -38,7 +38,7 @@ async def test_a_run_is_revoked_and_what_became_of_its_calls_is_said_once(
     browser: Browser, wish: str
 ) -> None:
     await browser.side.key(agent_run_label="billing/1")
-    flight = Flying(await browser.key(agent_run_label="other/1"), "billing/1")
+    flight = Flying(browser, await browser.key(agent_run_label="other/1"), "billing/1")
     await browser.get("/dashboard/runs/revoke?label=billing/1")
     answer = await browser.post(
         "/dashboard/runs/revoke",

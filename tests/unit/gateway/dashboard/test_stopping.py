@@ -7,7 +7,7 @@ from tests.unit.gateway.dashboard.visits import Browser, Flying, header
 
 async def test_the_page_names_the_key_and_what_is_on_its_way(browser: Browser) -> None:
     found = await browser.key(name="<b>May</b>")
-    Flying(found, left=True)
+    Flying(browser, found, left=True)
     await browser.get(f"/dashboard/keys/{found.terms.key_id}/revoke")
     assert 'id="confirm"' in browser.page
     assert "&lt;b&gt;May&lt;/b&gt;" in browser.page
@@ -21,7 +21,7 @@ async def test_the_page_names_the_key_and_what_is_on_its_way(browser: Browser) -
 
 async def test_calls_may_finish(browser: Browser) -> None:
     found = await browser.key()
-    flight = Flying(found, left=True)
+    flight = Flying(browser, found, left=True)
     page = f"/dashboard/keys/{found.terms.key_id}"
     await browser.get(f"{page}/revoke")
     answer = await browser.post(f"{page}/revoke", {"in_flight": "finish"})
@@ -39,7 +39,7 @@ async def test_calls_may_finish(browser: Browser) -> None:
 
 async def test_calls_are_ended_and_what_was_left_open_is_cancelled(browser: Browser) -> None:
     found = await browser.key()
-    flight = Flying(found, left=True)
+    flight = Flying(browser, found, left=True)
     page = f"/dashboard/keys/{found.terms.key_id}"
     await browser.get(f"{page}/revoke")
     await browser.post(f"{page}/revoke", {"in_flight": "abort", "cancel_open_intents": "yes"})

@@ -78,9 +78,9 @@ class Flying:
 
     call_id = "call_1"
 
-    def __init__(self, key: Key, label: str = "", *, left: bool = False) -> None:
+    def __init__(self, browser: Browser, key: Key, label: str = "", *, left: bool = False) -> None:
         self.key, self.label, self.left, self.aborted = key, label or key.terms.label, left, False
-        key.in_flight.add(cast("Any", self))
+        browser.side.registry.began(cast("Any", self))
 
     def abort(self) -> bool:
         self.aborted = True

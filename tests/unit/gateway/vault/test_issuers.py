@@ -8,7 +8,6 @@ import pytest
 from gateway.errors import PolicyRefused
 from gateway.vault.allowlist import Allowlist
 from gateway.vault.issuers import Issuer, IssuerTerms, Template, issuer_budget, judge_template
-from gateway.vault.keys import Key
 from gateway.vault.terms import Terms
 from ledger import BudgetTerms
 
@@ -80,10 +79,10 @@ def test_without_one_a_key_has_the_vendors_default(home: str | None, told: str) 
 
 def test_a_budget_is_one_vendors_and_one_labels() -> None:
     terms = IssuerTerms("iss_1", TEMPLATE, 5, 0, timezone="Asia/Tokyo")
-    issuer, first = Issuer(terms, b""), Key(TERMS, b"1")
-    issuer.knows(first)
-    issuer.knows(Key(TERMS, b"2"))
-    assert issuer.first_budget(TERMS) is first
+    issuer = Issuer(terms, b"")
+    issuer.knows(TERMS.vendor, TERMS.label, 7, 1)
+    issuer.knows(TERMS.vendor, TERMS.label, 8, 2)
+    assert issuer.first_budget(TERMS) == 7
     assert issuer.first_budget(replace(TERMS, vendor="twilio")) is None
     assert issuer.first_budget(replace(TERMS, label="scn/2")) is None
     assert issuer_budget(terms) == BudgetTerms("Asia/Tokyo", 5, None, None)
