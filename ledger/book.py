@@ -296,6 +296,12 @@ class Ledger:
             order, self._layout.key_path, self._clock.now_us(), self._cut, check
         )
 
+    async def heads(self) -> list[tuple[int, int, bytes]]:
+        """Of each shard its number, its last row's, and that row's mac: who notes them elsewhere
+        will miss rows that are cut off the end."""
+        shards = list(self._by_number.values())
+        return await asyncio.to_thread(lambda: [shard.head() for shard in shards])
+
     # -- inside --------------------------------------------------------------------------------
 
     def _tick(self) -> None:

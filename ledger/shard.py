@@ -230,6 +230,11 @@ class Shard:
     def last_seq(self) -> int:
         return self._store.chain.seq
 
+    def head(self) -> tuple[int, int, bytes]:
+        """Its number, the last row's, and that row's mac. Waits for a row that is being
+        written."""
+        return self.number, *self._store.head()
+
     def read_entries(self, after_seq: int) -> Iterator[tuple[int, list[Entry]]]:
         """Every row after one, with its entries: from the archives, then from the journal. Raises
         StoreBroken if one is missing."""

@@ -205,6 +205,11 @@ class SqliteStore:
 
     # -- reading -------------------------------------------------------------------------------
 
+    def head(self) -> tuple[int, bytes]:
+        """The last row's number and its mac. Waits for a row that is being written."""
+        with self._lock:
+            return self.chain.seq, self.chain.mac
+
     def last_checkpoint(self) -> int | None:
         """The number of the last whole checkpoint's first row."""
         with self._lock, ours():

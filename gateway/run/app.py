@@ -48,6 +48,7 @@ from gateway.run import calllines, numbers, systemd
 from gateway.run.adminkey import AdminKey, admin_key, keep
 from gateway.run.census import Census
 from gateway.run.config import show
+from gateway.run.heads import tell_heads
 from gateway.run.heartbeat import Heartbeat
 from gateway.run.parts import Parts, PartsRefused, make_parts
 from gateway.run.reload import Reloader, Renewable
@@ -123,6 +124,7 @@ async def serve(
         _serve_systemd(house, notifier, reloader, down)
         house.reconcilers.start()
         _in_background(down, Heartbeat(lambda: os._exit(1)).run(), "heartbeat")
+        _in_background(down, tell_heads(house.doors.ledger), "heads")
         _tell_prices(house.doors)
         _warn_of_old_rates(house.doors.rates())
         gc.collect()

@@ -536,6 +536,18 @@ async def test_a_quiet_ledger_writes_its_books_once_a_day(ledger: Ledger, clock:
     assert ledger.last_seq(shard.number) == seq
 
 
+async def test_where_the_journals_end_is_told(tmp_path: Path) -> None:
+    ledger = await open_in(tmp_path / "live", shards=2)
+    await funded(ledger)
+    told = await ledger.heads()
+    crash_image(tmp_path / "live", tmp_path / "copy")
+    await ledger.close()
+    report = verify(settings_in(tmp_path / "copy", shards=2))
+    found = [(shard.shard, shard.head_seq, shard.head_mac) for shard in report.shards]
+    assert [(number, seq, mac.hex()) for number, seq, mac in told] == found
+    assert any(seq > 0 for _, seq, _ in told)
+
+
 async def test_no_checkpoint_is_written_in_trouble(tmp_path: Path) -> None:
     faults = Faults()
     ledger = await open_in(tmp_path, through=faults, checkpoint_entries=1)
