@@ -31,7 +31,7 @@ from gateway.http.message import Body, Headers, Request
 from gateway.ids import make_id
 from gateway.metrics import Metrics
 from gateway.settings import MIB, AccountSettings, Secret, ServerSettings, Settings, VendorSettings
-from gateway.upstream.order import Order, OutcomeUnknown, Reply, Watch
+from gateway.upstream.order import Gate, Order, OutcomeUnknown, Reply, Watch, open_gate
 from gateway.upstream.pool import Upstreams
 from gateway.upstream.scrub import Scrubber
 from gateway.vault.allowlist import Allowlist
@@ -102,7 +102,10 @@ class PretendUpstream:
             await self.gate.wait()
         return self._reply(order, *said)
 
-    async def look(self, lookup: Lookup, headers: Mapping[bytes, bytes]) -> Reply:
+    async def look(
+        self, lookup: Lookup, headers: Mapping[bytes, bytes], gate: Gate = open_gate
+    ) -> Reply:
+        gate()
         method = b"GET" if lookup.body is None else b"POST"
         target = lookup.target.replace("{account}", self.account).encode()
         lines = list(headers.items())

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from gateway.call.turnstile import Turnstile
-from gateway.upstream.pool import NotSent, Reply, Upstream
+from gateway.upstream.pool import Gate, NotSent, Reply, Upstream, open_gate
 from vendors.contract import Lookup
 
 
@@ -26,13 +26,15 @@ class Eyes:
         """Do the account's calls move real money?"""
         return self._upstream.livemode
 
-    async def look(self, lookup: Lookup, headers: Mapping[bytes, bytes]) -> Reply:
-        """Raises NotSent, OutcomeUnknown, RateLimited."""
+    async def look(
+        self, lookup: Lookup, headers: Mapping[bytes, bytes], gate: Gate = open_gate
+    ) -> Reply:
+        """Raises NotSent, OutcomeUnknown, RateLimited, and what the gate raises."""
         if self._turnstile is None:
             raise NotSent("what a call may not do is not looked up")
         await self._turnstile.enter(self._key_id)
         try:
-            return await self._upstream.look(lookup, headers)
+            return await self._upstream.look(lookup, headers, gate)
         finally:
             self._turnstile.leave(self._key_id)
 

@@ -20,7 +20,7 @@ from gateway.errors import (
     Refusal,
     VendorUnreachable,
 )
-from gateway.upstream.pool import NotSent, OutcomeUnknown
+from gateway.upstream.pool import Gate, NotSent, OutcomeUnknown, open_gate
 from gateway.vault.rules import judge
 from gateway.vault.terms import Mode, Terms
 from ledger import Hold, Ledger
@@ -127,8 +127,9 @@ def fixed_hold(terms: Terms, method: str, allow_path: str) -> int | None:
     return None
 
 
-async def price(journey: Journey, rates: Rates, ledger: Ledger) -> None:
-    """Set the journey's quote. Raises refusals, and RefusedByVendor."""
+async def price(journey: Journey, rates: Rates, ledger: Ledger, gate: Gate = open_gate) -> None:
+    """Set the journey's quote. gate: asked before each look-up. Raises refusals, and
+    RefusedByVendor."""
     if journey.retried is not None:
         hold = journey.retried.hold
         journey.quote = objects.kept_quote(hold)
@@ -140,7 +141,7 @@ async def price(journey: Journey, rates: Rates, ledger: Ledger) -> None:
         return  # the key's rules are judged on what it says, before its last byte leaves
     else:
         journey.known = known_holds(journey, journey.operation.object_id, ledger)
-        journey.quote = await _quote(journey, rates)
+        journey.quote = await _quote(journey, rates, gate)
         object_id = journey.quote.object_id
         if object_id != journey.operation.object_id:
             journey.known = known_holds(journey, object_id, ledger)
@@ -178,7 +179,7 @@ def _fixed_quote(journey: Journey, micros: int, countries: tuple[str, ...] = ())
     return Quote(micros, "the fixed hold of the key's allow_unpriced", countries=countries)
 
 
-async def _quote(journey: Journey, rates: Rates) -> Quote:
+async def _quote(journey: Journey, rates: Rates, gate: Gate) -> Quote:
     kept = objects.kept_rate(journey.known)
     found: list[Answer] = []
     while True:
@@ -192,14 +193,14 @@ async def _quote(journey: Journey, rates: Rates) -> Quote:
             return quote
         if len(found) == LOOKUPS_MAX:
             raise EndpointUnpriced("The price took more lookups than are made.")
-        found.append(await _look_up(journey, quote))
+        found.append(await _look_up(journey, quote, gate))
 
 
-async def _look_up(journey: Journey, lookup: Lookup) -> Answer:
+async def _look_up(journey: Journey, lookup: Lookup, gate: Gate) -> Answer:
     journey.lookups.append(lookup.target)
     began_ns = monotonic_ns()
     try:
-        reply = await journey.upstream.look(lookup, journey.account_headers)
+        reply = await journey.upstream.look(lookup, journey.account_headers, gate)
     except (NotSent, OutcomeUnknown) as exc:
         raise VendorUnreachable(
             f"The price could not be looked up: {exc}.", stage="lookup"

@@ -227,11 +227,15 @@ class Proxy:
         item of an invoice): it takes that object's turn and is priced once more, since what another
         call added meanwhile is in the books by now, and was not in what was looked up."""
         turns_of = {journey.operation.object_id, None}
-        await pricing.price(journey, self._doors.rates(), self._doors.ledger)
+
+        def gate() -> None:
+            self._sender.look_again(journey)
+
+        await pricing.price(journey, self._doors.rates(), self._doors.ledger, gate)
         while journey.retried is None and journey.quote.object_id not in turns_of:
             await self._take_turn(journey, journey.quote.object_id or "")
             turns_of.add(journey.quote.object_id)
-            await pricing.price(journey, self._doors.rates(), self._doors.ledger)
+            await pricing.price(journey, self._doors.rates(), self._doors.ledger, gate)
 
     async def _enter(self, journey: Journey) -> None:
         """Through the entrance of the vendor's account."""

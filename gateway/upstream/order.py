@@ -52,7 +52,11 @@ class Order:
     whole_bytes_max: int = 0
 
 
-def _open() -> None:
+Gate = Callable[[], None]
+"""What is asked right before a first byte; it raises where that may not leave."""
+
+
+def open_gate() -> None:
     """The gate of a call that needs no second look."""
 
 
@@ -62,7 +66,7 @@ class Watch:
 
     __slots__ = ("aborted", "gate", "left", "on_abort")
 
-    def __init__(self, gate: Callable[[], None] = _open) -> None:
+    def __init__(self, gate: Gate = open_gate) -> None:
         self.gate = gate
         self.left = False
         self.aborted = False

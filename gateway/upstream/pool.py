@@ -25,7 +25,17 @@ from gateway.upstream.backend import VendorBackend, VendorConnection
 from gateway.upstream.credentials import Credentials
 from gateway.upstream.direct import Direct
 from gateway.upstream.exchange import Exchange
-from gateway.upstream.order import Aborted, Limits, NotSent, Order, OutcomeUnknown, Reply, Watch
+from gateway.upstream.order import (
+    Aborted,
+    Gate,
+    Limits,
+    NotSent,
+    Order,
+    OutcomeUnknown,
+    Reply,
+    Watch,
+    open_gate,
+)
 from gateway.upstream.origins import Origin, hosts, origin_of
 from gateway.upstream.stream import VendorStream
 from vendors import VENDORS
@@ -33,6 +43,7 @@ from vendors.contract import Lookup, Vendor
 
 __all__ = [
     "Aborted",
+    "Gate",
     "NotSent",
     "Order",
     "OutcomeUnknown",
@@ -40,6 +51,7 @@ __all__ = [
     "Upstream",
     "Upstreams",
     "Watch",
+    "open_gate",
 ]
 
 ENDS: Final = ("1xx", "2xx", "3xx", "4xx", "5xx", "not_sent", "aborted", "timed_out", "broke_off")
@@ -261,11 +273,13 @@ class Upstream:
         self.counts.ends[ENDS[reply.status // 100 - 1]] += 1
         return reply
 
-    async def look(self, lookup: Lookup, headers: Mapping[bytes, bytes] = _NONE) -> Reply:
+    async def look(
+        self, lookup: Lookup, headers: Mapping[bytes, bytes] = _NONE, gate: Gate = open_gate
+    ) -> Reply:
         """A lookup, with the account's own authorization; `{account}` in its target becomes the
         account's id. headers: those that choose the account it is about; nothing else of any
-        caller's. Raises NotSent, OutcomeUnknown. A body beyond 1 MiB is left unread: `body` is None
-        then."""
+        caller's. Raises NotSent, OutcomeUnknown, and what `gate` raises (nothing was sent then). A
+        body beyond 1 MiB is left unread: `body` is None then."""
         target = lookup.target.replace("{account}", self.account)
         if _TARGET.fullmatch(target) is None:  # part of it may be from an answer of the vendor's
             raise NotSent("the look-up has no target that can be written")
@@ -278,7 +292,7 @@ class Upstream:
         order = Order(
             method, target.encode("ascii"), lines, lookup.body or b"", lookup.product, MIB
         )
-        reply = await self.send(order, Watch())
+        reply = await self.send(order, Watch(gate))
         await reply.close()
         return reply
 

@@ -17,7 +17,16 @@ from typing import TYPE_CHECKING, Any, Final
 import orjson
 
 from gateway.settings import MIB
-from gateway.upstream.order import Aborted, NotSent, Order, OutcomeUnknown, Reply, Watch
+from gateway.upstream.order import (
+    Aborted,
+    Gate,
+    NotSent,
+    Order,
+    OutcomeUnknown,
+    Reply,
+    Watch,
+    open_gate,
+)
 from gateway.upstream.scrub import Scrubber
 from tests.simulation.models import JSON, SID, Answered, Model
 from vendors.contract import Lookup
@@ -207,11 +216,17 @@ class SimUpstream:
 
     # -- reading -------------------------------------------------------------------------------
 
-    async def look(self, lookup: Lookup, headers: Mapping[bytes, bytes] = _NOTHING) -> Reply:
+    async def look(
+        self,
+        lookup: Lookup,
+        headers: Mapping[bytes, bytes] = _NOTHING,
+        gate: Gate = open_gate,
+    ) -> Reply:
         target = lookup.target.replace("{account}", self.account).encode()
         lines = [(b"authorization", self.authorization), *headers.items()]
         order = Order(b"GET", target, lines, b"", lookup.product, MIB)
         await asyncio.sleep(0.03)
+        gate()
         if self._world.is_out(self._model.name):
             raise NotSent("no connection")
         answer = self._world.vendor_shows(self._model, order)

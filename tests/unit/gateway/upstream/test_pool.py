@@ -337,6 +337,19 @@ async def test_a_lookup_carries_our_key_and_nothing_of_a_caller() -> None:
     ]
 
 
+async def test_a_lookup_whose_gate_is_shut_never_leaves() -> None:
+    heard: list[Heard] = []
+
+    def shut() -> None:
+        raise KeyRevoked
+
+    async with vendor_double(hearing(heard)) as double, upstream_to(double.url) as upstream:
+        with pytest.raises(KeyRevoked):
+            await upstream.look(Lookup("/v1/prices/p", ""), {}, shut)
+        assert upstream.idle == 1, "its connection is good for the next call"
+    assert heard == []
+
+
 async def test_a_lookup_whose_answer_is_too_long() -> None:
     long = b"HTTP/1.1 200 OK\r\nContent-Length: 2000000\r\n\r\n" + bytes(1000)
     async with vendor_double(answering(long)) as double, upstream_to(double.url) as upstream:
