@@ -218,7 +218,8 @@ class Line:
             return
 
     async def answer(self, *, bodiless: bool = False) -> Said:
-        """The next answer that is no 1xx. Raises Unanswered."""
+        """The next answer that is no 1xx. Raises Unanswered, also where it is no answer of
+        HTTP/1."""
         try:
             while True:
                 head = await self._reader.readuntil(b"\r\n\r\n")
@@ -229,7 +230,7 @@ class Line:
             pairs = [item.partition(":")[::2] for item in lines]
             headers = {name.lower(): value.strip() for name, value in pairs}
             body = b"" if bodiless else await self._body(headers)
-        except (asyncio.IncompleteReadError, ConnectionError) as exc:
+        except (asyncio.IncompleteReadError, ConnectionError, ValueError, IndexError) as exc:
             raise Unanswered from exc
         return _said(status, headers, body)
 
@@ -263,6 +264,9 @@ def run(work: Callable[[], Awaitable[T]]) -> T:
     """In a loop of its own."""
 
     async def whole() -> T:
-        return await work()
+        try:
+            return await work()
+        finally:
+            await asyncio.sleep(0)  # what was closed last is let go of
 
     return asyncio.run(whole())

@@ -6,17 +6,17 @@ from __future__ import annotations
 
 import asyncio
 import json
-import threading
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import Mapping
 from dataclasses import dataclass
-from types import TracebackType
-from typing import Final, Self
+from functools import partial
+from typing import Final
+
+from tests.corpus.entries import NONCE_CHARS
+from tests.corpus.listening import Listening, Serve
 
 VENDORS: Final = ("stripe", "twilio", "resend")
 NONCE_HEADER: Final = "user-agent"
-START_TIMEOUT_S: Final = 30.0
-Door = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +35,12 @@ class Seen:
 
     @property
     def nonce(self) -> str:
-        return next((value for name, value in self.headers if name == NONCE_HEADER), "")
+        return nonce_in(dict(self.headers))
+
+
+def nonce_in(headers: Mapping[str, str]) -> str:
+    """A balancer may have folded another line into it."""
+    return headers.get(NONCE_HEADER, "")[:NONCE_CHARS]
 
 
 class Broken(Exception):
@@ -62,7 +67,7 @@ async def read_request(reader: asyncio.StreamReader, vendor: str) -> Seen | None
     try:
         body = await _read_body(reader, headers)
     except asyncio.IncompleteReadError as exc:
-        raise Unfinished(dict(headers).get(NONCE_HEADER, "")) from exc
+        raise Unfinished(nonce_in(dict(headers))) from exc
     except ValueError as exc:
         raise Broken(f"{start[:200]}: {exc}") from exc
     return Seen(vendor, words[0], words[1], headers, body)
@@ -95,19 +100,15 @@ async def _read_body(reader: asyncio.StreamReader, headers: tuple[tuple[str, str
     return body
 
 
-class Recorder:
+class Recorder(Listening):
     """Listens in a thread of its own while it is entered. seen, broken: what came so far;
     unfinished: the nonces of what never ran."""
 
     def __init__(self) -> None:
+        super().__init__()
         self.seen: list[Seen] = []
         self.broken: list[str] = []
         self.unfinished: list[str] = []
-        self.ports: dict[str, int] = {}
-        self._loop = asyncio.new_event_loop()
-        self._ready = threading.Event()
-        self._over = asyncio.Event()
-        self._thread = threading.Thread(target=self._run, daemon=True)
 
     def base_url(self, vendor: str) -> str:
         return f"http://127.0.0.1:{self.ports[vendor]}"
@@ -122,52 +123,21 @@ class Recorder:
         """Requests by vendor."""
         return Counter(seen.vendor for seen in list(self.seen))
 
-    def __enter__(self) -> Self:
-        self._thread.start()
-        assert self._ready.wait(START_TIMEOUT_S)
-        return self
+    def doors(self) -> dict[str, Serve]:
+        return {vendor: partial(self._serve_as, vendor) for vendor in VENDORS}
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        value: BaseException | None,
-        trace: TracebackType | None,
+    async def _serve_as(
+        self, vendor: str, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
     ) -> None:
-        self._loop.call_soon_threadsafe(self._over.set)
-        self._thread.join(START_TIMEOUT_S)
-
-    def _run(self) -> None:
-        with asyncio.Runner(loop_factory=lambda: self._loop) as runner:
-            runner.run(self._listen())
-
-    async def _listen(self) -> None:
-        servers = []
-        for vendor in VENDORS:
-            server = await asyncio.start_server(self._door(vendor), "127.0.0.1", 0, limit=1 << 23)
-            self.ports[vendor] = server.sockets[0].getsockname()[1]
-            servers.append(server)
-        self._ready.set()
-        await self._over.wait()
-        for server in servers:
-            server.close()
-
-    def _door(self, vendor: str) -> Door:
-        async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-            try:
-                while (seen := await read_request(reader, vendor)) is not None:
-                    self.seen.append(seen)
-                    writer.write(self._answer(seen))
-                    await writer.drain()
-            except Broken as exc:
-                self.broken.append(f"{vendor}: {exc}")
-            except Unfinished as exc:
-                self.unfinished.append(exc.args[0])
-            except (ConnectionError, asyncio.CancelledError):
-                pass
-            finally:
-                writer.close()
-
-        return serve
+        try:
+            while (seen := await read_request(reader, vendor)) is not None:
+                self.seen.append(seen)
+                writer.write(self._answer(seen))
+                await writer.drain()
+        except Broken as exc:
+            self.broken.append(f"{vendor}: {exc}")
+        except Unfinished as exc:
+            self.unfinished.append(exc.args[0])
 
     def _answer(self, seen: Seen) -> bytes:
         told = {"object": "tape", "nonce": seen.nonce, "line": seen.line}
