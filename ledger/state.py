@@ -14,6 +14,7 @@ places. A checkpoint of many things is written a piece at a time (`ledger.sweep`
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import repeat
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from ledger.account import BUCKET, Account, TopUp
@@ -290,9 +291,10 @@ class State:
         return None if notes is None else notes.get(name)
 
     def all_notes(self, kind: str) -> Iterator[Note]:
+        """May be changed in between."""
         if kind in self.notes:
-            for name, blob in self.notes[kind].items():
-                yield Note(kind, name, blob)
+            for drawer in tuple(self.notes[kind].drawers.values()):
+                yield from map(Note, repeat(kind), tuple(drawer), tuple(drawer.values()))
 
     def _meant(self, hold_ids: Sequence[int]) -> None:
         """Somebody asks for these: what is over must not be told of, since it cannot be changed."""

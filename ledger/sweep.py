@@ -23,6 +23,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
+from itertools import repeat
 from typing import Any, Final
 
 import orjson
@@ -265,8 +266,8 @@ class Reading:
     def _notes(self, kind: str, flat: list[str]) -> None:
         notes = self._state.notes.setdefault(kind, Shelf())
         drawer = notes.drawers.setdefault(drawer_of(flat[0]), {})
-        for name, text in zip(flat[::2], flat[1::2], strict=True):
-            drawer[name] = text.encode("latin-1")
+        blobs = map(str.encode, flat[1::2], repeat("latin-1"))
+        drawer.update(zip(flat[::2], blobs, strict=True))
 
     def _retries(self, rows: list[Any]) -> None:
         for key, hold_id, digest, at_us, account_id in rows:

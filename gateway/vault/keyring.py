@@ -71,8 +71,8 @@ class Keyring:
                 issued.append(key_id)
             else:
                 by_account[account_id] = key_id
-        ids.sort()
         issued.sort()
+        ids.sort()
         for key_id in islice(reversed(ids), KEPT_MAX):
             self.known(key_id)
         return map(self._joined, issued)

@@ -14,7 +14,7 @@ One name of one kind always lies in the same shard. No secret is ever in a note.
 
 from __future__ import annotations
 
-import re
+from binascii import unhexlify
 from collections.abc import Callable
 from dataclasses import MISSING, fields
 from enum import Enum
@@ -36,7 +36,10 @@ _VERSION: Final = 2
 """2 leaves out what stands at its default, and the key's id, which is the note's name. 1 is
 read."""
 _READABLE: Final = frozenset({1, _VERSION})
-_HEAD: Final = re.compile(rb'\{"v":2,"digest":"([0-9a-f]{64})","account_id":([0-9]+),')
+_HEAD: Final = b'{"v":2,"digest":"'
+_NEXT: Final = b'","account_id":'
+_DIGEST_ENDS: Final = len(_HEAD) + 64
+_ACCOUNT_AT: Final = _DIGEST_ENDS + len(_NEXT)
 
 
 class Gist(NamedTuple):
@@ -83,11 +86,11 @@ def read_head(note: Note) -> tuple[bytes, int, bool]:
     """Of a key: its digest, its account, and whether an issuer made it. The rest of a record that
     we wrote is not looked at: a start reads a million of them."""
     blob = note.blob or b""
-    head = _HEAD.match(blob)
-    if head is None:
+    if not blob.startswith(_HEAD) or blob[_DIGEST_ENDS:_ACCOUNT_AT] != _NEXT:
         key = read_key(note)
         return key.digest, key.account_id, key.terms.issuer_id is not None
-    return bytes.fromhex(head[1].decode()), int(head[2]), _ISSUED in blob
+    account_id = int(blob[_ACCOUNT_AT : blob.index(b",", _ACCOUNT_AT)])
+    return unhexlify(blob[len(_HEAD) : _DIGEST_ENDS]), account_id, _ISSUED in blob
 
 
 def gist_of(key: Key) -> Gist:

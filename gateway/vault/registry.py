@@ -20,6 +20,7 @@ The keys themselves are in the keyring, most of them asleep.
 from __future__ import annotations
 
 import asyncio
+import gc
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol
@@ -83,17 +84,27 @@ class Registry:
     def load(cls, books: Books, clock: _Clock) -> Registry:
         """Read everything back. Raises ValueError for a record that this version cannot read."""
         registry = cls(books, clock)
-        for note in books.notes(records.ISSUER):
-            registry._add_issuer(records.read_issuer(note))
-        for note in books.notes(records.ENDED):
-            registry._ended[note.name] = records.read_number(note)
-        for issuer_id, issuer in registry._issuers.items():
-            issuer.revoked_at_us = registry._ended.get(issuer_id)
-        for gist in registry._keys.load():
-            registry._introduce(gist)
-        registry.runs = Runs(books.notes(runs.KIND))
-        registry.bars = Bars(books.notes(bars.KIND))
+        gc_was_on = gc.isenabled()
+        gc.disable()  # a million records, and no garbage
+        try:
+            registry._load()
+        finally:
+            if gc_was_on:
+                gc.enable()
         return registry
+
+    def _load(self) -> None:
+        books = self._books
+        for note in books.notes(records.ISSUER):
+            self._add_issuer(records.read_issuer(note))
+        for note in books.notes(records.ENDED):
+            self._ended[note.name] = records.read_number(note)
+        for issuer_id, issuer in self._issuers.items():
+            issuer.revoked_at_us = self._ended.get(issuer_id)
+        for gist in self._keys.load():
+            self._introduce(gist)
+        self.runs = Runs(books.notes(runs.KIND))
+        self.bars = Bars(books.notes(bars.KIND))
 
     async def close(self) -> None:
         """Write down when keys were last used. The ledger is closed after this."""
