@@ -178,9 +178,9 @@ class _Steps(Case):
             raise RequestMalformed(f"{journey.request.method} has no body.")
         content_type = journey.request.headers.get(b"content-type", b"").decode("latin-1")
         whole_max = self.doors.settings.server.priced_body_bytes_max
+        admission.judge_body(self.body)
         body = b""
         if self.body and not bodiless and journey.must_read(content_type):
-            admission.judge_body(self.body)
             if pricing.begin_stream(journey, content_type, whole_max):
                 return self._pass()
             if len(self.body) > whole_max:

@@ -350,3 +350,16 @@ async def test_a_body_that_passes_is_bounded_and_priced(calls: Calls) -> None:
     await calls.call(holder, "POST", "/mails", body=SentBody(b"a@b c@d and much more"))
     told = await explain(calls, holder, "POST", "/mails", body=b"a@b! and much more")
     assert detail(told, "body").endswith("shouts")
+
+
+@pytest.mark.parametrize("path", [INTENTS, "/v1/tax_rates"])
+@pytest.mark.parametrize("begin", ["v", "%76"])
+async def test_a_vault_key_in_a_body_is_refused_whether_anybody_reads_it_or_not(
+    calls: Calls, path: str, begin: str
+) -> None:
+    key = await calls.key()
+    body = f"amount=1200&currency=usd&metadata[k]={begin}{key.secret[1:]}".encode()
+    told, made = await told_and_made(
+        calls, key, "POST", path, headers={b"content-type": FORM}, body=body
+    )
+    assert (rules(told)["body"], made) == (False, "request_malformed")
