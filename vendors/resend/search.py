@@ -2,9 +2,11 @@
 
 Resend shows no idempotency keys. What it lists of each mail are its addresses, its subject and when
 it was made; so a call leaves a trace, two short digests of its `to` and of its subject, and a
-listed mail with the same ones from about the same time may be the call's. It may also be another,
-alike call's: a match is never exact. A mail made from a template may have its subject there; then
-its addresses alone are looked for. A batch leaves no trace: its mails are listed one by one.
+listed mail with the same ones may be the call's, however late it was made: a retry may have carried
+the call out hours after its hold, a large body takes its time, and a machine that slept in between
+sends when it wakes. It may also be another, alike call's: a match is never exact. A mail made from
+a template may have its subject there; then its addresses alone are looked for. A batch leaves no
+trace: its mails are listed one by one.
 
 The listing begins with the latest. It is conclusive when it reaches back beyond the call: that is,
 when it shows an older mail, or when it is all there is and the call is younger than what Resend
@@ -29,8 +31,6 @@ PAGES_MAX: Final = 5
 PAGE: Final = 100
 EARLIER_US: Final = 120_000_000
 """How far Resend's clock may be behind ours."""
-LATER_US: Final = 900_000_000
-"""How long after its hold a call may have reached Resend, its clock ahead of ours included."""
 REMEMBERED_US: Final = 20 * 3_600_000_000
 
 _DIGITS: Final = 16
@@ -77,8 +77,8 @@ def search(doubt: Doubt, found: Sequence[Answer]) -> Lookup | Findings | None:
 
 
 def _findings(doubt: Doubt, listed: Sequence[_Listed], last: Answer, *, complete: bool) -> Findings:
-    since_us, until_us = doubt.at_us - EARLIER_US, doubt.at_us + LATER_US
-    near = [one for one in sorted(listed, key=_when) if since_us <= one.at_us <= until_us]
+    since_us = doubt.at_us - EARLIER_US
+    near = [one for one in sorted(listed, key=_when) if since_us <= one.at_us]
     matches = tuple(_outcome(doubt, one.mail) for one in near if _alike(doubt.trace, one.mail))
     young = complete and _age_us(doubt, last) <= REMEMBERED_US
     covers = young or _reaches(listed, since_us)

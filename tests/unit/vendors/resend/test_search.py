@@ -78,9 +78,10 @@ def test_the_latest_mails_are_asked_for_first() -> None:
 
 
 @pytest.mark.parametrize(
-    "made", ["11:00:03.674981+00", "11:00:03Z", "12:00:03+01:00", "10:58:00", "11:15:00+00"]
+    "made", ["11:00:03.674981+00", "11:00:03Z", "12:00:03+01:00", "10:58:00", "23:15:00+00"]
 )
-def test_a_mail_like_it_from_about_that_time(made: str) -> None:
+def test_a_mail_like_it_however_late_it_was_made(made: str) -> None:
+    """A retry made it, or a machine that slept after the hold."""
     found = findings(page(listed(made), listed("09:00:00+00", id="e0")))
     (match,) = found.matches
     assert (match.end, match.settled_micros, match.label) == (End.SETTLED, 1_800, "e1")
@@ -91,7 +92,6 @@ def test_a_mail_like_it_from_about_that_time(made: str) -> None:
     "other",
     [
         listed("10:57:59.9+00"),
-        listed("11:15:00.1+00"),
         listed("11:00:00+00", subject="Hello"),
         listed("11:00:00+00", subject=None),
         listed("11:00:00+00", to=["b@x.example"]),

@@ -114,11 +114,16 @@ def test_one_that_is_priced_and_one_that_waits() -> None:
         {"from": "+14155550101"},
         {"body": "hello!"},
         {"date_created": "Mon, 23 Nov 2026 09:57:59 +0000"},
-        {"date_created": "Mon, 23 Nov 2026 10:15:01 +0000"},
     ],
 )
 def test_what_is_not_alike(members: dict[str, Any]) -> None:
     assert matches(shown(**members)) == []
+
+
+def test_a_message_that_was_made_hours_later_may_be_it() -> None:
+    """A machine that sleeps between hold and first byte sends when it wakes."""
+    late = shown(date_created="Mon, 23 Nov 2026 22:15:01 +0000")
+    assert matches(late) == [(End.SETTLED, 13_300, 0, SM)]
 
 
 @pytest.mark.parametrize(
