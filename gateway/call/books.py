@@ -149,8 +149,18 @@ class Books:
             self.release(journey, memo)
         else:
             outcome = objects.since_known(outcome, journey.base_micros)
+            if objects.is_old_news(outcome, journey.known):
+                self._leave_as_it_is(journey, memo)
+                return
             await self._spread(journey, outcome, memo)
             self._restore(journey, outcome, journey.made[-1])
+
+    def _leave_as_it_is(self, journey: Journey, memo: bytes) -> None:
+        """The first call's hold is gone (another budget took the object over, or it is too long
+        ago), so this one held afresh; the stored answer tells of the object as it was then, and
+        what counts for it now is more."""
+        state = HoldState.RELEASED if _is_refusal(journey) else HoldState.SETTLED
+        self._end_all(journey, state, memo)
 
     async def _spread(self, journey: Journey, outcome: Outcome, memo: bytes) -> None:
         key, known, made = journey.key, journey.known, journey.made

@@ -354,3 +354,35 @@ async def test_the_books_survive_a_restart_with_everything_open(calls: Calls) ->
     await calls.call(key, "POST", INTENTS, PAY, idempotency_key="k")
     assert calls.standing(key).settled_micros == 12 * USD
     assert not list(calls.ledger.open_holds(HoldState.IN_DOUBT))
+
+
+@pytest.mark.parametrize("hours", [0, 21])
+async def test_a_stored_answer_about_an_object_that_grew_since_frees_nothing(
+    calls: Calls, hours: int
+) -> None:
+    """Its own hold is gone: another key took the object over, or it was 21 hours ago."""
+    one, other = await calls.key(), await calls.key()
+    made = (await calls.call(one, "POST", INTENTS, {**MANUAL, "amount": 346})).json["id"]
+    more = f"{INTENTS}/{made}/increment_authorization"
+    await calls.call(one, "POST", more, {"amount": 1106}, idempotency_key="once")
+    last = one if hours else other
+    await calls.call(last, "POST", more, {"amount": 1889})
+    calls.clock.advance(hours * 3_600)
+    again = await calls.call(one, "POST", more, {"amount": 1106}, idempotency_key="once")
+    assert (again.status, again.headers["keybrake-cost-usd"]) == (200, "0.00")
+    assert again.headers["idempotent-replayed"] == "true"
+    live = [hold for hold in calls.ledger.open_holds() if not hold.shed]
+    assert sum(hold.settled_micros + hold.standing_micros for hold in live) == 1889 * USD // 100
+
+
+async def test_a_stored_refusal_that_is_old_news_frees_nothing(calls: Calls) -> None:
+    one, other = await calls.key(), await calls.key()
+    made = (await calls.call(one, "POST", INTENTS, NEW)).json["id"]
+    confirm = f"{INTENTS}/{made}/confirm"
+    stripe_of(calls).faults.append(Fault.DECLINE)
+    await calls.call(one, "POST", confirm, {}, idempotency_key="once")
+    await calls.call(other, "POST", f"{INTENTS}/{made}", {"amount": 3000})
+    assert (await calls.call(one, "POST", confirm, {}, idempotency_key="once")).status == 402
+    live = [hold for hold in calls.ledger.open_holds() if not hold.shed]
+    assert [hold.standing_micros for hold in live] == [30 * USD]
+    assert calls.row.state == "released"
