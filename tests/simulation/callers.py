@@ -53,6 +53,7 @@ class Caller:
     way: Way
     lineage: str
     asked: tuple[str, str, dict[bytes, bytes], bytes]
+    begun_us: int
     call_id: str = ""
     out: int = 0
     status: int = 0

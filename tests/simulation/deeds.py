@@ -277,16 +277,19 @@ DEEDS: Final[Mapping[str, Callable[[Any, Step], None]]] = {
 def check_the_end(world: World) -> None:
     """All has ended and was looked at. Raises Untrue."""
     live = {"requires_confirmation", "requires_payment_method", "requires_capture", "pending"}
-    things = world.vendors.stripe.real.things
+    objects = world.vendors.stripe.real.things
     for hold in world.life.ledger.open_holds():
         name = hold.tag.rpartition("/")[2]
-        if hold.state is not HoldState.STANDING or things.get(name, {}).get("status") not in live:
+        if hold.state is not HoldState.STANDING or objects.get(name, {}).get("status") not in live:
             raise Untrue("nothing stays open once all was looked at", f"{hold!r} {hold.tag}")
     heaps = world.books.heaps
     for root in {heaps.of(lineage) for lineage in world.books.by_lineage}:
-        stake = sum(thing.dear_micros or thing.stake_micros for thing in heaps.things.get(root, ()))
+        things = heaps.things.get(root, ())
+        stake = sum(thing.stake_micros for thing in things)
+        if not world.books.aged(heaps.members(root)):
+            stake += sum(max(0, thing.dear_micros - thing.stake_micros) for thing in things)
         weight = world.books.weight_of(heaps.members(root))
-        names = [thing.vendor_id for thing in heaps.things.get(root, ())]
+        names = [thing.vendor_id for thing in things]
         if weight < stake:
             told = f"{weight} for {stake} of {names}"
             raise Untrue("the books never say less than was charged", told)

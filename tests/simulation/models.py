@@ -39,13 +39,14 @@ REPLAYED: Final = (*JSON, (b"idempotent-replayed", b"true"))
 @dataclass
 class Thing:
     """vendor_id: as the vendor names it. dear_micros: what a price above the table will have come
-    to in the end, which nobody can know before it is declared."""
+    to in the end, which nobody can know before it is declared. asked_us: when its call began."""
 
     vendor_id: str
     made_us: int
     lineages: set[str]
     stake_micros: int
     dear_micros: int = 0
+    asked_us: int = 0
     made_by: str = ""
 
     def __post_init__(self) -> None:

@@ -45,7 +45,16 @@ ISSUERS: Final = (90 * USD, 110_000)
 CALLS: Final[Mapping[str, tuple[str, ...]]] = {
     "stripe": (
         *("create", "create", "buy", "buy", "authorize", "charge", "charge", "preauthorize"),
-        *("confirm", "capture", "cancel", "update", "increment", "refund", "capture charge"),
+        *(
+            "confirm",
+            "capture",
+            "cancel",
+            "update",
+            "increment",
+            "refund",
+            "refund",
+            "capture charge",
+        ),
         *("look", "look"),
     ),
     "twilio": ("text", "text", "text", "text", "look"),
@@ -122,7 +131,7 @@ _PEACE: Final = {"call": 100, "again": 6, "look": 3, "wait": 3, "edit": 2, "issu
 _DISK: Final = {"disk full": 3, "disk slow": 3, "disk stalls": 1, "disk breaks": 1}
 _VENDOR: Final = {"outage": 2, "listing lags": 1}
 _CLOCK: Final = {"wall step": 3, "midnight": 4, "sleep": 4, "short key": 2}
-_ENDS: Final = {"revoke": 2, "revoke run": 1, "bar": 1, "resume": 2, "issue": 3, "top up": 2}
+_ENDS: Final = {"revoke": 2, "revoke run": 1, "bar": 1, "resume": 6, "issue": 8, "top up": 2}
 _CRASH: Final = {"crash": 5, "stop": 1}
 _ROUGH: Final = {
     "no": 5,
@@ -144,7 +153,7 @@ MIXES: Final[Mapping[str, Mix]] = {
     "calm": Mix("nothing goes wrong but cards", _PEACE, {"no": 5, "undelivered": 2}),
     "storms": Mix(
         "the same call again and again, callers that hang up",
-        {**_PEACE, "again": 40, "storm": 12, "revoke": 1, "issue": 2},
+        {**_PEACE, "again": 40, "storm": 12, "revoke": 1, "issue": 6},
         {"no": 4, "late": 8, "lost after": 3, "no connection": 3},
         hang_up=15,
         once=70,
@@ -234,8 +243,11 @@ class _Maker:
         """One of the latest calls that made such an object; mostly the same key's."""
         kinds = ABOUT.get(what, ())
         vendor = KEYS[who].vendor
-        fit = [c.number for c in self._calls[-60:] if c.what in kinds and c.vendor == vendor]
-        return self._random.choice(fit[-5:]) if fit else -1
+        fit = [c for c in self._calls[-60:] if c.what in kinds and c.vendor == vendor][-8:]
+        own = [c for c in fit if c.who == who]
+        if own and self._random.random() < 0.7:
+            fit = own
+        return self._random.choice(fit).number if fit else -1
 
     def _fate(self) -> str:
         chance = self._random.randrange(100)
@@ -281,12 +293,12 @@ _SIZES: Final = {
     "wait": (1, 90),
     "sleep": (60, 40_000),
     "look": (0, 0),
-    "crash": (1, 20),
-    "stop": (1, 20),
-    "disk full": (1, 12),
+    "crash": (1, 6),
+    "stop": (1, 6),
+    "disk full": (1, 6),
     "disk slow": (1, 8),
     "disk stalls": (3, 14),
-    "outage": (1, 40),
+    "outage": (1, 12),
     "listing lags": (30, 600),
     "wall step": (-7_200, 7_200),
     "midnight": (0, 3),

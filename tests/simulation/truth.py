@@ -72,7 +72,7 @@ class Hold:
     units: int = 0
     shed: bool = False
     restored: int = 0
-    drifted: int = 0
+    aged: bool = False
     tag: str = ""
 
     @property
@@ -271,9 +271,11 @@ class Books:
             hold.units = entry.units
         hold.tag = entry.tag or hold.tag
         self._change(hold, before)
-        self._tag(hold)
         if b"reconciled" in entry.memo:
-            self._given(hold, orjson.loads(entry.memo).get("object_id", ""))
+            told = orjson.loads(entry.memo)
+            hold.aged = "for its age" in told["reconciled"]["how"]
+            self._given(hold, told.get("object_id", ""))
+        self._tag(hold)
         self.weigh(self._lineage_of(hold.held.call_id))
 
     def _tag(self, hold: Hold) -> None:
@@ -319,6 +321,9 @@ class Books:
         if entry.amount_micros > 0 and given:
             raise Untrue("a refund gives back once", f"{entry.refund_id} gives {given} already")
         self.refunds[entry.refund_id] = given + entry.amount_micros
+        refund = self._thing_of(entry.refund_id.rpartition("/")[2])
+        if refund is None or entry.amount_micros > refund.stake_micros:
+            raise Untrue("a refund gives back what went back", f"{entry.amount_micros}: {refund}")
         hold.restored += entry.amount_micros
         if hold.restored > hold.settled:
             raise Untrue("a refund gives back what was spent", f"{hold.restored}")
@@ -347,6 +352,10 @@ class Books:
                 "the books never say less than was charged",
                 f"{self.weight_of(self.heaps.members(root))} for {stake} of {names}",
             )
+
+    def aged(self, lineages: Iterable[str]) -> bool:
+        """Was one of them settled at what it counted, for its age alone?"""
+        return any(hold.aged for each in lineages for hold in self.by_lineage.get(each, ()))
 
     def weight_of(self, lineages: Iterable[str]) -> int:
         return sum(hold.own for each in lineages for hold in self.by_lineage.get(each, ()))

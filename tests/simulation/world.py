@@ -248,7 +248,7 @@ class World:
         once = like.step.once if like is not None else step.once
         lineage = f"{holder.namespace}:{once}" if once else f"#{self._number}"
         way = Way.of(step.fate, step.salt + self._number)
-        caller = Caller(self._number, step, holder, way, lineage, asked)
+        caller = Caller(self._number, step, holder, way, lineage, asked, self.timeline.true_us)
         self.asked.setdefault(step.number, caller)
         if step.gone_s:
             self.timeline.after(step.gone_s, lambda: setattr(caller, "gone", True))
@@ -383,10 +383,11 @@ class World:
     def _check_once(self, thing: Thing, caller: Caller, now_us: int) -> None:
         """A second thing of the same request is a second charge."""
         lineage = caller.lineage
-        if thing.made_us != now_us or lineage.startswith("#"):
+        if thing.made_us != now_us or thing.asked_us or lineage.startswith("#"):
             return
+        thing.asked_us = caller.begun_us
         for other in self.books.heaps.things.get(self.books.heaps.of(lineage), ()):
-            young = now_us - other.made_us < RETRY_MEMORY_US
+            young = other.asked_us and now_us - other.asked_us < RETRY_MEMORY_US
             if other is not thing and young and other.made_by == lineage:
                 raise Untrue("a retry is no second charge", f"{other.vendor_id}, then another")
 
