@@ -2,9 +2,10 @@
 
 Of several filters the one that the fewest calls pass leads: its index is walked, newest first, and
 each of its entries is looked up in the indexes of the others, without touching the rows. One look
-walks LOOK_ENTRIES entries at most, so that it is over in a moment whatever was asked. `search` is
-one look, and says how far back it went; `calls` looks on until its page is full, in looks of their
-own, so that others get their turn between them.
+walks LOOK_ENTRIES entries at most, so that it is over in a moment whatever was asked. `search`
+goes as far, in looks that double, and says how far back it went: where each entry is a read from a
+slow disk it stops earlier. `calls` looks on until its page is full, so that others get their turn
+between its looks.
 
 A page begins after (or before) a call, so pages stay put while new calls come in.
 """
@@ -14,6 +15,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, fields
+from time import perf_counter
 from typing import Any, Final, NamedTuple
 
 import orjson
@@ -25,6 +27,10 @@ LIMIT_MAX: Final = 1_001
 """Rows of one page: a thousand, and one to know whether there are more."""
 LOOK_ENTRIES: Final = 25_000
 """Index entries of one look: some tens of milliseconds."""
+FIRST_ENTRIES: Final = 1_600
+SEARCH_S: Final = 0.1
+"""A search that took so long begins no further look. The next one would be twice the last, so all
+of it is over in three times as long."""
 EXPORT_ROWS: Final = 200
 """Rows that an export holds at a time: the interpreter is busy with them for a few milliseconds."""
 EXPORT_PAUSE_S: Final = 0.005
@@ -110,19 +116,30 @@ class Reader:
         starting_after: str | None = None,
         before: Place | None = None,
     ) -> Found:
-        """At most `limit` calls, newest first, of those that one look finds: the newest, or those
-        right after the call `starting_after`, or from where another search has `reached`. Raises
-        NoSuchCall."""
+        """At most `limit` calls, newest first, of those that a short look finds: the newest, or
+        those right after the call `starting_after`, or from where another search has `reached`.
+        Raises NoSuchCall."""
         limit = min(limit, LIMIT_MAX - 1)
         if starting_after is not None:
             before = await self._place(starting_after)
         hunt = await self._hunt(filters)
-        places, reached = await self._look(hunt, limit + 1, before, "DESC")
+        places, reached = await self._search(hunt, limit + 1, before)
         kept = places[:limit]
         records = await self._records(kept)
         if len(places) > limit:
             return Found(records, kept[-1], cut=False)
         return Found(records, reached, cut=reached is not None)
+
+    async def _search(self, hunt: _Hunt, limit: int, place: Place | None) -> _Look:
+        began_s, places = perf_counter(), list[Place]()
+        size, left = FIRST_ENTRIES, LOOK_ENTRIES
+        while True:
+            look = await self._look(hunt, limit - len(places), place, "DESC", min(size, left))
+            places += look.places
+            place, left, size = look.reached, left - size, 2 * size
+            is_over = place is None or left <= 0 or len(places) == limit
+            if is_over or perf_counter() - began_s > SEARCH_S:
+                return _Look(places, place)
 
     async def calls(
         self,
@@ -164,14 +181,17 @@ class Reader:
             found += more
         return found
 
-    async def _look(self, hunt: _Hunt, limit: int, place: Place | None, order: str) -> _Look:
-        entries, params = hunt.entries(place, order)
+    async def _look(
+        self, hunt: _Hunt, limit: int, place: Place | None, order: str, size: int | None = None
+    ) -> _Look:
+        size = size or LOOK_ENTRIES
+        entries, params = hunt.entries(place, order, size)
         rows = await self._file.fetch(hunt.sifted(entries), (*params, *hunt.sieve, limit))
         places = [Place(*row) for row in rows]
         if len(places) == limit:
             return _Look(places, places[-1] if places else None)
         last = f"SELECT * FROM ({entries}) LIMIT 1 OFFSET ?"
-        ends = await self._file.fetch(last, (*params, LOOK_ENTRIES - 1))
+        ends = await self._file.fetch(last, (*params, size - 1))
         return _Look(places, Place(*ends[0]) if ends else None)
 
     async def _hunt(self, filters: Filters) -> _Hunt:
@@ -222,7 +242,7 @@ class _Hunt:
         entries = f"SELECT 1 FROM calls INDEXED BY {index} WHERE {conditions} LIMIT {LOOK_ENTRIES}"
         return f"SELECT count(*) FROM ({entries})", params
 
-    def entries(self, place: Place | None, order: str) -> tuple[str, list[Any]]:
+    def entries(self, place: Place | None, order: str, size: int) -> tuple[str, list[Any]]:
         """What one look walks."""
         index, conditions, params = self._within(self.asked[:1])
         if place is not None:
@@ -230,7 +250,7 @@ class _Hunt:
             params += place
         return (
             f"SELECT at_us, n FROM calls INDEXED BY {index} WHERE {conditions} "
-            f"ORDER BY at_us {order}, n {order} LIMIT {LOOK_ENTRIES}",
+            f"ORDER BY at_us {order}, n {order} LIMIT {size}",
             params,
         )
 

@@ -123,7 +123,22 @@ async def test_a_search_says_where_to_go_on(shelf: Shelf) -> None:
         await found(shelf, Filters(), 3, starting_after="call_nowhere")
 
 
-async def test_a_search_is_over_after_one_look(
+@pytest.mark.parametrize(("seconds", "walked"), [(60.0, 14), (-1.0, 2)])
+async def test_a_search_looks_twice_as_far_each_time_and_on_a_slow_disk_no_further(
+    shelf: Shelf, monkeypatch: pytest.MonkeyPatch, seconds: float, walked: int
+) -> None:
+    monkeypatch.setattr(module, "LOOK_ENTRIES", 14)
+    monkeypatch.setattr(module, "FIRST_ENTRIES", 2)
+    monkeypatch.setattr(module, "SEARCH_S", seconds)
+    await shelf.put(*(row(n, key_id="a", code="c" if n % 8 == 7 else "d") for n in range(40)))
+    await shelf.put(*(row(n, key_id="b", code="c") for n in range(40, 80)))
+    numbers, reached, cut = await found(shelf, Filters(key_id="a", code="c"), 9)
+    assert (numbers, cut) == ([39, 31][: 1 + (walked > 8)], True)
+    assert reached is not None
+    assert reached.at_us == row(40 - walked).at_us
+
+
+async def test_a_search_is_over_after_so_many_entries(
     shelf: Shelf, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Whatever it found by then; `calls` looks on."""
