@@ -104,6 +104,9 @@ class SimStore:
         if fails == "after":
             raise StoreBroken("EIO, and the row is there")
 
+    def move_log(self) -> None:
+        pass
+
     def tidy(self) -> bool:
         return False
 
@@ -183,8 +186,9 @@ class SimWriter:
         if not self._busy:
             self._begin()
 
-    def stop(self) -> None:
-        """Whatever was asked for before is done all the same."""
+    def close(self, back: Back) -> None:
+        """Once all that was asked for before is done."""
+        self.do(lambda store: store.close(), back)
 
     def die(self, *, written: bool) -> None:
         """The process is gone. written: what is on its way reaches the disk all the same."""
