@@ -43,7 +43,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import IO, Final
 
 import uvloop
 
@@ -68,7 +68,7 @@ shards = ["sqlite:{var}/ledger-0.db", "sqlite:{var}/ledger-1.db"]
 audit = "sqlite:{var}/audit.db"
 [vendors.stripe]
 base_url = "http://{vendor}"
-hosts = {{files = "http://{slow}"}}
+hosts = {{files = "http://{files}"}}
 [vendors.stripe.accounts.default]
 secret = "env:STRIPE_SECRET_KEY"
 """
@@ -101,7 +101,7 @@ class Scene:
     """Living: the gateway, its vendor, and who comes to it."""
 
     def __init__(self, gateway: Process, address: str, admin_key: str, var: Path) -> None:
-        self.gateway, self.address, self._admin_key, self._var = gateway, address, admin_key, var
+        self.gateway, self.address, self._admin_key, self.var = gateway, address, admin_key, var
         self._wrk = gear.program("wrk", "wrk", print)
         self._core = cores()[1]
         self._quiet = CHARGE.bytes_for(self.make_key()[1], "/stripe")
@@ -132,11 +132,11 @@ class Scene:
         """Closed loops of charges, one wrk for each of these keys."""
         with contextlib.ExitStack() as running:
             for bearer in bearers:
-                script = self._var / f"{secrets.token_hex(4)}.lua"
+                script = self.var / f"{secrets.token_hex(4)}.lua"
                 script.write_text(wrk.script("POST", CHARGE.headers(bearer), CHARGE.body))
                 url = f"http://{self.address}/stripe{CHARGE.target}"
                 words = wrk.command(self._wrk, url, script, connections, 3_600, self._core)
-                running.enter_context(_at_leisure(words))
+                running.enter_context(at_leisure(words))
             yield
 
     @contextlib.contextmanager
@@ -159,7 +159,7 @@ class Scene:
         """Calls that hang at the vendor; their key is revoked at the end, which aborts them."""
         key_id, bearer = self.make_key()
         words = [sys.executable, "-m", "bench.fairness", "--hang", self.address, bearer, str(calls)]
-        with _at_leisure(pinned(words, self._core)):
+        with at_leisure(pinned(words, self._core)):
             yield
         path, how = f"/vault/keys/{key_id}/revoke", {"in_flight": "abort"}
         ask(self.address, "POST", path, self._admin_key, how)
@@ -167,7 +167,7 @@ class Scene:
     @contextlib.contextmanager
     def churn(self) -> Iterator[None]:
         words = [sys.executable, "-c", _CHURN, self.address]
-        with _at_leisure(pinned(words, self._core)):
+        with at_leisure(pinned(words, self._core)):
             yield
 
 
@@ -183,10 +183,10 @@ def _at_once(pid: int) -> None:
 
 
 @contextlib.contextmanager
-def _at_leisure(words: Sequence[str]) -> Iterator[None]:
+def at_leisure(words: Sequence[str], out: IO[bytes] | int = subprocess.DEVNULL) -> Iterator[None]:
     """A process at the lowest priority, until the end of the block."""
     with subprocess.Popen(
-        words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, preexec_fn=_lowest, cwd=ROOT
+        words, stdout=out, stderr=subprocess.DEVNULL, preexec_fn=_lowest, cwd=ROOT
     ) as process:
         try:
             yield
@@ -206,7 +206,8 @@ TROUBLE: Final[dict[str, Callable[[Scene], contextlib.AbstractContextManager[Non
 
 
 @contextlib.contextmanager
-def scene(folder: Path) -> Iterator[Scene]:
+def scene(folder: Path, *, files: str = "slow") -> Iterator[Scene]:
+    """files: who answers at the account's other host, see bench.vendor."""
     allow_descriptors()
     var = folder / f"fairness-{secrets.token_hex(4)}"
     var.mkdir(parents=True)
@@ -217,10 +218,15 @@ def scene(folder: Path) -> Iterator[Scene]:
             Process("vendor", [sys.executable, "-m", "bench.vendor"], core=load_core, cwd=ROOT)
         )
         at = vendor.first_line()
+        other = closing.enter_context(
+            Process("other", [sys.executable, "-m", "bench.vendor"], core=load_core, cwd=ROOT)
+        )
         address, admin_key = f"127.0.0.1:{free_port()}", secrets.token_hex(20)
         settings = var / "gateway.toml"
         settings.write_text(
-            SETTINGS.format(address=address, var=var, vendor=at["stripe"], slow=at["slow"])
+            SETTINGS.format(
+                address=address, var=var, vendor=at["stripe"], files=other.first_line()[files]
+            )
         )
         gateway = closing.enter_context(
             Process(

@@ -20,7 +20,7 @@ from gateway.call.books import Books
 from gateway.call.doors import Doors
 from gateway.call.journey import Journey
 from gateway.call.lanes import STRANGERS, Step
-from gateway.call.lasting import Lasting
+from gateway.call.lasting import Lasting, LongAnswers
 from gateway.call.leaks import Leaks
 from gateway.call.passing import PassingBody, WatchedBody
 from gateway.call.refusals import dress, forget_way
@@ -50,6 +50,7 @@ class Proxy:
         "_books",
         "_doors",
         "_leaks",
+        "_long",
         "_retries",
         "_room",
         "_sender",
@@ -61,6 +62,7 @@ class Proxy:
         self._doors = doors
         self._books = Books(doors.ledger, doors.history, doors.clock, doors.metrics)
         self._leaks = Leaks(doors.settings, admin_digest, doors.metrics)
+        self._long = LongAnswers()
         self._retries = doors.retries
         self._sender = Sender(doors, self._books)
         limits = doors.settings.server
@@ -146,7 +148,7 @@ class Proxy:
             await self._settle(journey, reply)
             response = self._answer(journey, reply)
             await self._answers.keep(journey, response, self._doors.clock.now_us())
-            return _lasting(journey, response)
+            return self._lasting(journey, response)
         except BaseException:
             await reply.close()
             raise
@@ -280,8 +282,26 @@ class Proxy:
         journey.record.status = reply.status
         if _redirects(reply):
             await self._refuse_redirect(journey, reply)
+        if reply.body is None:
+            await self._make_room(journey, reply)
         self._tell_duration(journey)
-        return _lasting(journey, self._answer(journey, reply))
+        return self._lasting(journey, self._answer(journey, reply))
+
+    async def _make_room(self, journey: Journey, reply: Reply) -> None:
+        """For an answer that streams. It was free, so it may be asked for again."""
+        key_id, leave = journey.key.terms.key_id, journey.place
+        try:
+            self._long.begin(key_id)
+        except BaseException:
+            await reply.close()
+            raise
+
+        def give_back() -> None:
+            self._long.end(key_id)
+            if leave is not None:
+                leave()
+
+        journey.place = give_back
 
     async def _refuse_redirect(self, journey: Journey, reply: Reply) -> NoReturn:
         """Nobody knows what the vendor did before it sent us elsewhere."""
@@ -329,6 +349,15 @@ class Proxy:
             return Response(reply.status, headers, reply.body, length=reply.length)
         return Response(reply.status, headers, stream=reply.chunks(), length=reply.length)
 
+    def _lasting(self, journey: Journey, response: Response) -> Response:
+        """The call is over; what streams takes its place at the vendor's entrance with it."""
+        if response.stream is not None and journey.place is not None:
+            response.stream = Lasting(
+                response.stream, journey.place, self._doors.lanes, journey.key.terms.key_id
+            )
+            journey.place = None
+        return response
+
     def _as_the_vendor_says(self, journey: Journey, answer: Answer) -> Response:
         """The vendor refused a lookup as it would have refused the call: in its own words."""
         journey.record.status = answer.status
@@ -366,11 +395,3 @@ class Proxy:
 
 def _redirects(reply: Reply) -> bool:
     return 300 <= reply.status < 400 and reply.status != 304
-
-
-def _lasting(journey: Journey, response: Response) -> Response:
-    """The call is over; what streams takes its place at the vendor's entrance with it."""
-    if response.stream is not None and journey.place is not None:
-        response.stream = Lasting(response.stream, journey.place)
-        journey.place = None
-    return response

@@ -25,6 +25,9 @@ _log = logging.getLogger("keybrake.http")
 
 JOIN_BYTES_MAX: Final = 32_768
 """Up to here one copy of head and body together is cheaper than two buffers."""
+STUCK_MAX: Final = 64
+"""Answers that wait for their clients to take some: each keeps up to a megabyte, a part here and a
+part at the vendor's side. One more, and whose client took nothing for longest is cut off."""
 _RESET_ON_CLOSE: Final = struct.pack("ii", 1, 0)
 
 
@@ -146,9 +149,22 @@ class Outflow:
         )
 
     async def _wait_drained(self) -> None:
-        while self._paused and not self._transport.is_closing():
-            self._drained = self._service.loop.create_future()
-            await self._drained
+        stuck = self._service.stuck
+        stuck[self] = None
+        if len(stuck) > STUCK_MAX:
+            next(iter(stuck)).cut_off()
+        try:
+            while self._paused and not self._transport.is_closing():
+                self._drained = self._service.loop.create_future()
+                await self._drained
+        finally:
+            stuck.pop(self, None)
+
+    def cut_off(self) -> None:
+        """For one who waits for the client longer than all others, when too many do."""
+        self._service.stuck.pop(self, None)
+        self._service.cut_off += 1
+        self._break_off(reset=True)  # what the kernel still keeps for it goes, too
 
     def _break_off(self, *, reset: bool) -> None:
         if self._transport.is_closing():

@@ -105,6 +105,11 @@ class Server:
         """Live ones, and those gone whose handler still runs."""
         return self._service.admitted
 
+    @property
+    def cut_off(self) -> int:
+        """Answers whose clients took nothing when too many did so."""
+        return self._service.cut_off
+
     def start(self) -> None:
         """Listen and accept. Raises ListenFailed."""
         self._listener = self._given or listen_on(self._listen)

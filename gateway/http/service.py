@@ -41,6 +41,13 @@ class Live(Protocol):
         """Close now, whatever is under way."""
 
 
+class Stuck(Protocol):
+    """An answer that waits for its client."""
+
+    def cut_off(self) -> None:
+        """Close its connection: others need the memory."""
+
+
 class Service:
     """The shared state of one listener's connections."""
 
@@ -49,6 +56,7 @@ class Service:
         "_parting",
         "admitted",
         "connections",
+        "cut_off",
         "date",
         "draining",
         "emptied",
@@ -58,6 +66,7 @@ class Service:
         "second_reader",
         "settings",
         "sources",
+        "stuck",
         "trusted",
     )
 
@@ -69,6 +78,9 @@ class Service:
         self.admitted = 0
         self.connections: set[Live] = set()
         self.sources: Counter[str] = Counter()
+        self.stuck: dict[Stuck, None] = {}
+        """Answers whose clients take nothing, the longest first."""
+        self.cut_off = 0
         self.date = DateLine()
         self.second_reader = SecondReader()
         self.draining = False

@@ -96,6 +96,11 @@ def _edge(page: Page, servers: Sequence[Server]) -> None:
             lambda: sum(one.proxy_headers_refused for one in servers),
         ),
         (
+            "slow_readers_cut_off_total",
+            "Answers cut off since too many clients took nothing of theirs.",
+            lambda: sum(one.cut_off for one in servers),
+        ),
+        (
             "log_lines_dropped_total",
             "Log lines that a slow reader of stderr left no room for.",
             lambda: log.way()[0].dropped,

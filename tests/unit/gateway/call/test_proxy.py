@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from gateway.call import lasting
 from gateway.call.proxy import Proxy
 from gateway.errors import RequestTimeout
 from gateway.http.message import ClientGone
@@ -61,6 +62,21 @@ async def test_a_streaming_answer_keeps_its_place_to_its_last_byte(calls: Calls)
     assert (entrance._inside, key.key.in_flight) == (1, set())
     await response.stream.aclose()  # type: ignore[attr-defined]
     assert entrance._inside == 0
+
+
+async def test_a_long_answer_for_which_there_is_no_room_is_told_to_come_again(
+    calls: Calls, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lasting, "LONG_MAX", 1)
+    key = await calls.key()
+    calls.upstream.vendor = Script(*[(200, b"x" * 70_000)] * 3)
+    first = await calls.proxy.answer(calls.request(key.secret, "GET", "/v1/customers"))
+    assert (await calls.call(key, "GET", "/v1/customers")).code == "rate_limited"
+    assert calls.upstream.sources[1].ended
+    assert first.stream is not None
+    await first.stream.aclose()  # type: ignore[attr-defined]
+    assert (await calls.call(key, "GET", "/v1/customers")).status == 200
+    assert calls.doors.turnstiles["stripe", "default"]._inside == 0
 
 
 async def test_test_mode_money_is_not_counted_where_the_key_says_so(calls: Calls) -> None:

@@ -8,8 +8,10 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from gateway.http import outflow as outflow_module
 from gateway.http.message import Request, Response
 from tests.unit.gateway.http.loopback import House
+from tests.vendor_double import until
 
 GET = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
 GET_10 = b"GET / HTTP/1.0\r\n\r\n"
@@ -203,3 +205,32 @@ async def test_a_stream_that_leaves_a_long_body_unread_ends_the_connection(house
     reply = await client.ask(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 999999\r\n\r\n")
     assert reply.body == b"ab"
     assert await client.at_end()
+
+
+async def test_of_too_many_who_take_nothing_the_longest_is_cut_off(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each keeps a part of its answer in our memory, here and at the vendor's side."""
+    monkeypatch.setattr(outflow_module, "STUCK_MAX", 2)
+    streams: list[Stream] = []
+
+    async def long(request: Request) -> Response:
+        streams.append(Stream(*[b"x" * 65_536] * 400))
+        return Response(200, [], stream=streams[-1])
+
+    server = house.serve(long)
+    service = server._service
+    clients = []
+    for stuck in (1, 2, 2, 2):
+        clients.append(await house.connect(server))
+        clients[-1].writer.transport.pause_reading()  # type: ignore[attr-defined]
+        clients[-1].send(GET)
+        await until(lambda: len(streams) == len(clients))
+        await until(lambda: len(service.stuck) + service.cut_off == len(clients))
+        assert len(service.stuck) == stuck
+    await until(lambda: streams[1].closed)
+    assert [stream.closed for stream in streams] == [True, True, False, False]
+    for client in clients:
+        client.writer.transport.abort()
+    await service.emptied.wait()
+    assert service.stuck == {}
