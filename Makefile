@@ -38,7 +38,7 @@ demo: $(VENV)/.run ## a key with a 500 USD cap, charged until it brakes, in 20 s
 # ── working on it ───────────────────────────────────────────────────────────────────────────────
 
 .PHONY: test check lint types format unit property integration browser screenshots crash simulate cover fuzz micro
-test: lint types $(VENV)/.node $(VENV)/.assets $(VENV)/.browser $(VENV)/.balancer binary ## everything: lint, types, all suites, 100 % of ledger and vendors covered
+test: lint types $(VENV)/.node $(VENV)/.assets $(VENV)/.browser $(VENV)/.balancer $(VENV)/.tracer binary ## everything: lint, types, all suites, 100 % of ledger and vendors covered
 	$(BIN)/python -m pytest -q --cov=ledger --cov=vendors --cov-branch --cov-report=term-missing:skip-covered \
 	  --cov-fail-under=100 tests
 
@@ -71,8 +71,16 @@ browser: $(VENV)/.node $(VENV)/.assets $(VENV)/.browser ## the dashboard in a re
 screenshots: $(VENV)/.node $(VENV)/.assets $(VENV)/.browser ## every page, light and dark, wide and narrow, into build/screenshots
 	$(BIN)/python -m tests.browser.screenshots build/screenshots
 
-crash: $(VENV)/.dev ## kill -9 under load, then read the books
+crash: $(VENV)/.dev $(VENV)/.tracer ## kill -9, power loss and failing disks under load, then read the books
 	$(BIN)/python -m pytest -q tests/crash
+
+CYCLES := 1000
+SEED := 1
+kills: $(VENV)/.dev ## a thousand times kill -9 under load (CYCLES=…, SEED=…), a second or so each
+	$(BIN)/python -m tests.crash.cycles --cycles $(CYCLES) --seed $(SEED)
+
+powerloss: $(VENV)/.dev $(VENV)/.tracer ## starts on a thousand images of what a disk may hold when the power goes
+	$(BIN)/python -m tests.crash.powerloss --images 1000 --seed $(SEED)
 
 simulate: $(VENV)/.dev ## stories by number on the real house in a time of its own; SEEDS=0..2000 STEPS=200 MIX=all
 	$(BIN)/python -m tests.simulation --seeds $(or $(SEEDS),0..200) --steps $(or $(STEPS),200) --mix $(or $(MIX),all)
@@ -196,4 +204,13 @@ $(VENV)/.balancer: $(VENV)/.dev
 	    echo "the balancer tests need HAProxy and nginx; on Debian: apt-get install haproxy nginx-light" >&2; exit 3; }; \
 	  echo "installing HAProxy and nginx for the balancer tests …" >&2; export DEBIAN_FRONTEND=noninteractive RUNLEVEL=1; \
 	  { apt-get -qq update && apt-get -qq install --no-install-recommends haproxy nginx-light; } </dev/null >/dev/null; }
+	@touch $@
+
+# strace, Debian's: the crash tests read with it what is asked of a disk, and have the disk refuse it.
+$(VENV)/.tracer: $(VENV)/.dev
+	@command -v strace >/dev/null || { \
+	  [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null || { \
+	    echo "the tests of failing disks need strace; on Debian: apt-get install strace" >&2; exit 3; }; \
+	  echo "installing strace for the tests of failing disks …" >&2; export DEBIAN_FRONTEND=noninteractive; \
+	  { apt-get -qq update && apt-get -qq install --no-install-recommends strace; } </dev/null >/dev/null; }
 	@touch $@

@@ -6,11 +6,13 @@ containers do): `must_trace` says so aloud in the summary of a run, and nothing 
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Final
 
 import pytest
@@ -18,6 +20,7 @@ import pytest
 from tests.house import Gateway
 
 _HOW: Final = "on Debian: apt-get install strace, or make .venv/.tracer"
+DETACH_S: Final = 5.0
 
 
 def tool() -> str:
@@ -56,3 +59,23 @@ def traced_pid(gateway: Gateway) -> int:
 
 def signal_traced(gateway: Gateway, number: int) -> None:
     os.kill(traced_pid(gateway), number)
+
+
+@contextlib.contextmanager
+def failing(gateway: Gateway, *faults: str, files: Sequence[Path]) -> Iterator[None]:
+    """As long as this lasts, the gateway's system calls on these files fail as ordered (strace's
+    `inject`). It may end meanwhile."""
+    orders = [word for fault in faults for word in ("-e", f"inject={fault}")]
+    paths = [word for file in files for word in ("-P", str(file))]
+    command = [tool(), "-f", "-p", str(gateway.pid), *orders, *paths, "-o", os.devnull]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) as tracer:
+        assert tracer.stderr is not None
+        assert b"attached" in tracer.stderr.readline()
+        try:
+            yield
+        finally:
+            tracer.terminate()
+            try:
+                tracer.wait(DETACH_S)
+            except subprocess.TimeoutExpired:  # it waits for a process that is gone
+                tracer.kill()
