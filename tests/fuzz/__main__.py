@@ -59,7 +59,7 @@ def _run(name: str, seconds: int, keep: bool) -> bool:
     told = _inside(
         name,
         str(found),
-        f"-dict={folder / 'words'}",
+        *([f"-dict={folder / 'words'}"] if words else []),  # it takes no empty one
         f"-max_len={target.bytes_max}",
         f"-max_total_time={seconds}",
         f"-artifact_prefix={folder}/",
