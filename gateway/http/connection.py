@@ -66,6 +66,7 @@ class Connection:
         "_task",
         "_transport",
         "_trusted",
+        "_turned_away",
         "loop",
         "out",
         "peer",
@@ -82,9 +83,11 @@ class Connection:
         *,
         is_https: bool = False,
         trusted: Trusted | None = None,
+        turned_away: Refusal | None = None,
     ) -> None:
         """is_https: is the transport TLS? trusted: if the peer is a balancer whose word on where
-        requests come from is believed."""
+        requests come from is believed. turned_away: what it is told before anything is read, so
+        that no request of it runs."""
         self.loop = service.loop
         self.peer = peer
         self.phase = Phase.IDLE
@@ -92,6 +95,7 @@ class Connection:
         self._service = service
         self._is_https = is_https
         self._trusted = trusted
+        self._turned_away = turned_away
         self._gone_calls: list[Callable[[], None]] | None = None
         self._pending = b""  # behind the message under way, or the begin of a head
         self._gate: BodyGate | None = None  # while bytes of a body are still to come
@@ -110,6 +114,8 @@ class Connection:
         self._transport = cast("asyncio.Transport", transport)  # uvloop's is none by inheritance
         self.out = Outflow(self._service, self._transport)
         self._service.joined(self)
+        if self._turned_away is not None:
+            self.refuse(self._turned_away)
 
     def data_received(self, data: bytes) -> None:
         if self._gate is not None:

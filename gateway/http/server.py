@@ -239,16 +239,17 @@ class Server:
                 source, trusted = await self._hear_balancer(sock, peer, trusted)
                 full = full or self._why_crowded(source)
             is_https = self._tls is not None
-            connection = Connection(service, source, is_https=is_https, trusted=trusted)
+            no = Draining(full) if full else None
+            connection = Connection(
+                service, source, is_https=is_https, trusted=trusted, turned_away=no
+            )
             await self._attach(sock, connection)
         except (OSError, NoProxyHeader, asyncio.CancelledError):
             if connection is None or connection not in service.connections:
                 service.release(source)
                 sock.close()
             return
-        if full:
-            connection.refuse(Draining(full))
-        elif self._listener is None:
+        if self._listener is None and not full:
             connection.retire()
 
     async def _hear_balancer(

@@ -95,6 +95,26 @@ async def test_beyond_the_limits_is_503_and_a_close(house: House, limit: str) ->
     assert (await (await house.connect(server)).ask(GET)).status == 200
 
 
+async def test_who_is_turned_away_has_no_request_run(house: House) -> None:
+    """Also one that came with the connection: it was told 503, and must not have been paid for."""
+    ran: list[str] = []
+
+    async def run(request: Request) -> Response:
+        ran.append(request.path)
+        return Response(200, [])
+
+    server = house.serve(run, connections_max=1)
+    first = await house.connect(server)
+    assert (await first.ask(GET)).status == 200
+    for number in range(20):
+        with socket.create_connection(server.address) as raw:
+            raw.sendall(GET.replace(b"GET / ", b"GET /%d " % number))
+            raw.setblocking(False)
+            told = await asyncio.get_running_loop().sock_recv(raw, 4_096)
+            assert told.startswith(b"HTTP/1.1 503 "), told
+    assert ran == ["/"]
+
+
 async def test_far_beyond_the_limits_is_just_a_close(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
