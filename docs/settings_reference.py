@@ -55,6 +55,7 @@ Lists are separated by commas, tables are written `name=value,name=value`.
 | `KEYBRAKE_ADMIN_KEY_FILE` | a file that holds it |
 | `KEYBRAKE_URL` | where the command line finds the gateway |
 | `KEYBRAKE_PACKAGES` | of the one file only: folders with packages of your own ([binary][1]) |
+| `KEYBRAKE_DEBUGGABLE` | set: profilers and debuggers of the same user may attach to the gateway |
 | `NO_COLOR` | no colours on a terminal |
 
 **Secrets** never stand in the file: a secret is `"env:NAME"` or `"file:PATH"`.

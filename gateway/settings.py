@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import NoReturn
 
 from vendors.contract import Credential
 
@@ -29,6 +30,10 @@ class Secret:
         return "[secret]"
 
     __str__ = __repr__
+
+    def __reduce__(self) -> NoReturn:
+        """No copy of it is written anywhere, by pickle or in a crash report."""
+        raise TypeError("a secret is not to be copied")
 
 
 @dataclass(frozen=True, slots=True)

@@ -185,6 +185,7 @@ def _environment() -> dict[str, str]:
         **os.environ,
         "PYTHONPATH": str(ROOT),
         "KEYBRAKE_ADMIN_KEY": ADMIN_KEY,
+        "KEYBRAKE_DEBUGGABLE": "1",  # `watch` counts its descriptors from outside
         "STRIPE_SECRET_KEY": STRIPE_SECRET,
         "TWILIO_AUTH_TOKEN": TWILIO_TOKEN,
         "RESEND_API_KEY": RESEND_SECRET,

@@ -51,6 +51,7 @@ from gateway.run.config import show
 from gateway.run.heads import tell_heads
 from gateway.run.heartbeat import Heartbeat
 from gateway.run.parts import Parts, PartsRefused, make_parts
+from gateway.run.privacy import keep_memory
 from gateway.run.reload import Reloader, Renewable
 from gateway.run.systemd import Notifier
 from gateway.settings import Settings
@@ -393,7 +394,7 @@ def _tell_parent(address: str, admin_address: str) -> None:
 
 
 def _set_limits() -> None:
-    """As many descriptors as we may have; and no core file, which would hold every secret."""
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    """As many descriptors as we may have; and what is in memory stays there."""
+    keep_memory(os.environ)
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))

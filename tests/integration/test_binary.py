@@ -70,7 +70,12 @@ class OneFile(Gateway):
     program: tuple[str, ...] = ()
 
     def _environment(self) -> dict[str, str]:
-        return {"KEYBRAKE_ADMIN_KEY": ADMIN_KEY, "STRIPE_SECRET_KEY": STRIPE_SECRET, **self.env}
+        return {
+            "KEYBRAKE_ADMIN_KEY": ADMIN_KEY,
+            "KEYBRAKE_DEBUGGABLE": "1",  # its maps are read from here
+            "STRIPE_SECRET_KEY": STRIPE_SECRET,
+            **self.env,
+        }
 
 
 @dataclass(slots=True)

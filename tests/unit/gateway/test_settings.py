@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import pickle
 from dataclasses import FrozenInstanceError, fields
 
 import pytest
@@ -23,6 +25,9 @@ def test_a_secret_is_shown_on_purpose_only() -> None:
     account = AccountSettings("default", secret)
     assert secret.reveal() == "sk_live_x"
     assert f"{secret} {secret!r} {account}".count("sk_live_x") == 0
+    for copied in (pickle.dumps, copy.deepcopy):
+        with pytest.raises(TypeError):
+            copied(account)
 
 
 def test_settings_cannot_be_changed() -> None:
