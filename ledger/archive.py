@@ -113,21 +113,33 @@ class Archiver:
 
     def _delete(self) -> bool:
         with self._lock:
-            found = some_rows(self._conn, 0, self._delete_to, SLICE_ROWS, SLICE_BYTES)
-            if not found:
+            last = self._last_of_slice()
+            if last is None:
                 self._delete_to = 0
-                return True
-            self._delete_to_row(found[-1])
+            else:
+                self._delete_to_row(last)
         return True
 
-    def _delete_to_row(self, last: Row) -> None:
+    def _last_of_slice(self) -> int | None:
+        """The bodies are not read again: a hold may be waiting."""
+        last, bytes_max = None, SLICE_BYTES
+        sizes = "SELECT seq, length(body) FROM journal WHERE seq <= ? ORDER BY seq LIMIT ?"
+        with contextlib.closing(self._conn.execute(sizes, (self._delete_to, SLICE_ROWS))) as rows:
+            for seq, size in rows:
+                last, bytes_max = seq, bytes_max - size
+                if bytes_max <= 0:
+                    break
+        return last
+
+    def _delete_to_row(self, last: int) -> None:
         conn = self._conn
+        [mac] = conn.execute("SELECT mac FROM journal WHERE seq = ?", (last,)).fetchone()
         conn.execute("BEGIN IMMEDIATE")
         try:
-            conn.execute("DELETE FROM journal WHERE seq <= ?", (last.seq,))
+            conn.execute("DELETE FROM journal WHERE seq <= ?", (last,))
             conn.executemany(
                 "UPDATE meta SET value = ? WHERE name = ?",
-                [(str(last.seq), "anchor_seq"), (last.mac.hex(), "anchor_mac")],
+                [(str(last), "anchor_seq"), (mac.hex(), "anchor_mac")],
             )
             conn.execute("COMMIT")
         except BaseException:

@@ -26,6 +26,7 @@ from ledger.entries import (
     Noted,
     Opened,
     Parted,
+    Restored,
     RetryKey,
     Shed,
     ToppedUp,
@@ -178,13 +179,26 @@ class Shard:
             self.book([Ending(hold.hold_id, HoldState.RELEASED)], self._clock.now_us())
 
     def book(self, endings: Sequence[Ending | Shed], now_us: int) -> Batch:
-        entries = [_fact(ending, now_us) for ending in endings]
-        parts = [codec.encode(entry) for entry in entries]
+        facts = [_fact(ending, now_us) for ending in endings]
+        entries = [entry for fact in facts for entry in (*self._taken_along(fact), fact)]
         if len(entries) > 1:
-            self.state.must_allow(entries)
+            self.state.must_allow(facts)
+        parts = [codec.encode(entry) for entry in entries]
         for entry in entries:
             self.state.apply(entry)
         return self.journal.append(parts)
+
+    def _taken_along(self, fact: Ended | Parted) -> Sequence[Restored]:
+        """A leg that leaves takes along what was given back to it: a refund that fails once the
+        hold is forgotten has nothing left to take back."""
+        hold = self.state.find(fact.hold_id) if type(fact) is Parted else None
+        if hold is None or hold.shed or not hold.restored_micros:
+            return ()
+        return [
+            refund._replace(amount_micros=-refund.amount_micros, at_us=fact.at_us)
+            for refund in self.state.restored()
+            if refund.hold_id == hold.hold_id
+        ]
 
     def restore(self, hold_id: int, amount_micros: int, refund_id: str) -> Batch:
         now_us = self._clock.now_us()

@@ -186,12 +186,16 @@ def test_no_room_while_rows_are_deleted_undoes_that_slice(store: SqliteStore, pa
 
 
 class Stubborn:
-    """A connection that cannot undo what was begun."""
+    """A connection that deletes nothing. undoes: of what was begun, nothing can be undone, or
+    SQLite has done so by itself."""
 
-    def __init__(self, conn: sqlite3.Connection) -> None:
+    def __init__(self, conn: sqlite3.Connection, *, undoes: bool = False) -> None:
         self.conn = conn
+        self.undoes = undoes
 
     def execute(self, statement: str, *values: Any) -> sqlite3.Cursor:
+        if statement.startswith("DELETE") and self.undoes:
+            self.conn.execute("ROLLBACK")
         if statement.startswith(("DELETE", "ROLLBACK")):
             raise sqlite3.OperationalError("disk I/O error")
         return self.conn.execute(statement, *values)
@@ -211,6 +215,30 @@ def test_a_connection_that_cannot_undo_takes_no_more_holds(store: SqliteStore, p
         store.tidy()
     with pytest.raises(StoreBroken, match="closed"):
         store.append(1, b"hold")
+
+
+def test_what_sqlite_undid_by_itself_is_undone(store: SqliteStore, path: Path) -> None:
+    write(store)
+    while not archives_of(path):
+        store.tidy()
+    assert isinstance(store.mover, Archiver)
+    store.mover._conn = Stubborn(store._conn, undoes=True)  # type: ignore[assignment]
+    with pytest.raises(StoreBroken, match="I/O"):
+        store.tidy()
+    assert all_rows(store) == [1, 2, 3, 4, 5, 6]
+
+
+def test_large_rows_go_one_at_a_time(
+    store: SqliteStore, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(store)
+    while not archives_of(path):
+        store.tidy()
+    monkeypatch.setattr(archive_module, "SLICE_BYTES", 1)
+    lengths = []
+    while store.tidy():
+        lengths.append(len(list(store.rows(0))))
+    assert lengths[:5] == [5, 4, 3, 2, 1]
 
 
 def test_what_is_deleted_does_not_pile_up_in_the_log(

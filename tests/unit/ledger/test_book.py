@@ -237,6 +237,39 @@ async def test_a_cap_is_amended_and_topped_up(ledger: Ledger, clock: HandClock) 
         await ledger.amend_account(account, BudgetTerms(zone="Asia/Tokyo"))
 
 
+async def test_a_leg_that_leaves_takes_its_refunds_along(tmp_path: Path) -> None:
+    """One that fails when its hold is long forgotten would be taken back a second time."""
+    clock = HandClock(NOON_US)
+    ledger = await open_in(tmp_path / "shed", clock=clock)
+    issuer = await funded(ledger, 1_000)
+    mine = await ledger.open_account(BudgetTerms(daily_micros=1_000), parent=issuer)
+    hold = await ledger.hold(mine, 100, restorable=True)
+    ledger.book([Ending(hold.hold_id, HoldState.STANDING, 60, 40)], now_us=NOON_US)
+    ledger.restore(hold.hold_id, 30, "re_1")
+    ledger.restore(hold.hold_id, 20, "re_2")
+    ledger.restore(hold.hold_id, -20, "re_2")
+    ledger.book([Shed(hold.hold_id)], now_us=NOON_US)
+    ledger.book([Ending(hold.hold_id, HoldState.SETTLED, 100)], now_us=NOON_US)
+    assert not list(ledger.restored())
+    assert standing_of(ledger, mine) == (0, 0)
+    clock.advance(2 * 86_400)
+    [shard] = ledger._by_number.values()
+    shard.checkpoint()
+    assert ledger.find(hold.hold_id) is None
+    await ledger.restore(hold.hold_id, -30, "re_1").durable()
+    assert standing_of(ledger, mine) == (0, 0)
+    assert standing_of(ledger, issuer) == (100, 0)
+    await ledger.close()
+    assert verify(settings_in(tmp_path / "shed")).first_error is None
+
+
+def standing_of(ledger: Ledger, account_id: int) -> tuple[int, int]:
+    """What was spent in all, and what was given back of it."""
+    [shard] = ledger._by_number.values()
+    total = shard.state.account(account_id).total
+    return total.spent(), total.restored
+
+
 async def test_a_refund_restores_once_per_id(ledger: Ledger) -> None:
     account = await funded(ledger, 100)
     hold_id = await settled(ledger, account, 100, restorable=True)

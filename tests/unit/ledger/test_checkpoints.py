@@ -167,7 +167,7 @@ async def test_no_room_gives_it_up_and_it_is_written_later(
     await until_well(ledger)
     assert shard.journal.entries_since_checkpoint >= 1_000_000
     await work(ledger)
-    ledger._tick()
+    shard_of(ledger).tick(ledger._loop.time())
     await whole(ledger)
     assert shard.journal.entries_since_checkpoint < 1_000
     await ledger.close()
@@ -311,15 +311,15 @@ async def test_it_comes_after_a_fourth_of_what_it_writes_or_a_day(tmp_path: Path
         await funded(ledger)
     shard = shard_of(ledger)
     shard.journal.entries_since_checkpoint = ACCOUNTS // 4 - 1
-    ledger._tick()
+    shard_of(ledger).tick(ledger._loop.time())
     assert not under_way(ledger)
     shard.journal.entries_since_checkpoint = ACCOUNTS // 4
-    ledger._tick()
+    shard_of(ledger).tick(ledger._loop.time())
     assert under_way(ledger)
     await whole(ledger)
     shard.journal.entries_since_checkpoint = 1
     clock.advance(86_401)
-    ledger._tick()
+    shard_of(ledger).tick(ledger._loop.time())
     assert under_way(ledger)
     await ledger.close()
 

@@ -86,6 +86,16 @@ async def test_a_group_that_is_impossible_leaves_books_and_journal_alone(shard: 
     assert shard.journal.queued == 0
 
 
+async def test_a_leg_that_cannot_leave_keeps_its_refunds(shard: Shard) -> None:
+    made, _ = shard.hold(await account(shard), 10, 1, b"", "", "", "", None, True, True)
+    await shard.book([Ending(made.hold_id, HoldState.SETTLED, 10)], NOON_US).durable()
+    await shard.restore(made.hold_id, 4, "re_1").durable()
+    before = dump(shard.state)
+    with pytest.raises(ImpossibleEntry):
+        shard.book([Shed(made.hold_id)], NOON_US)
+    assert dump(shard.state) == before
+
+
 @pytest.mark.parametrize("read_before", [0, 1])
 async def test_rows_that_move_while_they_are_read_are_read_once(
     shard: Shard, monkeypatch: pytest.MonkeyPatch, read_before: int
