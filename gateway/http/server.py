@@ -1,7 +1,8 @@
 """A listening socket and its accept loop; the connections it made, until the last of them is gone.
 
 uvloop takes one connection per turn of the loop, so 256 callers who arrive together wait for each
-other behind everybody's work. We accept ourselves, until the socket would block, up to 256 a wake.
+other behind everybody's work. We accept ourselves, until the socket would block, up to 32 a wake:
+with 256 a wake, who connected and closed as fast as he could made others wait 25 ms at p90.
 What comes before the first request (a trusted balancer's PROXY header, then the TLS handshake) runs
 in a task of its own, each within `head_timeout_s`.
 What the machine or the settings have no room for is answered with 503 and closed. Sweep, drain and
