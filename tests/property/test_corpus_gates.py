@@ -27,6 +27,7 @@ ABOVE_THE_GATES: Final = frozenset(
 """Classes of which the framing is plain: what refuses them stands behind the gates."""
 BYTES_MAX: Final = 6_000
 BODY_BYTES_MAX: Final = 1 << 42
+TURNS_MAX: Final = 200
 
 BY_WORDS: Final = frozenset(
     {
@@ -116,14 +117,22 @@ async def serve(raw: bytes, cuts: list[int]) -> Verdict:
             connection.data_received(raw[start:end])
             if connection._task is not None:
                 await asyncio.sleep(0)
-    while connection._task is not None and not connection._task.done():
-        await asyncio.sleep(0)
-        if connection._task is not None:
-            connection.eof_received()
+    await turns(connection)
     closed = wire.closed or not connection._keep
+    while connection._task is not None and not connection._task.done():
+        connection.eof_received()  # who waits for more of a body gets none
+        await turns(connection)
     connection.connection_lost(None)
     lines = [line for line in wire.written.split(b"\r\n") if line.startswith(b"HTTP/1.1 ")]
     return seen, [line[9:12] for line in lines if line[9:10] != b"1"], closed
+
+
+async def turns(connection: Connection) -> None:
+    """As many as it can need for what has come."""
+    for _ in range(TURNS_MAX):
+        if connection._task is None or connection._task.done():
+            return
+        await asyncio.sleep(0)
 
 
 def boundaries(raw: bytes) -> list[int]:
