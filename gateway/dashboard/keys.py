@@ -7,6 +7,7 @@ from the keys in memory, or, for money, from the look at all budgets that open p
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
@@ -16,6 +17,7 @@ from gateway.admin.views import status
 from gateway.dashboard.budgets import Line
 from gateway.dashboard.endpoints import title_of
 from gateway.dashboard.forms import Form
+from gateway.dashboard.order import PIECE, first_of
 from gateway.dashboard.pages import Desk, Page, Visit
 from gateway.http.message import Response
 from gateway.vault.keys import Key
@@ -71,18 +73,18 @@ async def show(desk: Desk, visit: Visit) -> Response:
     house, wanted = desk.house, read_wanted(visit.query)
     lines = await desk.budgets.lines() if wanted.sort in MONEY else ()
     found = await _found(house.registry, wanted, visit.now_us)
-    fit = ordered(found, wanted.sort, lines)
-    page = fit[wanted.after : wanted.after + ROWS]
-    more = wanted.after + ROWS < len(fit)
+    upto = wanted.after + ROWS
+    page = (await ordered(found, wanted.sort, lines, upto))[wanted.after :]
+    more = upto < len(found)
     return await desk.page(
         visit,
         "keys.html",
         nav="keys",
         wanted=wanted,
         keys=[shown(house, key) for key in page],
-        found=len(fit),
-        is_new=not fit and next(house.registry.all_keys(), None) is None,
-        older=visit.turned(after=wanted.after + ROWS) if more else None,
+        found=len(found),
+        is_new=not found and next(house.registry.all_keys(), None) is None,
+        older=visit.turned(after=upto) if more else None,
         newest=visit.turned() if wanted.after else None,
         sorts=SORTS,
         states=STATES,
@@ -100,17 +102,26 @@ async def _found(registry: Registry, wanted: Wanted, now_us: int) -> list[Key]:
     return [key async for key in registry.walk(having) if fits(key, wanted, now_us)]
 
 
-def ordered(found: list[Key], sort: str, lines: Iterable[Line] = ()) -> list[Key]:
-    """Of those that are equal, the newest first: that is how they come. lines: budgets, for an
-    order by money. A key too new to be among them has spent nothing."""
+async def ordered(found: list[Key], sort: str, lines: Iterable[Line], upto: int) -> list[Key]:
+    """So many. Of those that are equal, the newest first: that is how they come. lines: budgets,
+    for an order by money. A key too new to be among them has spent nothing."""
     if sort in MONEY:
-        rank = {line.key.terms.key_id: _rank(sort, line.standing) for line in lines}
-        return sorted(found, key=lambda key: -rank.get(key.terms.key_id, 0.0))
+        ranks = await _ranks(sort, lines)
+        return await first_of(found, lambda key: -ranks.get(key.terms.key_id, 0.0), upto)
     if sort == "used":
-        return sorted(found, key=lambda key: -key.last_used_us)
+        return await first_of(found, lambda key: -key.last_used_us, upto)
     if sort == "expiry":
-        return sorted(found, key=lambda key: key.terms.expires_at_us or NEVER_US)
-    return found
+        return await first_of(found, lambda key: key.terms.expires_at_us or NEVER_US, upto)
+    return found[:upto]
+
+
+async def _ranks(sort: str, lines: Iterable[Line]) -> dict[str, float]:
+    ranks = {}
+    for number, line in enumerate(lines):
+        ranks[line.key.terms.key_id] = _rank(sort, line.standing)
+        if not number % PIECE:
+            await asyncio.sleep(0)
+    return ranks
 
 
 def fits(key: Key, wanted: Wanted, now_us: int) -> bool:
