@@ -18,9 +18,9 @@ from gateway.call.lanes import Lanes, Step
 from gateway.call.turnstile import SHARE
 from gateway.errors import RateLimited
 
-LONG_MAX: Final = 128
-"""Long answers to free calls on their way at once: 64 MB at the vendor's side. Honest ones take
-milliseconds. One key may have 103."""
+LONG_MAX: Final = 64
+"""Long answers to free calls on their way at once: 32 MB at the vendor's side. Honest ones take
+milliseconds. One key may have 52."""
 
 
 class LongAnswers:
