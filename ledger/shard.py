@@ -180,7 +180,9 @@ class Shard:
 
     def book(self, endings: Sequence[Ending | Shed], now_us: int) -> Batch:
         facts = [_fact(ending, now_us) for ending in endings]
-        entries = [entry for fact in facts for entry in (*self._taken_along(fact), fact)]
+        entries: Sequence[Entry] = facts
+        if Parted in map(type, facts):
+            entries = [entry for fact in facts for entry in (*self._taken_along(fact), fact)]
         if len(entries) > 1:
             self.state.must_allow(facts)
         parts = [codec.encode(entry) for entry in entries]
