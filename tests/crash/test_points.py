@@ -7,6 +7,7 @@ declined, are authorised), and each kill falls on another one.
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -38,6 +39,8 @@ KILLS = 5
 ENTRIES = 100
 """Holds and endings in a journal that call for a checkpoint, where a test says so."""
 CALLERS = 5
+REASON = "because " * 250
+"""It makes a hold long, and SQLite's log full sooner."""
 UNSEEN_AND_UNHELD = ("before the hold", "before the hold is journaled")
 UNSEEN_AND_HELD = ("hold on disk, loop not told", "hold durable", "connected, nothing sent")
 SEEN_AND_HELD = (
@@ -213,7 +216,15 @@ def test_a_revoke_that_was_not_answered_holds_if_it_is_on_disk(
     assert vendor.charged() == KILLS * PAYS.cents
 
 
-@pytest.mark.parametrize("point", ["books replayed, nothing doubted", "open holds are in doubt"])
+@pytest.mark.parametrize(
+    "point",
+    [
+        "a row is about to be replayed",
+        "a row was replayed",
+        "books replayed, nothing doubted",
+        "open holds are in doubt",
+    ],
+)
 def test_a_start_that_is_killed_is_a_start_to_be_made_again(
     gateway: Gateway, vendor: Sandbox, point: str
 ) -> None:
@@ -233,6 +244,85 @@ def test_a_start_that_is_killed_is_a_start_to_be_made_again(
     record = gateway.record(key)
     assert (record["spent_usd"], record["in_doubt_usd"]) == ("10.00", "10.00")
     assert vendor.charged() == PAYS.cents
+
+
+PARTS_POINTS = (
+    "before a checkpoint begins",
+    "a checkpoint has begun",
+    "before a part of a checkpoint",
+    "a part of a checkpoint is on disk",
+    "before a checkpoint ends",
+    "a checkpoint in parts is on disk",
+)
+LOG_POINTS = ("before the log is moved", "the log was moved")
+
+
+@pytest.mark.parametrize("point", [*PARTS_POINTS, *LOG_POINTS])
+async def test_a_checkpoint_in_parts_and_a_log_that_moves_break_off_while_calls_go_on(
+    gateway: Gateway, vendor: Sandbox, point: str
+) -> None:
+    """The callers go on until it is dead. What each was told is in the books."""
+    key, tally = gateway.make_key(daily_usd_cap="50000"), Tally()
+    gateway.stop()
+    gateway.env["KEYBRAKE__LEDGER__CHECKPOINT_ENTRIES"] = str(ENTRIES)
+    arm(gateway, point)
+    gateway.restart()
+    crowd = await load.connect(gateway.address, CALLERS)
+    cut_off = await asyncio.gather(*(call_on(caller, key, tally) for caller in crowd))
+    assert gateway.wait() == KILLED
+    restart_plain(gateway)
+    for wish in cut_off:
+        tally.may_count(max(wish.cents, DECLINED.cents))
+        tally.may_be_paid(wish.cents)
+    tally.check(gateway.record(key), vendor)
+
+
+async def call_on(caller: load.Caller, key: VaultKey, tally: Tally) -> Wish:
+    """One call after the other. Returns the one that got no answer."""
+    for wish in cycle((PAYS, DECLINED, PAYS)):
+        coming: asyncio.Future[load.Result] = asyncio.get_running_loop().create_future()
+        caller.send(wish.request(key, ("Keybrake-Reason", REASON)), coming.set_result)
+        result = await coming
+        if not result.status:
+            return wish
+        tally.answered(wish, result.status, result.header(CALL_ID))
+    raise AssertionError("the gateway never came by the point")
+
+
+BACKUP_POINTS = (
+    "a backup has its folder",
+    "a piece of a backup is written",
+    "a backup is written",
+    "before a backup gets its name",
+    "a backup has its name",
+)
+
+
+@pytest.mark.parametrize("point", BACKUP_POINTS)
+def test_a_backup_that_breaks_off_is_none_and_the_books_know_nothing_of_it(
+    gateway: Gateway, vendor: Sandbox, point: str
+) -> None:
+    """What has its name verifies; what a kill left of another is gone with the next."""
+    key = gateway.make_key()
+    assert ask(gateway, key, PAYS) is not None
+    gateway.stop()
+    gateway.env["KEYBRAKE__LEDGER__BACKUPS"] = "backups"
+    arm(gateway, point)
+    gateway.restart()
+    with pytest.raises((Closed, ConnectionError)):
+        gateway.admin("POST", "/vault/backup", {})
+    assert gateway.wait() == KILLED
+    restart_plain(gateway)
+    copies = gateway.directory / "backups"
+    named = [folder for folder in copies.iterdir() if folder.suffix != ".partial"]
+    assert len(named) == (point == "a backup has its name")
+    assert gateway.record(key)["spent_usd"] == "10.00"
+    made = gateway.admin("POST", "/vault/backup", {})
+    assert made.status in (200, 201), made
+    assert not list(copies.glob("*.partial"))
+    for folder in copies.iterdir():
+        told = gateway.run("backup", "--verify", str(folder))
+        assert told.returncode == 0, told.stderr
 
 
 def restart_plain(gateway: Gateway) -> None:
