@@ -161,9 +161,7 @@ POINTS: Final[Mapping[str, Place]] = {
     "before a checkpoint ends": (before, Batch, "write", _is_last),
     "a checkpoint in parts is on disk": (after, Batch, "write", _is_last),
     # a backup
-    "a backup has its folder": (after, Copier, "begin", _always),
     "a piece of a backup is written": (after, Copier, "_copy_shard", _always),
-    "a backup is written": (after, Copier, "write", _always),
     "before a backup gets its name": (before, Copier, "publish", _always),
     "a backup has its name": (after, Copier, "publish", _always),
     # a revoke

@@ -219,7 +219,6 @@ def test_a_revoke_that_was_not_answered_holds_if_it_is_on_disk(
 @pytest.mark.parametrize(
     "point",
     [
-        "a row is about to be replayed",
         "a row was replayed",
         "books replayed, nothing doubted",
         "open holds are in doubt",
@@ -247,13 +246,11 @@ def test_a_start_that_is_killed_is_a_start_to_be_made_again(
 
 
 PARTS_POINTS = (
-    "before a checkpoint begins",
     "a checkpoint has begun",
-    "before a part of a checkpoint",
     "a part of a checkpoint is on disk",
     "before a checkpoint ends",
-    "a checkpoint in parts is on disk",
 )
+"""`life.py` has the others in its dice, too."""
 LOG_POINTS = ("before the log is moved", "the log was moved")
 
 
@@ -290,9 +287,7 @@ async def call_on(caller: load.Caller, key: VaultKey, tally: Tally) -> Wish:
 
 
 BACKUP_POINTS = (
-    "a backup has its folder",
     "a piece of a backup is written",
-    "a backup is written",
     "before a backup gets its name",
     "a backup has its name",
 )
