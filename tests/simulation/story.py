@@ -85,8 +85,8 @@ FATES: Final[Mapping[str, str]] = {
     "too late": "the vendor does it and answers after our patience",
     "failed": "the vendor says 500 and did nothing",
     "done, 500": "the vendor does it and says 500",
-    "409": "409: somebody else is at it",
-    "424": "424: a step before it failed",
+    "409": "409: somebody else is at it, and may have done it",
+    "424": "424: a step before it failed, or after it",
 }
 
 

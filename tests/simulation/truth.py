@@ -317,11 +317,12 @@ class Books:
     def _restored(self, entry: Restored) -> None:
         hold = self._hold(entry.hold_id)
         _must_be_ints(entry.amount_micros)
-        given = self.refunds.get(entry.refund_id, 0)
+        name = entry.refund_id.rpartition("/")[2]
+        given = self.refunds.get(name, 0)
         if entry.amount_micros > 0 and given:
             raise Untrue("a refund gives back once", f"{entry.refund_id} gives {given} already")
-        self.refunds[entry.refund_id] = given + entry.amount_micros
-        refund = self._thing_of(entry.refund_id.rpartition("/")[2])
+        self.refunds[name] = given + entry.amount_micros
+        refund = self._thing_of(name)
         if refund is None or entry.amount_micros > refund.stake_micros:
             raise Untrue("a refund gives back what went back", f"{entry.amount_micros}: {refund}")
         hold.restored += entry.amount_micros

@@ -48,13 +48,15 @@ _NOTHING: Final[Mapping[bytes, bytes]] = {}
 
 @dataclass(frozen=True, slots=True)
 class Way:
-    """How one call fares. Seconds."""
+    """How one call fares. Seconds. done: where the vendor refuses because somebody else is at it,
+    did that one do it?"""
 
     fate: str
     connect_s: float
     there_s: float
     work_s: float
     back_s: float
+    done: bool
 
     @classmethod
     def of(cls, fate: str, salt: int) -> Way:
@@ -65,7 +67,7 @@ class Way:
         back_s = random.uniform(0.001, 0.05) + late_s
         if fate == "too late":
             back_s = random.uniform(31, 90)
-        return cls(fate, connect_s, there_s, work_s, back_s)
+        return cls(fate, connect_s, there_s, work_s, back_s, random.random() < 0.5)
 
 
 class Bytes:
@@ -176,7 +178,8 @@ class SimUpstream:
         """At the vendor's door: who uses a key that is in use there is turned away."""
         world, key = self._world, dict(order.headers).get(b"idempotency-key", b"")
         busy = world.busy[self._model.name]
-        if order.method != b"GET" and (way.fate in _UNDONE or key in busy):
+        refused = way.fate in _UNDONE and not way.done
+        if order.method != b"GET" and (refused or key in busy):
             answer = _refusal(self._model.name, _UNDONE.get(way.fate, 409))
             world.timeline.after(way.back_s, lambda: self._tell(caller, future, answer))
             return
@@ -194,7 +197,9 @@ class SimUpstream:
     ) -> None:
         world, fate = self._world, way.fate
         answer: Answered | OutcomeUnknown = world.vendor_does(self._model, caller, order, fate)
-        if fate == "done, 500":
+        if fate in _UNDONE and order.method != b"GET":
+            answer = _refusal(self._model.name, _UNDONE[fate])
+        elif fate == "done, 500":
             answer = (502, b"<html>bad gateway</html>", ())
         elif fate in _UNTOLD:
             answer = OutcomeUnknown("half an answer" if fate == "half" else "the connection broke")
