@@ -74,7 +74,8 @@ async def _send(
         await line.say([raw + honest_bytes(words, first)])
         if await _listen(line, entry, (own, first), first, told):
             await line.say([honest_bytes(words, second)])
-            told.served += await _listen(line, entry, (own, first, second), second, told)
+            was_served = await _listen(line, entry, (own, first, second), second, told)
+            told.served += was_served
     except (Unanswered, TimeoutError):
         pass
     finally:
