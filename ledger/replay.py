@@ -120,5 +120,5 @@ def load_checkpoint(shard: int, body: bytes) -> State:
     at_us, _, books = codec.decode_checkpoint(body)
     try:
         return snapshot.load(shard, at_us, books)
-    except (KeyError, ValueError, TypeError) as exc:
+    except (KeyError, ValueError, TypeError, IndexError) as exc:
         raise codec.Unreadable(f"a checkpoint that cannot be read: {exc!r}") from exc

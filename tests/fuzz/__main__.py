@@ -5,7 +5,7 @@
 Each target runs in a process of its own, one after the other, from its seeds, from the inputs that
 are kept (see `corpus.py`) and from what earlier runs left in `build/fuzz/NAME`. What fails is left
 there as `crash-…`, and the exit code is 1. --keep writes the smallest set of inputs that reaches as
-much back to `corpus/`, from which a plain test runs them all.
+much back to `found/`, from which a plain test runs them all.
 """
 
 from __future__ import annotations
@@ -14,11 +14,12 @@ import argparse
 import hashlib
 import importlib
 import re
-import shutil
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
+from types import CodeType, FrameType
 from typing import Any, Final
 
 from tests.fuzz import corpus
@@ -28,6 +29,10 @@ _ONE_INPUT_S_MAX: Final = 20
 _MEMORY_MB_MAX: Final = 1_024
 _INSIDE: Final = "inside"
 _INSTRUMENTED: Final = ("gateway", "ledger", "vendors")
+_OURS: Final = tuple(f"{Path.cwd()}/{wing}/" for wing in _INSTRUMENTED)
+_LOOKED_AT_MAX: Final = 1_000
+
+Way = tuple[CodeType, int, int]
 
 
 def main() -> int:
@@ -78,13 +83,43 @@ def _run(name: str, seconds: int, keep: bool) -> bool:
 
 
 def _keep(name: str, folder: Path) -> None:
-    least = folder / "least"
-    shutil.rmtree(least, ignore_errors=True)
-    least.mkdir()
-    told = _inside(name, "-merge=1", str(least), str(folder / "inputs"))
-    if told.returncode == 0:
-        count = corpus.keep(name, (path.read_bytes() for path in least.iterdir()))
-        print(f"{name:14} {count:9} kept", flush=True)
+    """Shortest first: each that goes a way through our code which none before it went."""
+    from tests.fuzz.targets import TARGETS
+
+    found = [path.read_bytes() for path in (folder / "inputs").iterdir()]
+    known: set[Way] = set()
+    least: list[bytes] = []
+    for data in sorted(found, key=len)[:_LOOKED_AT_MAX]:
+        ways = _ways(TARGETS[name].run, data)
+        if not ways <= known:
+            known |= ways
+            least.append(data)
+    print(f"{name:14} {corpus.keep(name, least):9} kept", flush=True)
+
+
+def _ways(run: Callable[[bytes], None], data: bytes) -> set[Way]:
+    """From which line to which, in our code."""
+    ways: set[Way] = set()
+
+    def trace(frame: FrameType, event: str, arg: object) -> Any:
+        code, before = frame.f_code, 0
+        if not code.co_filename.startswith(_OURS):
+            return None
+
+        def line(frame: FrameType, event: str, arg: object) -> Any:
+            nonlocal before
+            ways.add((code, before, frame.f_lineno))
+            before = frame.f_lineno
+            return line
+
+        return line
+
+    sys.settrace(trace)
+    try:
+        run(data)
+    finally:
+        sys.settrace(None)
+    return ways
 
 
 def _inside(name: str, *flags: str) -> subprocess.CompletedProcess[bytes]:

@@ -3,7 +3,7 @@ Bytes that are not printable stand as escapes.
 
     seeds/NAME.txt    written by hand: what a target begins with
     words/NAME.txt    written by hand: what its language is made of
-    corpus/NAME.txt   found: the least that reaches as much as all that was ever tried
+    found/NAME.txt    found: the least that reaches as much as all that was ever tried
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Final
 _HERE: Final = Path(__file__).parent
 SEEDS: Final = _HERE / "seeds"
 WORDS: Final = _HERE / "words"
-FOUND: Final = _HERE / "corpus"
+FOUND: Final = _HERE / "found"
 FILE_BYTES_MAX: Final = 40_000
 """What is kept of one target: two dozen of them stay under a megabyte."""
 

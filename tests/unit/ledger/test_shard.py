@@ -117,5 +117,6 @@ async def test_rows_that_move_while_they_are_read_are_read_once(
 
 
 def test_a_checkpoint_of_nobody_s_is_unreadable() -> None:
-    with pytest.raises(Unreadable, match="cannot be read"):
-        load_checkpoint(0, encode_checkpoint(1, 2, {"last": 3}))
+    for books in ({"last": 3}, {"last": (0, 0), "accounts": [], "holds": ["short"]}):
+        with pytest.raises(Unreadable, match="cannot be read"):
+            load_checkpoint(0, encode_checkpoint(1, 2, books))
