@@ -64,7 +64,7 @@ CODES: Final = {
         ("issuer_cap_exceeded",
          "it could cost more than what is left over all keys of the issuer; nothing was sent",
          "wait, or raise it"),
-        ("rate_limited", "too many calls in a short time; nothing was sent",
+        ("rate_limited", "too many calls at once or in a short time; nothing is counted",
          "wait for `Retry-After`"),
         ("internal", "a fault of ours; a call that had left counts in full",
          "tell us the `call_id`"),
