@@ -40,7 +40,8 @@ _NARROW: Final = re.compile(
 _NARROW_KEYS: Final = ("⟦KEY⟧", "⟦SMS⟧", "⟦MAIL⟧")
 _ACCOUNT: Final = re.compile("AC[0-9]{32}")
 PASSED_MIN: Final = 600
-"""Entries that either balancer passes on, and honest requests behind one; and of those that we refuse by their framing, 100."""
+"""Entries that either balancer passes on, and honest requests behind one; and of those that
+we refuse by their framing a sixth as many."""
 READ_LEN: Final = 4
 """What a request is told by is longer than that, a refusal is shorter."""
 
