@@ -151,6 +151,8 @@ class Account:
 
     def topped_up(self, day: int, now_us: int) -> int:
         """What top-ups add to the cap of a day, at a moment of it."""
+        if not self.top_ups:
+            return 0
         return sum(
             top_up.amount_micros
             for top_up in self.top_ups
@@ -170,6 +172,14 @@ class Account:
             self.days = _NO_DAYS
         if self.top_ups:
             self.top_ups = tuple(top_up for top_up in self.top_ups if top_up.day >= today)
+
+    def today(self, now_us: int) -> tuple[int, int | None]:
+        """Micros spent on the day, and what its cap leaves; None without a cap."""
+        day = self.calendar.day_at(now_us)
+        sums, cap = self.days.get(day, _NOTHING), self.terms.daily_micros
+        if cap is not None:
+            cap += self.topped_up(day, now_us)
+        return sums.spent(), _remaining(cap, sums)
 
     def standing(self, now_us: int) -> Standing:
         terms, total = self.terms, self.total

@@ -255,6 +255,11 @@ class Ledger:
     def standing(self, account_id: int, now_us: int) -> Standing:
         return self._shard(account_id).state.account(account_id).standing(now_us)
 
+    def today(self, account_id: int, now_us: int) -> tuple[int, int | None]:
+        """Of a standing what every answer tells: micros spent on the day, and what its cap leaves
+        (None without one)."""
+        return self._shard(account_id).state.account(account_id).today(now_us)
+
     def shards(self) -> tuple[int, ...]:
         """Their numbers."""
         return tuple(self._by_number)

@@ -80,8 +80,7 @@ class RetryKey:
     digest: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Ending:
+class Ending(NamedTuple):
     """How a hold goes on. SETTLED(settled), STANDING(settled, standing), PENDING(standing = what
     counts), IN_DOUBT (amounts ignored), RELEASED (likewise). tag: the object the hold belongs to
     from now on, where that is known only now; '' leaves it as it is. units: how many the call

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 
+from vendors.fact import fact
 from vendors.rates import Rate
 
 
@@ -35,7 +36,7 @@ class Money(Enum):
     """Hands out a credential or a way around the gateway: refused unless the key names it."""
 
 
-@dataclass(frozen=True, slots=True)
+@fact
 class Operation:
     """One row of a vendor's catalogue. name: the vendor's own operation id, '' for an unlisted
     read. pattern: the path template (`/v1/charges/{charge}/capture`), the path itself for an
@@ -50,7 +51,7 @@ class Operation:
     object_id: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@fact
 class Sent:
     """A request as it came in, its path already canonical. query: without '?', '' if none.
     content_type: the header's whole value, '' if none. body: all of it. headers: lower-case
@@ -68,7 +69,7 @@ class Sent:
     call_time_limit_s: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@fact
 class Reading:
     """The one reading of a request: what is priced is what is forwarded.
 
@@ -84,7 +85,7 @@ class Reading:
     fields: Mapping[str, str]
 
 
-@dataclass(frozen=True, slots=True)
+@fact
 class Lookup:
     """The answer is at the vendor: ask for this target (path and query) with the real key, then
     come again. body: of a POST that changes nothing (a preview), None for a GET. product: the
@@ -99,7 +100,7 @@ class Lookup:
     headers: tuple[tuple[bytes, bytes], ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@fact
 class Quote:
     """The most a call can cost.
 
@@ -123,7 +124,7 @@ class Quote:
     countries: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@fact
 class Answer:
     """A vendor's answer as far as it was read. body: decoded, whole (an answer too long to be read
     whole is never shown to a vendor module). headers: lower-case names."""
@@ -143,7 +144,7 @@ class End(Enum):
     IN_DOUBT = "in_doubt"
 
 
-@dataclass(frozen=True, slots=True)
+@fact
 class GivesBack:
     """A refund that succeeded: of which objects (`pi_…`, `ch_…`), under which id of its own, how
     much."""
@@ -153,7 +154,7 @@ class GivesBack:
     amount_micros: int
 
 
-@dataclass(frozen=True, slots=True)
+@fact
 class Outcome:
     """What an answer means for the books. settled_micros and standing_micros speak for the whole
     object when object_id is set, otherwise for this call. why: for people, set whenever end is

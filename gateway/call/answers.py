@@ -6,16 +6,17 @@ head is relayed but what it names. The caller's Idempotency-Key is given back as
 from __future__ import annotations
 
 from collections.abc import Mapping
+from operator import itemgetter
 from typing import Final
 
 from gateway.http.message import Headers
-from ledger import Standing
 from vendors.contract import Vendor
 from vendors.money import show_usd
 
 _USER_AGENT: Final = (b"user-agent", b"keybrake")
 """Of a caller that names none: Resend answers 403 to a request without."""
 _CONTENT_TYPE: Final = b"content-type"
+_NAME: Final = itemgetter(0)
 
 
 def outgoing(
@@ -48,25 +49,22 @@ def outgoing(
 
 def relayed(headers: Headers, vendor: Vendor, call_id: str, idempotency_key: str | None) -> Headers:
     """The vendor's headers that the caller may see. idempotency_key: the caller's own, or None."""
-    allowed = vendor.answer_headers
-    key_header = vendor.idempotency_header
+    allowed, key_header = vendor.answer_headers, vendor.idempotency_header
     out: Headers = [(b"keybrake-call-id", call_id.encode("ascii"))]
-    for name, value in headers:
-        if name == key_header:
-            if idempotency_key is not None:
-                out.append((name, idempotency_key.encode("ascii")))
-                idempotency_key = None  # once, however often the vendor says its own
-        elif name in allowed:
-            out.append((name, value))
+    out += [line for line in headers if line[0] in allowed and line[0] != key_header]
+    if idempotency_key is not None and key_header in map(_NAME, headers):
+        assert key_header is not None  # once, however often the vendor says its own
+        out.append((key_header, idempotency_key.encode("ascii")))
     return out
 
 
-def add_cost(headers: Headers, cost_micros: int, standing: Standing, *, estimated: bool) -> None:
-    """What the call counts for, and how the key's day stands now."""
+def add_cost(
+    headers: Headers, cost_micros: int, today: tuple[int, int | None], *, estimated: bool
+) -> None:
+    """What the call counts for, and how the key's day stands now (`Ledger.today`)."""
+    spent_micros, remaining_micros = today
     headers.append((b"keybrake-cost-usd", show_usd(cost_micros).encode("ascii")))
-    headers.append((b"keybrake-spent-usd", show_usd(standing.spent_micros).encode("ascii")))
-    headers.append(
-        (b"keybrake-remaining-usd", show_usd(standing.remaining_micros or 0).encode("ascii"))
-    )
+    headers.append((b"keybrake-spent-usd", show_usd(spent_micros).encode("ascii")))
+    headers.append((b"keybrake-remaining-usd", show_usd(remaining_micros or 0).encode("ascii")))
     if estimated:
         headers.append((b"keybrake-cost-estimated", b"true"))

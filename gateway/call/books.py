@@ -187,7 +187,8 @@ class Books:
             )
             ticket = self._ledger.book((ending,), now_us=self._clock.now_us())
             journey.cost_micros = total
-            await self._book_drift(journey, ticket, drift)
+            if drift > 0:
+                await self._book_drift(journey, ticket, drift)
             return
         before = objects.carried(known, key.account_id)
         spread = objects.spread(outcome, known, made, key.account_id, key.parent_id, memo)
@@ -203,13 +204,12 @@ class Books:
             await ticket.durable()
             for ending in spread.then:
                 ticket = self._book((ending,))
-        await self._book_drift(journey, ticket, spread.drift_micros)
+        if spread.drift_micros > 0:
+            await self._book_drift(journey, ticket, spread.drift_micros)
 
     async def _book_drift(self, journey: Journey, ticket: Ticket, drift_micros: int) -> None:
         """What the vendor declared above everything held is on disk before the caller hears of
         it."""
-        if drift_micros <= 0:
-            return
         await ticket.durable()
         self._metrics.drift.value += drift_micros
         _log.warning(
@@ -241,7 +241,7 @@ class Books:
         spread = objects.spread(outcome, known, made, hold.account_id, hold.parent_id, memo)
         units = _fewer(outcome.units, hold)
         named = (
-            replace(entry, tag=tag, units=units)
+            entry._replace(tag=tag, units=units)
             if entry.hold_id == hold.hold_id and isinstance(entry, Ending)
             else entry
             for entry in spread.first

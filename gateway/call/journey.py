@@ -54,6 +54,7 @@ class Journey:
         "retry",
         "route",
         "started_us",
+        "took_us",
         "turnstile",
         "upstream",
         "vendor",
@@ -104,7 +105,8 @@ class Journey:
         self.fixed = False  # is the quote the fixed hold of the key's allow_unpriced?
         self.estimated = False
         self.lookups: list[str] = []
-        self.vendor_us = 0  # spent waiting for the vendor
+        self.took_us = 0  # from its head to its answer, once that is known
+        self.vendor_us = 0  # of it, spent waiting for the vendor
         self.watch: Watch | None = None
         self.would_refuse: Refusal | None = None
         self.place: Callable[[], None] | None = None  # leaves the vendor's entrance

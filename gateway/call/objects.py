@@ -22,18 +22,19 @@ Pure: holds and numbers in, ledger endings out. Amounts are micro-USD.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Final
 
 from gateway.call.remarks import remark_of
 from ledger import Ending, Hold, HoldState, Shed
 from vendors.contract import End, Outcome, Quote
+from vendors.fact import fact
 from vendors.rates import Rate
 
 _ALIVE: Final = frozenset({HoldState.STANDING, HoldState.PENDING})
 
 
-@dataclass(frozen=True, slots=True)
+@fact
 class Need:
     """both_micros: to be held by the key and its issuer. own_micros: by the key alone."""
 
@@ -42,7 +43,7 @@ class Need:
     base_micros: int
 
 
-@dataclass(frozen=True, slots=True)
+@fact
 class Spread:
     """first: one group of entries, to be booked (and durable, if `then` is not empty) before
     `then`, entries for holds that may each live in another shard. drift_micros: what went above
@@ -154,7 +155,7 @@ def spread(
             hold, settled, standing, memo if hold.hold_id == last else b"", stands=stands
         )
         if outcome.end is End.RELEASED and hold in known:
-            ending = replace(ending, units=0)
+            ending = ending._replace(units=0)
         if hold.hold_id == last or _changes(hold, ending):
             first.append(ending)
     elsewhere = [h for h in known if h.shed and h.parent_id != parent_id]
@@ -186,7 +187,7 @@ def given_back(first: Iterable[Ending | Shed], made: Sequence[Hold]) -> tuple[En
     settled, so that a retry with the same Idempotency-Key holds afresh."""
     ids = {hold.hold_id for hold in made}
     return tuple(
-        replace(entry, state=HoldState.RELEASED)
+        entry._replace(state=HoldState.RELEASED)
         if isinstance(entry, Ending)
         and entry.hold_id in ids
         and not (entry.settled_micros or entry.standing_micros)

@@ -7,6 +7,7 @@ price passes only under a fixed hold that the key gives it."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from time import monotonic_ns
 
 from gateway.call import objects
@@ -141,7 +142,10 @@ async def price(journey: Journey, rates: Rates, ledger: Ledger, gate: Gate = ope
         return  # the key's rules are judged on what it says, before its last byte leaves
     else:
         journey.known = known_holds(journey, journey.operation.object_id, ledger)
-        journey.quote = await _quote(journey, rates, gate)
+        asked = _ask(journey, rates, ())
+        if not isinstance(asked, Quote):
+            asked = await _quote(journey, rates, asked, gate)
+        journey.quote = asked
         object_id = journey.quote.object_id
         if object_id != journey.operation.object_id:
             journey.known = known_holds(journey, object_id, ledger)
@@ -179,21 +183,26 @@ def _fixed_quote(journey: Journey, micros: int, countries: tuple[str, ...] = ())
     return Quote(micros, "the fixed hold of the key's allow_unpriced", countries=countries)
 
 
-async def _quote(journey: Journey, rates: Rates, gate: Gate) -> Quote:
-    kept = objects.kept_rate(journey.known)
+def _ask(journey: Journey, rates: Rates, found: Sequence[Answer]) -> Quote | Lookup:
+    """What the vendor module says with what was found so far."""
+    try:
+        kept = objects.kept_rate(journey.known)
+        return journey.vendor.quote(journey.reading, rates, found, kept)
+    except Unpriced as exc:
+        return _fixed_quote(journey, _fixed_hold(journey, str(exc)), exc.countries)
+    except (Unreadable, MediaTypeRefused, RuleRefused) as exc:
+        raise as_refusal(exc) from None
+
+
+async def _quote(journey: Journey, rates: Rates, asked: Quote | Lookup, gate: Gate) -> Quote:
+    """The quote, with as many lookups as it takes."""
     found: list[Answer] = []
-    while True:
-        try:
-            quote = journey.vendor.quote(journey.reading, rates, found, kept)
-        except Unpriced as exc:
-            return _fixed_quote(journey, _fixed_hold(journey, str(exc)), exc.countries)
-        except (Unreadable, MediaTypeRefused, RuleRefused) as exc:
-            raise as_refusal(exc) from None
-        if isinstance(quote, Quote):
-            return quote
+    while not isinstance(asked, Quote):
         if len(found) == LOOKUPS_MAX:
             raise EndpointUnpriced("The price took more lookups than are made.")
-        found.append(await _look_up(journey, quote, gate))
+        found.append(await _look_up(journey, asked, gate))
+        asked = _ask(journey, rates, found)
+    return asked
 
 
 async def _look_up(journey: Journey, lookup: Lookup, gate: Gate) -> Answer:

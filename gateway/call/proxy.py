@@ -147,7 +147,8 @@ class Proxy:
             await self._step(journey, Step.SETTLE)
             await self._settle(journey, reply)
             response = self._answer(journey, reply)
-            await self._answers.keep(journey, response, self._doors.clock.now_us())
+            if journey.retry is not None:
+                await self._answers.keep(journey, response, self._doors.clock.now_us())
             return self._lasting(journey, response)
         except BaseException:
             await reply.close()
@@ -264,7 +265,7 @@ class Proxy:
         record.status = reply.status
         if _redirects(reply):
             await self._refuse_redirect(journey, reply)
-        outcome = settling.outcome_of(journey, reply, self._doors.rates())
+        outcome = settling.outcome_of(journey, reply, self._doors.rates)
         audit.tell_outcome(record, outcome)
         self._tell_duration(journey)
         await self._books.settle(journey, outcome, record.outcome_memo())
@@ -338,8 +339,9 @@ class Proxy:
         doors = self._doors
         headers = relayed(reply.headers, journey.vendor, journey.call_id, journey.idempotency_key)
         if journey.metered:
-            standing = doors.ledger.standing(journey.key.account_id, doors.clock.now_us())
-            add_cost(headers, journey.cost_micros, standing, estimated=journey.estimated)
+            now_us = journey.started_us + journey.took_us
+            today = doors.ledger.today(journey.key.account_id, now_us)
+            add_cost(headers, journey.cost_micros, today, estimated=journey.estimated)
         if journey.would_refuse is not None:
             headers.append((b"keybrake-would-refuse", journey.would_refuse.code.encode("ascii")))
         self._write_down(journey)
@@ -380,15 +382,14 @@ class Proxy:
         return response
 
     def _tell_duration(self, journey: Journey) -> None:
-        now_us = self._doors.clock.now_us()
-        journey.record.duration_ms = (now_us - journey.started_us) // 1000
+        journey.took_us = self._doors.clock.now_us() - journey.started_us
+        journey.record.duration_ms = journey.took_us // 1000
 
     def _write_down(self, journey: Journey) -> None:
         """The call's row in the audit log, and its count in the metrics."""
         record = journey.record
         audit.tell_books(journey)
-        duration_us = self._doors.clock.now_us() - journey.started_us
-        self._doors.metrics.called(record, duration_us, journey.vendor_us)
+        self._doors.metrics.called(record, journey.took_us, journey.vendor_us)
         self._doors.history.record(record.row())
         self._doors.call_ended(journey)
 

@@ -9,18 +9,18 @@ another host of Stripe's, an exact host name from the settings to its vendor, an
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Final
 
 from gateway.errors import RouteUnknown
 from vendors.contract import Vendor
+from vendors.fact import fact
 
 RESERVED: Final = frozenset(
     {"vault", "dashboard", "openapi.json", "healthz", "readyz", "metrics", "static"}
 )
 
 
-@dataclass(frozen=True, slots=True)
+@fact
 class Route:
     """vendor: None when only the key can tell (a bare path); roots then says whose paths begin so.
     product: '' is the vendor's main host. raw_path: the vendor's path, not yet judged."""

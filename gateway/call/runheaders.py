@@ -27,6 +27,7 @@ CUT_MARK: Final = " …[cut]"
 KEY_MARK: Final = "[vault key]"
 NAMES: Final = (b"keybrake-run", b"keybrake-step", b"keybrake-reason", b"keybrake-run-url")
 
+_NAMES: Final = frozenset(NAMES)
 _RUN: Final = re.compile(rb"[A-Za-z0-9._:-]{1,100}")
 _EXTENDED: Final = re.compile(rb"utf-8'[A-Za-z0-9-]*'", re.IGNORECASE)
 _URL: Final = re.compile(
@@ -51,9 +52,9 @@ NOTHING_SAID: Final = RunHeaders()
 
 def read_run_headers(headers: Mapping[bytes, bytes]) -> RunHeaders:
     """headers: by lower-case name. Raises RequestMalformed for a run that is no run."""
-    run, step, reason, url = (headers.get(name) for name in NAMES)
-    if run is None and step is None and reason is None and url is None:
+    if _NAMES.isdisjoint(headers):
         return NOTHING_SAID
+    run, step, reason, url = map(headers.get, NAMES)
     return RunHeaders(
         None if run is None else _run(run),
         _step(step) if step else None,

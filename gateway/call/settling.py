@@ -7,6 +7,8 @@ fixed hold and what its answer shows."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from gateway.call import objects
 from gateway.call.journey import Journey
 from gateway.upstream.pool import Reply
@@ -16,13 +18,13 @@ from vendors.rates import Rates
 _NEVER_RELEASES = frozenset({409, 424})
 
 
-def outcome_of(journey: Journey, reply: Reply, rates: Rates) -> Outcome:
+def outcome_of(journey: Journey, reply: Reply, rates: Callable[[], Rates]) -> Outcome:
     if reply.body is None:
         return _unread(journey, reply.status)
     answer = Answer(reply.status, dict(reply.headers), reply.body)
     if journey.operation.money is Money.PRICED and not journey.fixed:
         return journey.vendor.settle(journey.reading, journey.quote, answer)
-    return _unpriced(journey, answer, rates)
+    return _unpriced(journey, answer, rates())
 
 
 def _unread(journey: Journey, status: int) -> Outcome:

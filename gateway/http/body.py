@@ -65,7 +65,8 @@ class WholeBody:
     async def read_all(self, bytes_max: int) -> bytes:
         if len(self._data) > bytes_max:
             raise BodyTooLarge(f"A body that is read whole may have {bytes_max} bytes.")
-        return await self.read()
+        data, self._data = self._data, b""
+        return data
 
     async def read(self) -> bytes:
         data, self._data = self._data, b""

@@ -10,7 +10,7 @@ Pure: holds and an outcome in, endings out, each with its evidence as the memo.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from gateway.call import objects
 from gateway.call.remarks import remark_of
@@ -170,4 +170,4 @@ def _told(entry: Ending, hold: Hold, outcome: Outcome, memo: bytes, tag: str) ->
         state = HoldState.PENDING
     if outcome.end is End.RELEASED and not (entry.settled_micros or entry.standing_micros):
         state = HoldState.RELEASED
-    return replace(entry, state=state, memo=memo, tag=tag)
+    return entry._replace(state=state, memo=memo, tag=tag)

@@ -7,10 +7,11 @@ negative, absurdly large or no integer is `Unclear`, and whoever asked stays on 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, Final
 
 import orjson
+
+from vendors.fact import fact
 
 FIGURE_MAX: Final = 10**13
 """Stripe takes 12 digits; nothing true is longer. In micros of any currency it fits 63 bits."""
@@ -21,7 +22,7 @@ class Unclear(Exception):
     answer."""
 
 
-@dataclass(frozen=True, slots=True)
+@fact
 class Intent:
     """A payment intent. amount: its whole; received: moved already; capturable: held on a card.
     All in minor units of `currency` (lower case)."""
@@ -52,7 +53,7 @@ class Intent:
         return self.received + self.standing
 
 
-@dataclass(frozen=True, slots=True)
+@fact
 class Charge:
     """A charge. amount: authorized; captured_amount: moved, refunds not taken off; refunded: sent
     back."""
@@ -81,7 +82,7 @@ class Charge:
         return max(0, max(self.amount, self.captured_amount) - self.refunded)
 
 
-@dataclass(frozen=True, slots=True)
+@fact
 class Refund:
     id: str
     status: str

@@ -26,7 +26,6 @@ def test_states_are_found_in_tables_by_value_and_identity() -> None:
     [
         BudgetTerms(),
         RetryKey(b"k", b"d"),
-        Ending(1, HoldState.SETTLED),
         Shed(1),
     ],
 )
@@ -36,6 +35,8 @@ def test_what_callers_hand_in_is_frozen(fact: object) -> None:
         setattr(fact, field.name, "other")
 
 
-def test_a_note_is_frozen_too() -> None:
+def test_so_are_a_note_and_an_ending() -> None:
     with pytest.raises(AttributeError):
         setattr(Note("k", "n", None), "name", "other")  # noqa: B010
+    with pytest.raises(AttributeError):
+        setattr(Ending(1, HoldState.SETTLED), "state", HoldState.OPEN)  # noqa: B010

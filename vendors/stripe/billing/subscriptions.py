@@ -22,10 +22,10 @@ about an item names no invoice: it settles at the quote.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Final
 
 from vendors.contract import End, Quote, Reading, Unreadable
+from vendors.fact import fact
 from vendors.form import Pair
 from vendors.stripe import intents
 from vendors.stripe.asked import NEITHER, Quoters, checked_id, path_id
@@ -108,7 +108,7 @@ FINAL: Final = (
 off: whether they are given is another parameter's to say."""
 
 
-@dataclass(frozen=True, slots=True)
+@fact
 class Change(Quote):
     """The quote of a call that changes a subscription. latest: its latest invoice before, '' for
     none. later_micros: what the change adds to the next invoice, if it is not invoiced now."""

@@ -71,7 +71,7 @@ async def test_the_cost_stands_in_the_head(tmp_path: Path) -> None:
     ledger = await open_in(tmp_path)
     account = await ledger.open_account(BudgetTerms(daily_micros=5_000_000))
     headers: Headers = []
-    add_cost(headers, 900, ledger.standing(account, NOON_US), estimated=True)
+    add_cost(headers, 900, ledger.today(account, NOON_US), estimated=True)
     assert headers == [
         (b"keybrake-cost-usd", b"0.0009"),
         (b"keybrake-spent-usd", b"0.00"),
@@ -80,6 +80,6 @@ async def test_the_cost_stands_in_the_head(tmp_path: Path) -> None:
     ]
     bare = await ledger.open_account(BudgetTerms())
     headers.clear()
-    add_cost(headers, 0, ledger.standing(bare, NOON_US), estimated=False)
+    add_cost(headers, 0, ledger.today(bare, NOON_US), estimated=False)
     assert headers[-1] == (b"keybrake-remaining-usd", b"0.00")
     await ledger.close()
