@@ -13,6 +13,7 @@ from gateway.call.journey import Journey
 from gateway.errors import (
     IdempotencyInProgress,
     KeyRevoked,
+    LedgerUnavailable,
     Refusal,
     VendorBrokeOff,
     VendorTimeout,
@@ -60,12 +61,15 @@ class Sender:
 
     def look_again(self, journey: Journey) -> None:
         """Right before the first byte: are key, run and issuer still as they were at admission, and
-        is the hold that a retry continues still there? A person may have released it meanwhile."""
+        is the hold that a retry continues still there? A person may have released it meanwhile; and
+        where the journal died, nobody knows whether it ever was on disk."""
         doors, retried = self._doors, journey.retried
         now_us = doors.clock.now_us()
         refusal = doors.registry.no_longer(journey.key, journey.label, now_us)
         if refusal is not None:
             raise refusal
+        if retried is not None and doors.ledger.trouble == "dead":
+            raise LedgerUnavailable(reason="the ledger's journal does not answer")
         if retried is not None and retried.hold and retried.hold.state is HoldState.RELEASED:
             raise IdempotencyInProgress(
                 "The first call with this Idempotency-Key was released just now; ask again."

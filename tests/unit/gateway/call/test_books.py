@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,8 @@ import pytest
 from gateway.upstream.order import OutcomeUnknown
 from gateway.vault.allowlist import Allowlist
 from gateway.vault.terms import Mode
-from ledger import HoldState
+from ledger import Ending, HoldState
+from ledger.store import StoreBroken
 from tests.calls import USD, Calls, Script, SentBody, calls_in, intent
 from tests.ledgers import Faults, full
 from tests.model_stripe import Fault, ModelStripe
@@ -386,3 +388,22 @@ async def test_a_stored_refusal_that_is_old_news_frees_nothing(calls: Calls) -> 
     live = [hold for hold in calls.ledger.open_holds() if not hold.shed]
     assert [hold.standing_micros for hold in live] == [30 * USD]
     assert calls.row.state == "released"
+
+
+async def test_a_retry_never_continues_a_hold_that_a_dying_journal_did_not_write(
+    tmp_path: Path,
+) -> None:
+    """It waited for its first call, which was refused: that one's hold counts on in memory."""
+    faults = Faults()
+    async with calls_in(tmp_path, through=faults, shards=1) as calls:
+        key = await calls.key()
+        faults.only.gate.clear()
+        faults.only.faults.append(StoreBroken("EIO"))
+        asked = [calls.call(key, "POST", INTENTS, PAY, idempotency_key="once") for _ in range(2)]
+        both = asyncio.gather(*asked)
+        await asyncio.to_thread(faults.only.reached.wait)
+        faults.only.gate.set()
+        assert [seen.code for seen in await both] == ["ledger_unavailable"] * 2
+        assert stripe_of(calls).orders == []
+        for hold in calls.ledger.open_holds(HoldState.OPEN):
+            calls.ledger.book([Ending(hold.hold_id, HoldState.IN_DOUBT)], now_us=1)
