@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 from urllib.parse import urlencode
 
@@ -358,6 +359,7 @@ def others(
         yield running
 
 
+TOMORROW: Final = (datetime.now(UTC) + timedelta(days=1)).strftime("%Y-%m-%dT%H:%M:%SZ")
 TEXTS: Final[dict[str, dict[str, str]]] = {
     "long": {"Body": "x" * 1_600},
     "one emoji makes it all wide": {"Body": "x" * 1_599 + "\N{ROCKET}"},
@@ -365,7 +367,7 @@ TEXTS: Final[dict[str, dict[str, str]]] = {
     "a channel": {"To": "whatsapp:+14155550100"},
     "with a picture": {"MediaUrl": "https://example.com/a.png"},
     "for tomorrow": {
-        "ScheduleType": "fixed", "SendAt": "2026-11-25T09:00:00Z",
+        "ScheduleType": "fixed", "SendAt": TOMORROW,
         "MessagingServiceSid": texting.SERVICE,
     },
     "with a lower cap of its own": {"MaxPrice": "0.0001"},
