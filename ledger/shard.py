@@ -210,7 +210,7 @@ class Shard:
     def _book(self, entries: list[Entry], notes: Sequence[Note]) -> Batch:
         """One group: the first entry is the one that may be impossible, notes never are."""
         now_us = self._clock.now_us()
-        entries += [Noted(note.kind, note.name, note.blob, now_us) for note in notes]
+        entries += [Noted(note.kind, note.name, _snug(note.blob), now_us) for note in notes]
         parts = [codec.encode(entry) for entry in entries]
         for entry in entries:
             self.state.apply(entry)
@@ -294,3 +294,9 @@ def _fact(ending: Ending | Shed, now_us: int) -> Ended | Parted:
         ending.memo,
         ending.units,
     )
+
+
+def _snug(blob: bytes | None) -> bytes | None:
+    """A copy with no room behind it: a note may stay for years, and what orjson writes keeps 4 KB
+    (3.13), however short it is."""
+    return None if blob is None else bytes(memoryview(blob))
