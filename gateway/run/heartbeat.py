@@ -28,7 +28,7 @@ TELL_LOOKS: Final = 3
 END_LOOKS: Final = 60
 """And so many end the process: 30 seconds."""
 FRAMES: Final = 8
-"""Of the stack, from its end: where it hangs."""
+"""Of the stack, the innermost first: where it hangs."""
 
 
 class Heartbeat:
@@ -71,7 +71,11 @@ class Heartbeat:
             self._end()
 
     def _where(self) -> str:
-        """File, line and function of the innermost frames: never a value."""
+        """File, line and function of the innermost frames: never a value, and no file is read for
+        it."""
         frame = sys._current_frames().get(self._loop_thread)
-        stack = traceback.extract_stack(frame)[-FRAMES:] if frame is not None else []
-        return " > ".join(f"{os.path.basename(f.filename)}:{f.lineno} {f.name}" for f in stack)
+        if frame is None:
+            return ""
+        walked = traceback.walk_stack(frame)
+        innermost = traceback.StackSummary.extract(walked, limit=FRAMES, lookup_lines=False)
+        return " < ".join(f"{os.path.basename(f.filename)}:{f.lineno} {f.name}" for f in innermost)

@@ -42,7 +42,7 @@ def test_a_slope_is_by_the_hour() -> None:
     [
         ({"rss_mb": 75.0}, "memory"),
         ({"fds": 90}, "descriptors"),
-        ({"threads": 9}, "threads"),
+        ({"threads": 16}, "threads"),
         ({"journal_mb": 20.0}, "journals"),
     ],
 )
