@@ -23,6 +23,7 @@ from gateway.upstream.stream import VendorStream
 from gateway.vault import records
 from gateway.vault.registry import Registry
 from ledger import Ledger, checkpoints, sweep
+from ledger import store as store_module
 from ledger.archive import Archiver, Part
 from ledger.chain import BEGIN, PART
 from ledger.codec import is_end
@@ -128,6 +129,15 @@ def _is_metered(proxy: Any, journey: Any, *args: Any) -> bool:
     return bool(journey.metered)
 
 
+def _is_due(store: SqliteStore) -> bool:
+    return bool(store._appended_bytes > store_module._WAL_BYTES_MAX)
+
+
+def _was_moved(store: SqliteStore) -> bool:
+    """It comes after an append, or after a slice."""
+    return bool(store._appended_bytes == 0)
+
+
 Place = tuple[Callable[[Fuse, type, str, When], None], type, str, When]
 
 POINTS: Final[Mapping[str, Place]] = {
@@ -144,8 +154,8 @@ POINTS: Final[Mapping[str, Place]] = {
     "answer made, not sent": (after, Proxy, "_answer", _is_metered),
     "before endings alone are journaled": (before, Batch, "write", _has_endings),
     # SQLite's log moves into the database
-    "before the log is moved": (before, SqliteStore, "_move_log", _always),
-    "the log was moved": (after, SqliteStore, "_move_log", _always),
+    "before the log is moved": (before, SqliteStore, "move_log", _is_due),
+    "the log was moved": (after, SqliteStore, "move_log", _was_moved),
     # a checkpoint, and the archive that follows it
     "before the checkpoint": (before, Batch, "write", _is_checkpoint),
     "checkpoint on disk": (after, Batch, "write", _is_checkpoint),

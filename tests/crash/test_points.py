@@ -30,6 +30,7 @@ from tests.crash.kills import (
     until_posts,
     verified,
 )
+from tests.crash.launcher import POINTS
 from tests.house import Answer, Closed, Gateway, GatewayEnded, VaultKey
 from tests.wishes import DECLINED, KINDS, PAYS, Wish, in_cents
 
@@ -49,6 +50,10 @@ SEEN_AND_HELD = (
     "ending booked",
     "answer made, not sent",
 )
+
+
+def test_every_point_is_a_place_in_the_code() -> None:
+    assert [name for name, (_, owner, at, _) in POINTS.items() if not hasattr(owner, at)] == []
 
 
 def wishes_from(start: int) -> Iterator[Wish]:
