@@ -56,7 +56,9 @@ class Sums:
         self.units = units
 
     def add(self, bucket: str, open_micros: int, settled_micros: int, units: int) -> None:
-        if open_micros:
+        if bucket == "held":  # as most are
+            self.held += open_micros
+        elif open_micros:
             setattr(self, bucket, getattr(self, bucket) + open_micros)
         self.settled += settled_micros
         self.units += units

@@ -6,6 +6,8 @@ head is relayed but what it names. The caller's Idempotency-Key is given back as
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
+from itertools import compress
 from operator import itemgetter
 from typing import Final
 
@@ -16,6 +18,8 @@ from vendors.money import show_usd
 _USER_AGENT: Final = (b"user-agent", b"keybrake")
 """Of a caller that names none: Resend answers 403 to a request without."""
 _CONTENT_TYPE: Final = b"content-type"
+SHAPES_MAX: Final = 256
+"""Of heads, whose headers' names are remembered: at most 16 kB each."""
 _NAME: Final = itemgetter(0)
 
 
@@ -33,11 +37,8 @@ def outgoing(
     out: Headers = [(b"authorization", authorization)]
     if b"user-agent" not in headers:
         out.append(_USER_AGENT)
-    for name, value in headers.items():
-        if name not in allowed or name in account_headers:
-            continue
-        if name != _CONTENT_TYPE or content_type is None:
-            out.append((name, value))
+    but = (_CONTENT_TYPE if content_type is not None else None, *account_headers)
+    out += compress(headers.items(), _chosen(tuple(headers), allowed, but))
     if content_type:
         out.append((_CONTENT_TYPE, content_type))
     if account_headers:
@@ -51,11 +52,20 @@ def relayed(headers: Headers, vendor: Vendor, call_id: str, idempotency_key: str
     """The vendor's headers that the caller may see. idempotency_key: the caller's own, or None."""
     allowed, key_header = vendor.answer_headers, vendor.idempotency_header
     out: Headers = [(b"keybrake-call-id", call_id.encode("ascii"))]
-    out += [line for line in headers if line[0] in allowed and line[0] != key_header]
-    if idempotency_key is not None and key_header in map(_NAME, headers):
+    names = tuple(map(_NAME, headers))
+    out += compress(headers, _chosen(names, allowed, (key_header,)))
+    if idempotency_key is not None and key_header in names:
         assert key_header is not None  # once, however often the vendor says its own
         out.append((key_header, idempotency_key.encode("ascii")))
     return out
+
+
+@lru_cache(SHAPES_MAX)
+def _chosen(
+    names: tuple[bytes, ...], allowed: frozenset[bytes], but: tuple[bytes | None, ...]
+) -> tuple[bool, ...]:
+    """Which headers go on: heads come in a few dozen shapes, and each is looked through once."""
+    return tuple(name in allowed and name not in but for name in names)
 
 
 def add_cost(

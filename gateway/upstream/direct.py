@@ -17,6 +17,7 @@ property test holds both ways to the same outcome on any bytes, so this file can
 from __future__ import annotations
 
 import re
+from itertools import compress
 from operator import itemgetter
 from typing import Final, NamedTuple
 
@@ -55,15 +56,17 @@ _STATUS_LINE: Final = re.compile(rb"HTTP/1\.1 [2-5][0-9]{2}(?: .*)?")
 _METHODS: Final = frozenset((b"GET", b"HEAD", b"POST", b"PUT", b"PATCH", b"DELETE"))
 _BODILESS: Final = (204, 304)
 _NAME: Final = itemgetter(0)
+_VALUE: Final = itemgetter(1)
 _AT_MOST_ONCE: Final = (b"content-length", b"content-encoding", b"connection")
 
 
 class _Plan(NamedTuple):
-    """How to take an answer of one shape apart. kept: where the headers are that go on, and their
-    names in lower case. The rest are places too, -1 for a header that is not there."""
+    """How to take an answer of one shape apart. names: in lower case. kept: whether each header
+    goes on. The rest are places of headers, -1 for one that is not there."""
 
     status: int
-    kept: tuple[tuple[int, bytes], ...]
+    names: tuple[bytes, ...]
+    kept: tuple[bool, ...]
     length_at: int
     encoding_at: int
     connection_at: int
@@ -107,7 +110,7 @@ class Direct:
         plan = self._answers.get(shape) or self._learn_answer(shape, head, lines, to_head=to_head)
         if plan is None:
             return None
-        status, kept, length_at, encoding_at, connection_at = plan
+        status, names, kept, length_at, encoding_at, connection_at = plan
         length, encoding = UNTIL_CLOSE, b""
         if length_at >= 0:
             digits = lines[length_at][1]
@@ -119,7 +122,12 @@ class Direct:
             encoding = b"" if encoding == b"identity" else encoding
         if connection_at >= 0 and lines[connection_at][1].lower() != b"keep-alive":
             return None
-        return status, [(name, lines[at][1]) for at, name in kept], encoding, length
+        return (
+            status,
+            list(compress(zip(names, map(_VALUE, lines), strict=True), kept)),
+            encoding,
+            length,
+        )
 
     def _learn(self, shape: tuple[object, ...], whole: bytes, order: Order, origin: Origin) -> bool:
         """Does h11 read a request of a new shape as we mean it?"""
@@ -172,9 +180,9 @@ def _plan(head: bytes, names: list[bytes]) -> _Plan | None:
         return None
     if any(names.count(name) > 1 for name in _AT_MOST_ONCE):
         return None
-    kept = tuple((at, name) for at, name in enumerate(names) if name not in DROPPED)
+    kept = tuple(name not in DROPPED for name in names)
     places = [names.index(name) if name in names else -1 for name in _AT_MOST_ONCE]
-    return _Plan(int(line[9:12]), kept, *places)
+    return _Plan(int(line[9:12]), tuple(names), kept, *places)
 
 
 # What h11 says.
