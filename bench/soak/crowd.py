@@ -158,6 +158,7 @@ class Crowd:
     async def tell(self, mouth: Mouth, order: Order, *, keep: bool = True) -> load.Result:
         """As an SDK does: a call whose connection broke is sent again under its Idempotency-Key,
         and one without such a key is not."""
+        is_late = order.key.revoked_us is not None
         self._note_late(order)
         if keep and order.retry:
             self._sent.append(order)
@@ -167,11 +168,7 @@ class Crowd:
         if not result.status and order.retry:
             result = await mouth.say(order.bytes())
             self._note(order.again(), _outcome(result))
-        if (
-            order.key.revoked_us is not None
-            and 200 <= result.status < 300
-            and not _replayed(result)
-        ):
+        if is_late and 200 <= result.status < 300:
             self.wrong[f"{order.kind} with a revoked key got {result.status}"] += 1
         return result
 
@@ -194,10 +191,6 @@ def _outcome(result: load.Result) -> str:
         return str(result.status)
     code = told.get("code", "") if isinstance(told, dict) else told
     return f"{result.status} {code}" if isinstance(code, str) else str(result.status)
-
-
-def _replayed(result: load.Result) -> bool:
-    return result.header("Idempotent-Replayed") == "true"
 
 
 class Mouth:
