@@ -12,7 +12,7 @@ import contextlib
 import sys
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Final
 
 import gateway.call.books
@@ -175,7 +175,7 @@ def _clamped(right: Any) -> Any:
             hold = self.find(each.hold_id)
             if isinstance(each, Ending) and hold is not None and not hold.tag.startswith("stripe"):
                 most = min(each.settled_micros, hold.amount_micros)
-                each = replace(each, settled_micros=most)
+                each = each._replace(settled_micros=most)
             held.append(each)
         return right(self, held, now_us=now_us)
 
