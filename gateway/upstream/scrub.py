@@ -17,15 +17,20 @@ from urllib.parse import quote, quote_plus
 _CODED_BYTES_MIN: Final = 8
 """A shorter base64 form would match by chance."""
 _NO_WORD: Final = re.compile(r"[^A-Za-z0-9]")
+_WORD: Final = re.compile(rb"[A-Za-z0-9]+")
+_ESCAPE: Final = re.compile(rb"\\u[0-9A-Fa-f]{4}|%[0-9A-Fa-f]{2}")
+_WORD_BYTES_MIN: Final = 8
+"""A shorter run of letters and digits stands in many an answer."""
 
 
 class Scrubber:
     """Knows one credential's forms. Shows itself as [scrubber]."""
 
-    __slots__ = ("_by_first", "_needles", "_tail_max")
+    __slots__ = ("_by_first", "_marks", "_needles", "_tail_max")
 
     def __init__(self, secret: str) -> None:
         self._needles = _minimal(_forms(secret))
+        self._marks = _minimal({_mark(needle) for needle in self._needles})
         self._tail_max = max(map(len, self._needles), default=1) - 1
         self._by_first: dict[int, tuple[bytes, ...]] = {
             first: tuple(needle for needle in self._needles if needle[0] == first)
@@ -36,9 +41,10 @@ class Scrubber:
         return "[scrubber]"
 
     def whole(self, data: bytes) -> bytes:
-        """The same object when there is nothing to take out."""
-        for needle in self._needles:
-            if needle in data:
+        """The same object when there is nothing to take out. What no escape changes is looked for
+        first: the forms share it."""
+        for mark in self._marks:
+            if mark in data and any(needle in data for needle in self._needles):
                 return self._overwritten(data)
         return data
 
@@ -129,6 +135,12 @@ def _escaped(text: str) -> set[bytes]:
     in_url.add(_careful(text, "%{:02X}"))
     in_url |= {_lower_escapes(form) for form in in_url}
     return {form.encode() for form in {text} | as_json | in_url}
+
+
+def _mark(needle: bytes) -> bytes:
+    """Its longest run of letters and digits, which all escaped forms of one text have in common."""
+    longest = max(_WORD.findall(_ESCAPE.sub(b" ", needle)), key=len, default=b"")
+    return longest if len(longest) >= _WORD_BYTES_MIN else needle
 
 
 def _careful(text: str, escape: str) -> str:
