@@ -216,6 +216,8 @@ class Proxy:
             journey.on_close(lambda: self._retries.end(retry))
         if (object_id := journey.operation.object_id) is not None:
             await self._take_turn(journey, object_id)
+            if journey.heeds_keys and retries.counts_less(journey.retried):
+                journey.retried = None
         await self._enter(journey)
 
     async def _take_turn(self, journey: Journey, object_id: str) -> None:

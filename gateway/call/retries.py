@@ -50,6 +50,16 @@ def name(journey: Journey) -> None:
         journey.vendor_key = "kb-" + journey.call_id
 
 
+def counts_less(first: Retried | None) -> bool:
+    """Was the first call, on an object that still stands, found to count for less than it set
+    aside? It may never have run, and its retry may: that one holds what is missing. Where it did
+    run, the vendor knows the retry by its key, and nothing is missing."""
+    hold = None if first is None else first.hold
+    if hold is None or hold.state is not HoldState.STANDING:
+        return False
+    return hold.settled_micros + hold.standing_micros < hold.amount_micros
+
+
 def bind(terms: Terms, key: str, reading: Reading, acts_for: str) -> RetryKey:
     """The binding of a key to its request. acts_for: the account headers that go with it."""
     name = hashlib.sha256(f"retry\0{_namespace(terms)}\0{key}".encode()).digest()[:16]

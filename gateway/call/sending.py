@@ -4,7 +4,7 @@ way in which no answer comes back, each with the ending that the call's hold get
 from __future__ import annotations
 
 from time import monotonic_ns
-from typing import NoReturn
+from typing import Final, NoReturn
 
 from gateway.call.answers import outgoing
 from gateway.call.books import Books
@@ -21,7 +21,9 @@ from gateway.errors import (
 )
 from gateway.http.message import Body, ClientGone
 from gateway.upstream.pool import Aborted, NotSent, Order, OutcomeUnknown, Reply, Watch
-from ledger import HoldState
+from ledger import HoldState, Retried
+
+HOUR_US: Final = 3_600_000_000
 
 
 class Sender:
@@ -68,11 +70,22 @@ class Sender:
         refusal = doors.registry.no_longer(journey.key, journey.label, now_us)
         if refusal is not None:
             raise refusal
-        if retried is not None and doors.ledger.trouble == "dead":
+        if retried is not None:
+            self._look_at_first(retried, now_us)
+
+    def _look_at_first(self, first: Retried, now_us: int) -> None:
+        """May a retry still lean on its first call? Where a machine slept since it was admitted,
+        the vendor may know that one no more."""
+        doors = self._doors
+        if doors.ledger.trouble == "dead":
             raise LedgerUnavailable(reason="the ledger's journal does not answer")
-        if retried is not None and retried.hold and retried.hold.state is HoldState.RELEASED:
+        if first.hold is not None and first.hold.state is HoldState.RELEASED:
             raise IdempotencyInProgress(
                 "The first call with this Idempotency-Key was released just now; ask again."
+            )
+        if now_us - first.at_us >= doors.settings.ledger.retry_memory_h * HOUR_US:
+            raise IdempotencyInProgress(
+                "The first call with this Idempotency-Key is too long ago by now; ask again."
             )
 
     def _release(self, journey: Journey, refusal: Refusal) -> NoReturn:

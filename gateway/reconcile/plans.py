@@ -9,7 +9,7 @@ Pure: holds and an outcome in, endings out, each with its evidence as the memo.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 from gateway.call import objects
@@ -69,9 +69,23 @@ def whole(
     )
     then = [_told(entry, by_id[entry.hold_id], outcome, memo, "") for entry in told.then]
     then += [Ending(hold.hold_id, HoldState.SETTLED, memo=memo) for hold in others]
+    if outcome.standing_micros:
+        never = {hold.hold_id for hold in doubts if hold.amount_micros}
+        first = tuple(e if isinstance(e, Shed) else _undone(e, never) for e in first)
+        then = [_undone(entry, never) for entry in then]
     carried = any(not hold.shed for hold in (*known, *made))
     news = tuple(e for e in first if isinstance(e, Shed) or _is_news(e, by_id[e.hold_id]))
     return Plan(news, tuple(then), told.drift_micros if carried else 0)
+
+
+def _undone(entry: Ending, never: Collection[int]) -> Ending:
+    """Of what a call in doubt set aside the object shows nothing, and it still stands: the call did
+    not run, or not yet, and is released, so that a retry holds afresh before it leaves."""
+    if entry.hold_id not in never or entry.state is not HoldState.SETTLED:
+        return entry
+    if entry.settled_micros:
+        return entry
+    return entry._replace(state=HoldState.RELEASED)
 
 
 def _side_by_side(known: Sequence[Hold], doubts: Sequence[Hold], tag: str) -> bool:

@@ -9,7 +9,9 @@ from typing import Any
 import orjson
 import pytest
 
-from gateway.upstream.order import OutcomeUnknown
+from gateway.call.objects import alive
+from gateway.reconcile.plans import whole
+from gateway.upstream.order import Order, OutcomeUnknown, Reply, Watch
 from gateway.vault.allowlist import Allowlist
 from gateway.vault.terms import Mode
 from ledger import Ending, HoldState
@@ -17,11 +19,13 @@ from ledger.store import StoreBroken
 from tests.calls import USD, Calls, Script, SentBody, calls_in, intent
 from tests.ledgers import Faults, full
 from tests.model_stripe import Fault, ModelStripe
+from vendors.contract import End, Outcome
 
 INTENTS = "/v1/payment_intents"
 NEW: dict[str, Any] = {"amount": 1200, "currency": "usd"}
 PAY: dict[str, Any] = {**NEW, "confirm": "true"}
 MANUAL: dict[str, Any] = {**PAY, "capture_method": "manual"}
+IN_DOUBT = HoldState.IN_DOUBT
 REPLAYED = (b"idempotent-replayed", b"true")
 
 
@@ -407,3 +411,50 @@ async def test_a_retry_never_continues_a_hold_that_a_dying_journal_did_not_write
         assert stripe_of(calls).orders == []
         for hold in calls.ledger.open_holds(HoldState.OPEN):
             calls.ledger.book([Ending(hold.hold_id, HoldState.IN_DOUBT)], now_us=1)
+
+
+async def test_a_retry_that_slept_until_its_first_call_is_forgotten_does_not_leave(
+    calls: Calls, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    key = await calls.key()
+    await calls.call(key, "POST", INTENTS, PAY, idempotency_key="once")
+    send = calls.upstream.send
+
+    async def after_a_sleep(order: Order, watch: Watch) -> Reply:
+        calls.clock.advance(20 * 3_600)
+        return await send(order, watch)
+
+    monkeypatch.setattr(calls.upstream, "send", after_a_sleep)
+    again = await calls.call(key, "POST", INTENTS, PAY, idempotency_key="once")
+    assert (again.status, again.code) == (409, "idempotency_in_progress")
+    assert len(stripe_of(calls).orders) == 1
+
+
+@pytest.mark.parametrize("same", [True, False])
+async def test_a_retry_of_a_call_that_the_object_shows_nothing_of_holds_what_is_missing(
+    calls: Calls, same: bool
+) -> None:
+    """Its first call was in doubt, and the reconciler read the object as it was before."""
+    one, other = await calls.key(), await calls.key()
+    made = (await calls.call(one, "POST", INTENTS, {**NEW, "amount": 1566})).json["id"]
+    who, path = one if same else other, f"{INTENTS}/{made}"
+    stripe_of(calls).faults.append(Fault.LOST_BEFORE)
+    await calls.call(who, "POST", path, {"amount": 1685}, idempotency_key="once")
+    tag = f"stripe/default/{made}"
+    known, doubts = alive(calls.ledger.tagged(tag)), list(calls.ledger.open_holds(IN_DOUBT))
+    outcome = Outcome(End.STANDING, 0, 1566 * USD // 100, made)
+    plan = whole(outcome, known, doubts, tag, b"", lambda _: None)
+    for group in (plan.first, *((entry,) for entry in plan.then)):
+        if group:
+            calls.ledger.book(group, now_us=calls.clock.now_us())
+    calls.upstream.gate = asyncio.Event()
+    calls.upstream.reached.clear()
+    again = asyncio.ensure_future(
+        calls.call(who, "POST", path, {"amount": 1685}, idempotency_key="once")
+    )
+    await calls.upstream.reached.wait()
+    standing = calls.standing(who)
+    assert standing.spent_micros + standing.held_micros == 1685 * USD // 100
+    calls.upstream.gate.set()
+    assert (await again).status == 200
+    assert calls.spent(one) + calls.spent(other) == 1685 * USD // 100

@@ -110,7 +110,7 @@ def test_all_doubts_of_one_budget_end_together() -> None:
     outcome = Outcome(End.STANDING, 0, 25, "pi_1")
     doubts = [hold(2, 5, DOUBT), hold(3, 10, DOUBT)]
     plan = whole(outcome, [hold(1, 20, STANDING)], doubts, TAG, MEMO)
-    assert shown(plan) == [(2, "standing", 0, 5), (3, "settled", 0, 0)]
+    assert shown(plan) == [(2, "standing", 0, 5), (3, "released", 0, 0)]
 
 
 def test_doubts_of_other_budgets_count_for_nothing_where_the_last_one_carries_all() -> None:
