@@ -190,15 +190,17 @@ class Books:
         self.by_lineage: dict[str, list[Hold]] = defaultdict(list)
         self.by_call: dict[str, list[Hold]] = defaultdict(list)
         self.dear: set[str] = set()
+        self._touched: list[str] = []
         self._lineage_of = lineage_of
         self._thing_of = thing_of
 
     # -- rows ----------------------------------------------------------------------------------
 
     def on_row(self, shard: int, row: Row) -> None:
-        """Raises Untrue."""
+        """All of a row counts at once. Raises Untrue."""
         if row.entries <= 0:
             return
+        self._touched.clear()
         for entry in decode(row.body):
             if isinstance(entry, Held):
                 self._held(shard, entry)
@@ -218,6 +220,8 @@ class Books:
                 self._restored(entry)
             elif isinstance(entry, Noted):
                 self.notes[shard, entry.kind, entry.name] = entry.blob
+        for lineage in self._touched:
+            self.weigh(lineage)
 
     def _held(self, shard: int, held: Held) -> None:
         _must_be_ints(held.amount_micros, held.units, held.day)
@@ -276,7 +280,7 @@ class Books:
             hold.aged = "for its age" in told["reconciled"]["how"]
             self._given(hold, told.get("object_id", ""))
         self._tag(hold)
-        self.weigh(self._lineage_of(hold.held.call_id))
+        self._touched.append(self._lineage_of(hold.held.call_id))
 
     def _tag(self, hold: Hold) -> None:
         """A hold that names an object weighs for it."""
@@ -301,7 +305,7 @@ class Books:
         account = self.accounts[hold.held.account_id]
         account.by_day[hold.held.day][1] -= hold.restored
         account.restored -= hold.restored
-        self.weigh(self._lineage_of(hold.held.call_id))
+        self._touched.append(self._lineage_of(hold.held.call_id))
 
     def _change(self, hold: Hold, before: tuple[int, int, int, int]) -> None:
         now, held = hold.figures(), hold.held
