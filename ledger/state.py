@@ -279,6 +279,8 @@ class State:
         if known is not None:
             return None
         hold = self._hold(hold_id)
+        if hold.state is not HoldState.SETTLED:  # released later, it would count for less than 0
+            raise ImpossibleEntry(f"hold {hold_id} is {hold.state.value}: nothing to give back yet")
         amount = min(amount_micros, hold.settled_micros - hold.restored_micros)
         return Restored(hold_id, hold.account_id, hold.day, amount, refund_id, now_us)
 

@@ -279,6 +279,20 @@ def test_a_refund_of_an_unknown_hold_is_impossible() -> None:
         books().restoring(9, 5, "re_1", NOON_US)
 
 
+@pytest.mark.parametrize("state", [None, S.STANDING, S.PENDING, S.IN_DOUBT])
+def test_a_refund_gives_back_what_is_settled_and_nothing_that_may_yet_be_released(
+    state: S | None,
+) -> None:
+    books_ = books()
+    books_.apply(held(restorable=True))
+    if state is not None:
+        books_.apply(ended(state, 60, 30))
+    with pytest.raises(ImpossibleEntry, match="nothing to give back"):
+        books_.restoring(1, 60, "re_1", NOON_US)
+    books_.apply(ended(S.RELEASED))
+    assert books_.account(1).total.counts() == 0
+
+
 def test_holds_that_are_taken_back_were_never_there() -> None:
     state = books()
     state.apply(held(1))
