@@ -52,6 +52,11 @@ class Bars:
         self.in_force[bar] = now_us
         return [Note(KIND, _name(bar), orjson.dumps(now_us))]
 
+    def as_it_is(self, bar: Bar) -> list[Note]:
+        """Its note as it is now: somebody may have lifted it since, or put it again."""
+        at_us = self.in_force.get(bar)
+        return [Note(KIND, _name(bar), None if at_us is None else orjson.dumps(at_us))]
+
     def lift(self, bar: Bar) -> list[Note]:
         """Lift this bar and every narrower one it includes; no notes if none was in force."""
         lifted = [

@@ -127,7 +127,7 @@ class Registry:
 
     def of_account(self, account_id: int) -> Key | None:
         """A key that spends from this budget."""
-        return next(iter(self._keys.of_account(account_id)), None)
+        return self._keys.first_of_account(account_id)
 
     def awake(self) -> list[Key]:
         """Those that are in memory."""
@@ -210,7 +210,8 @@ class Registry:
             await self._write_new(key, notes)
         else:
             async with self.amending:  # the budget's caps stay as they are until the key has them
-                first = self._keys.of_account(shared)[0]
+                first = self._keys.first_of_account(shared)
+                assert first is not None, "a budget that is shared has keys"
                 key.terms, key.account_id = on_budget(terms, first.terms), shared
                 await self._write_new(key, notes)
         await self._look_again(key, issuer)
@@ -320,16 +321,18 @@ class Registry:
             records.of_label(prefix or label), lambda it: hit(it.label)
         )
         flights = {f for f in self._flights if hit(f.label) or hit(f.key.terms.label)}
+        notes = self.runs.as_it_is(notes)  # it may have been reopened meanwhile, on disk too
         return await self._cut(ended, ids, flights, notes, abort=abort)
 
     async def bar(self, bar: Bar, *, abort: bool) -> Cut:
-        notes = self.bars.put(bar, self._clock.now_us())
+        self.bars.put(bar, self._clock.now_us())
 
         def hit(it: Gist | Terms) -> bool:
             return bar.stops(it.vendor, it.account)
 
         ended, ids = await self._end_all(records.of_vendor(bar.vendor), hit)
         flights = {flight for flight in self._flights if hit(flight.key.terms)}
+        notes = self.bars.as_it_is(bar)  # it may have been lifted meanwhile, on disk too
         return await self._cut(ended, ids, flights, notes, abort=abort)
 
     async def revoke_issuer(self, issuer: Issuer, *, keep_keys: bool, abort: bool) -> Cut:

@@ -80,6 +80,14 @@ class Runs:
             *self._close([label for label in self._open if label.startswith(prefix)]),
         ]
 
+    def as_it_is(self, notes: Iterable[Note]) -> list[Note]:
+        """What these notes are about, as it is now: somebody may have changed it again since."""
+        told = [(note.name.partition(":")[2], self._table(note.name), note) for note in notes]
+        return [
+            Note(KIND, note.name, orjson.dumps(table[name]) if name in table else None)
+            for name, table, note in told
+        ]
+
     def wider(self, prefix: str) -> str | None:
         """A revoked prefix that covers this one and more."""
         return next(

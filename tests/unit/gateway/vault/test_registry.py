@@ -11,6 +11,7 @@ from gateway.clock import HandClock
 from gateway.errors import KeyExpired, KeyRevoked, PolicyRefused, RateLimited
 from gateway.ids import make_id
 from gateway.vault import keyring as keyring_module
+from gateway.vault import records
 from gateway.vault import registry as registry_module
 from gateway.vault.allowlist import Allowlist
 from gateway.vault.bars import Bar
@@ -262,6 +263,39 @@ async def test_a_barred_vendor_stops_keys_old_and_new_until_it_is_resumed(house:
     assert house.refusal(again) is None
 
 
+async def test_what_is_lifted_while_its_keys_are_being_marked_stays_so_after_a_restart(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(keyring_module, "TURN_S", 0.0)
+    for label in ("scn/1", "scn/2", "scn/3"):
+        await house.key(label=label)
+    revoking = asyncio.ensure_future(house.registry.revoke_run(prefix="scn/", abort=False))
+    barring = asyncio.ensure_future(house.registry.bar(Bar(), abort=False))
+    await asyncio.sleep(0)
+    await house.registry.resume(Bar())
+    await house.registry.reopen_prefix("scn/")
+    assert (revoking.done(), barring.done()) == (False, False)
+    await asyncio.gather(revoking, barring)
+    again = house.restart()
+    assert not again.bars.in_force
+    assert not again.runs
+
+
+async def test_whoever_revokes_again_what_is_being_revoked_vouches_for_both(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(keyring_module, "TURN_S", 0.0)
+    for label in ("scn/1", "scn/1", "scn/1"):
+        await house.key(label=label)
+    first = asyncio.ensure_future(house.registry.revoke_run(label="scn/1", abort=False))
+    await asyncio.sleep(0)
+    house.clock.advance(1)
+    later = asyncio.ensure_future(house.registry.revoke_run(label="scn/1", abort=False))
+    await first
+    assert house.restart().runs.labels == {"scn/1": house.clock.now_us()}
+    await later
+
+
 async def test_a_bar_refuses_calls_by_itself(house: House) -> None:
     key = await house.key(account="acme")
     house.registry.bars.put(Bar(None, "acme"), house.clock.now_us())
@@ -314,6 +348,30 @@ async def test_a_label_used_before_gives_a_new_key_on_the_same_budget(house: Hou
     assert (second.terms.timezone, second.terms.account) == ("Europe/Paris", "default")
     other = await house.key(issuer, daily_cap_micros=90 * USD, label="scn/2")
     assert other.account_id != first.account_id
+
+
+async def test_a_new_key_on_a_shared_budget_wakes_the_first_of_its_keys_and_no_other(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(keyring_module, "KEPT_MAX", 0)
+    issuer = await house.issuer()
+    first = (await house.key(issuer)).terms.key_id
+    for _ in range(3):
+        await house.key(issuer)
+    registry = house.restart()
+    woken: list[str] = []
+    read = records.read_key
+
+    def noticed(note: Note) -> Key:
+        woken.append(note.name)
+        return read(note)
+
+    monkeypatch.setattr(records, "read_key", noticed)
+    made = await house.key(registry.issuers()[0])
+    found = registry.of_account(made.account_id)
+    assert found is not None
+    assert {first, found.terms.key_id} == {first} == set(woken)
+    assert registry.of_account(99_999) is None
 
 
 async def test_two_requests_with_a_new_label_at_once_find_one_budget(house: House) -> None:
