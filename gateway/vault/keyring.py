@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import asyncio
 from bisect import bisect_left, insort
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from time import perf_counter
 from typing import Final
@@ -50,7 +50,7 @@ class Keyring:
         self._ended = ended
         self._ids: list[str] = []
         self._by_digest: dict[bytes, str | Key] = {}
-        self._by_account: dict[int, str | tuple[str, ...]] = {}
+        self._by_account: dict[int, str | list[str]] = {}
         self._awake: WeakValueDictionary[str, Key] = WeakValueDictionary()
         self._kept: set[Key] = set()
         self._used: dict[str, int] = {}
@@ -182,7 +182,10 @@ class Keyring:
 
     def _join(self, account_id: int, key_id: str) -> None:
         others = self._by_account.get(account_id)
-        self._by_account[account_id] = key_id if others is None else (*_each(others), key_id)
+        if isinstance(others, list):
+            others.append(key_id)
+        else:
+            self._by_account[account_id] = key_id if others is None else [others, key_id]
 
     # Waking
 
@@ -210,5 +213,5 @@ class Keyring:
             self._kept.add(key)
 
 
-def _each(ids: str | tuple[str, ...]) -> tuple[str, ...]:
+def _each(ids: str | Sequence[str]) -> Sequence[str]:
     return (ids,) if isinstance(ids, str) else ids
