@@ -21,8 +21,9 @@ from __future__ import annotations
 
 import asyncio
 import gc
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain, islice
 from typing import Final, Protocol
 
 from gateway.errors import KeyExpired, KeyRevoked, PolicyRefused, Refusal
@@ -378,15 +379,17 @@ class Registry:
         aborted = len(flights) if abort else 0
         cut = Cut(tuple(ended), len(flights), aborted, in_doubt)
         dated = ((key_id, self._keys.ended_us(key_id)) for key_id in every)
-        await self._write([*notes, *(records.ended_note(key_id, at_us) for key_id, at_us in dated)])
+        await self._write(chain(notes, (records.ended_note(key_id, at) for key_id, at in dated)))
         return cut
 
-    async def _write(self, notes: Sequence[Note]) -> None:
-        """All of them, also where some find no room: those keep their place in the queue."""
+    async def _write(self, notes: Iterable[Note]) -> None:
+        """All of them, each made when it is its turn: a million at once would be gigabytes. Also
+        where some find no room: those keep their place in the queue."""
         refusal: CannotRecord | None = None
-        for first in range(0, len(notes), NOTES_AT_ONCE):
+        left = iter(notes)
+        while some := list(islice(left, NOTES_AT_ONCE)):
             try:
-                await self._books.note(notes[first : first + NOTES_AT_ONCE])
+                await self._books.note(some)
             except CannotRecord as exc:
                 refusal = exc
         if refusal is not None:

@@ -523,6 +523,26 @@ async def test_a_revoke_of_many_lets_others_have_their_turn_and_wakes_nobody(
         assert isinstance(house.refusal(key), KeyRevoked)
 
 
+async def test_a_large_revoke_makes_no_more_notes_than_it_writes_at_once(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A million of them were 12 s of the loop, and gigabytes."""
+    monkeypatch.setattr(registry_module, "NOTES_AT_ONCE", 3)
+    for _ in range(8):
+        await house.key(label="scn/1")
+    made: list[str] = []
+    make, written = records.ended_note, len(house.ledger.groups)
+
+    def counted(key_id: str, at_us: int) -> Note:
+        made.append(key_id)
+        assert len(made) <= 3 * (len(house.ledger.groups) - written + 1)
+        return make(key_id, at_us)
+
+    monkeypatch.setattr(records, "ended_note", counted)
+    await house.registry.revoke_run(label="scn/1", abort=False)
+    assert len(made) == 8
+
+
 async def test_where_there_is_no_room_all_of_a_large_revoke_is_queued(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
