@@ -165,7 +165,11 @@ def _timed(person: Person, gateway: Process, name: str, path: str, asks: int) ->
 
 
 def arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m bench.dashboard", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="python -m bench.dashboard",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     parser.add_argument("--audit", type=Path, required=True, metavar="FILE")
     parser.add_argument("--asks", type=int, default=10)
     parser.add_argument("--days", type=int, default=90, help="how far back it reaches")

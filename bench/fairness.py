@@ -328,7 +328,11 @@ async def hang(address: str, bearer: str, calls: int) -> None:
 
 
 def arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m bench.fairness", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="python -m bench.fairness",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=6.0, help="of each part")
     parser.add_argument("--rate", type=float, default=50.0, help="the quiet key's calls a second")

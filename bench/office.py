@@ -163,7 +163,11 @@ async def work(given: argparse.Namespace) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m bench.office", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="python -m bench.office",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     parser.add_argument("address", help="host:port of the gateway")
     parser.add_argument("cookie", help="of somebody who is signed in: name=value")
     parser.add_argument("--live", nargs="*", default=[], metavar="PATH")

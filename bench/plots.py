@@ -211,7 +211,11 @@ def draw(figures: Sequence[Figure], folder: Path, tell: gear.Tell) -> None:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(prog="python -m bench.plots", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="python -m bench.plots",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     parser.add_argument("results", type=Path)
     parser.add_argument("--page", type=Path, default=PAGE)
     given = parser.parse_args()

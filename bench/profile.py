@@ -54,7 +54,11 @@ def profile(made: Stage, ours: Contender, callers: int, seconds: int, out: Path)
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(prog="python -m bench.profile", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="python -m bench.profile",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     parser.add_argument("--seconds", type=int, default=10)
     parser.add_argument("--callers", type=int, default=32)
     parser.add_argument("--out", type=Path, default=OUT)

@@ -284,7 +284,11 @@ def pages_table(hours: Sequence[dict[str, Any]], shown: int = 12) -> str:
 
 
 def arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m bench.reads", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="python -m bench.reads",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     parser.add_argument("--audit", type=Path, required=True, metavar="FILE")
     parser.add_argument("--rounds", type=int, default=8)
     parser.add_argument("--seconds", type=float, default=4.0, help="of each loop of each part")

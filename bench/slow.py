@@ -187,7 +187,11 @@ def _p99_ms(scene: Scene, given: argparse.Namespace) -> float:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(prog="python -m bench.slow", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="python -m bench.slow",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     parser.add_argument("--connections", type=int, default=2_000)
     parser.add_argument("--kinds", nargs="*", choices=KINDS, default=KINDS)
     parser.add_argument("--rounds", type=int, default=3)

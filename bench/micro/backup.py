@@ -95,7 +95,9 @@ async def measure(folder: Path, holds: int) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--holds", type=int, default=60_000)
     args = parser.parse_args()
     with TemporaryDirectory(dir=".") as folder:

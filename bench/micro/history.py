@@ -253,7 +253,9 @@ def measure(path: Path, rows: int) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--rows", type=int, default=5_000_000)
     parser.add_argument("--directory", type=Path, default=None, help="where to build")
     parser.add_argument("--keep", type=Path, default=None, help="the file, kept")

@@ -258,7 +258,9 @@ def measure(directory: Path, keys: int, synchronous: str) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--keys", type=int, default=1_000_000)
     parser.add_argument("--counts", help="instead of 1, 10000 and --keys")
     parser.add_argument("--directory", type=Path)

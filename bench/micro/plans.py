@@ -115,7 +115,9 @@ async def tell(path: Path, calls: int) -> int:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--rows", type=int, default=200_000)
     parser.add_argument("--calls", type=int, default=100_000_000)
     parser.add_argument("--keep", type=Path, default=None)

@@ -138,8 +138,10 @@ class Soak:
         for sandbox in (self._house.stripe, self._house.twilio, self._house.resend):
             sandbox.calm()
         canceled = await asyncio.to_thread(self._charges.cancel_open_intents)
-        say(f"drained: {canceled} intents cancelled at the vendor; the reconciler goes on …")
-        until_s = self.age_s() + DRAIN_DAYS * self._options.day_s
+        left_s = DRAIN_DAYS * self._options.day_s
+        say(f"drained: {canceled} intents cancelled at the vendor")
+        say(f"the reconciler goes on for {left_s / 60:.1f} min at most …")
+        until_s = self.age_s() + left_s
         quiet = 0
         while quiet < 3 and self.age_s() < until_s:
             await asyncio.sleep(min(SAMPLE_S, self._options.day_s / 10))

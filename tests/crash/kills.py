@@ -48,7 +48,7 @@ class Tally:
     most: int = 0
     paid_least: int = 0
     paid_most: int = 0
-    ids: set[str] = field(default_factory=set)
+    ids: set[str] = field(default_factory=set, repr=False)
     """The calls that were answered."""
 
     def answered(self, wish: Wish, status: int, call_id: str | None) -> None:

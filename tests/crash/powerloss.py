@@ -42,6 +42,7 @@ FIRST_CENTS: Final = 1_000
 """Each call asks for another amount, by which it is known."""
 CENT_MICROS: Final = 10_000
 CHECKPOINT_ENTRIES: Final = 100
+TELL_EVERY: Final = 100
 
 
 @dataclass(slots=True)
@@ -100,6 +101,8 @@ def play(directory: Path, images: int, calls: int, seed: int, synchronous: str =
         platter.image(image, dice)
         _look_at(image, left, told, synchronous)
         shutil.rmtree(image)
+        if told.images % TELL_EVERY == 0:
+            print(f"{told.images} images hold", file=sys.stderr, flush=True)
     told.left = left.total()
     return told
 

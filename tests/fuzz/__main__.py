@@ -43,6 +43,9 @@ def main() -> int:
     asked = parser.parse_args()
     from tests.fuzz.targets import TARGETS
 
+    unknown = [name for name in asked.names if name not in TARGETS]
+    if unknown:
+        parser.error(f"no target {', '.join(unknown)}; there are {', '.join(TARGETS)}")
     failed = [name for name in asked.names or TARGETS if not _run(name, asked.seconds, asked.keep)]
     if failed:
         print(f"failed: {', '.join(failed)}; see {_BUILD}", file=sys.stderr)

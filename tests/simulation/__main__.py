@@ -93,17 +93,37 @@ def print_table(table: dict[str, Done]) -> None:
         print("  ".join(text.rjust(width) for text, width in zip(line, widths, strict=True)))
 
 
+def _seeds(text: str) -> range:
+    """Raises ArgumentTypeError."""
+    first, dots, end = text.partition("..")
+    if not first.isdecimal() or (dots and not end.isdecimal()):
+        raise argparse.ArgumentTypeError(f"{text!r} is neither A..B nor a number")
+    seeds = range(int(first), int(end) if dots else int(first) + 1)
+    if not seeds:
+        raise argparse.ArgumentTypeError(f"{text!r} has no story in it")
+    return seeds
+
+
+def _mixes(text: str) -> list[str]:
+    """Raises ArgumentTypeError."""
+    mixes = list(MIXES) if text == "all" else text.split(",")
+    if unknown := [mix for mix in mixes if mix not in MIXES]:
+        raise argparse.ArgumentTypeError(f"no mix {', '.join(unknown)}; see --help")
+    return mixes
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.simulation")
-    parser.add_argument("--seeds", default="0..200", help="A..B, without B; or one number")
+    parser.add_argument(
+        "--seeds", type=_seeds, default="0..200", help="A..B, without B; or one number"
+    )
     parser.add_argument("--steps", type=int, default=200, help="of each story")
-    parser.add_argument("--mix", default="all", help=f"all, or of {', '.join(MIXES)}")
-    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
+    parser.add_argument(
+        "--mix", type=_mixes, default="all", help=f"all, or of {', '.join(MIXES)}, with commas"
+    )
+    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="cores")
     asked = parser.parse_args()
-    first, _, end = asked.seeds.partition("..")
-    seeds = range(int(first), int(end or int(first) + 1))
-    mixes = list(MIXES) if asked.mix == "all" else asked.mix.split(",")
-    table = simulate(mixes, seeds, asked.steps, asked.jobs)
+    table = simulate(asked.mix, asked.seeds, asked.steps, asked.jobs)
     print_table(table)
     for mix, done in table.items():
         for seed, rule in done.untrue[:_TOLD_MAX]:
