@@ -48,6 +48,7 @@ FAULTS: Final[tuple[dict[str, Any], ...]] = (
 )
 """One of them every few seconds, for a call or two. What is late is done within a second."""
 STREAM_S: Final = 10.0
+EDITED: Final = "edited"
 EDITED_MAX: Final = 2_000
 """USD a day that the edited key has at the most."""
 SOON_US: Final = 3_600_000_000
@@ -125,7 +126,7 @@ class Desk:
     def edit(self) -> None:
         """A cap goes up and down, and a day has more for once."""
         assert self._edited is not None
-        changes = {"daily_usd_cap": self._dice.randint(500, EDITED_MAX), "name": "edited"}
+        changes = {"daily_usd_cap": self._dice.randint(500, EDITED_MAX), "name": EDITED}
         self._asked("PATCH", f"/vault/keys/{self._edited.id}", changes)
 
     def top_up(self) -> None:

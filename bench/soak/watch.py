@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
@@ -43,9 +43,11 @@ class Sample:
     over_caps: tuple[str, ...]
 
 
-def look(house: House, at_s: float, steady: Sequence[str]) -> Sample:
-    """steady: the ids of the keys whose caps are never lowered. Raises OSError, HTTPException or
-    RuntimeError while the gateway is away."""
+def look(
+    house: House, at_s: float, steady: Sequence[str], more: Mapping[tuple[str, str], int]
+) -> Sample:
+    """steady: the ids of the keys whose caps are never lowered. more: as in `over_cap`. Raises
+    OSError, HTTPException or RuntimeError while the gateway is away."""
     _, page = house.ask("GET", "/metrics")
     status = _status(house.pid)
     return Sample(
@@ -58,7 +60,9 @@ def look(house: House, at_s: float, steady: Sequence[str]) -> Sample:
         journal_mb=_size_mb(house.folder.glob("ledger-*.db*")),
         books_mb=_size_mb(p for p in house.folder.rglob("*") if "backups" not in p.parts),
         figures=figures(page.decode()),
-        over_caps=tuple(filter(None, (over_cap(house.told(f"/vault/keys/{k}")) for k in steady))),
+        over_caps=tuple(
+            filter(None, (over_cap(house.told(f"/vault/keys/{k}"), more) for k in steady))
+        ),
     )
 
 
@@ -72,10 +76,12 @@ def figures(page: str) -> dict[str, int]:
     return found
 
 
-def over_cap(record: dict[str, Any]) -> str:
-    """What stands above the cap in a key's record, in words; '' when all is well."""
+def over_cap(record: Mapping[str, Any], more: Mapping[tuple[str, str], int]) -> str:
+    """What stands above the cap in a key's record, in words; '' when all is well. more: micro-USD
+    by key and day, of top-ups: where one has ended, what was spent of it stays."""
     counted = Decimal(record["spent_usd"]) + Decimal(record["held_usd"])
-    if counted <= Decimal(record["cap_usd"]):
+    topped_up = Decimal(more.get((record["id"], record["day"]), 0)) / 1_000_000
+    if counted <= Decimal(record["cap_usd"]) + topped_up:
         return ""
     return f"{record['id']} counts {counted} over a cap of {record['cap_usd']} on {record['day']}"
 

@@ -23,5 +23,13 @@ def test_series_of_one_family_are_added_up() -> None:
 
 def test_what_counts_and_what_is_held_are_within_the_cap() -> None:
     record = {"id": "vk_1", "day": "2026-11-23", "cap_usd": "5.00", "spent_usd": "4.00"}
-    assert over_cap(record | {"held_usd": "1.00"}) == ""
-    assert over_cap(record | {"held_usd": "1.01"}).startswith("vk_1 ")
+    assert over_cap(record | {"held_usd": "1.00"}, {}) == ""
+    assert over_cap(record | {"held_usd": "1.01"}, {}).startswith("vk_1 ")
+
+
+def test_what_was_spent_of_a_top_up_stays_when_it_has_ended() -> None:
+    record = {"id": "vk_1", "day": "2026-11-23", "cap_usd": "5.00", "spent_usd": "6.00"}
+    record |= {"held_usd": "0.00"}
+    assert over_cap(record, {("vk_1", "2026-11-23"): 1_000_000}) == ""
+    assert over_cap(record, {("vk_1", "2026-11-23"): 999_999}) != ""
+    assert over_cap(record, {("vk_1", "2026-11-22"): 9_000_000}) != ""
