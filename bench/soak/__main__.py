@@ -42,6 +42,7 @@ from bench.stage import ROOT
 
 WORKERS: Final = 16
 SAMPLE_S: Final = 10.0
+SAMPLES_MIN: Final = 40
 TELL_S: Final = 60.0
 LIVES_A_QUARTER: Final = 6
 DRAIN_DAYS: Final = 3.5
@@ -125,7 +126,7 @@ class Soak:
             if self.age_s() - told_s >= TELL_S and self.samples:
                 told_s = self.age_s()
                 say(report.line(self.samples[-1], self._crowd, self._house.warp))
-            await asyncio.sleep(SAMPLE_S)
+            await asyncio.sleep(min(SAMPLE_S, 60 * self._options.minutes / SAMPLES_MIN))
 
     def _look(self) -> None:
         steady = [k.id for keys in self._crowd.keys.values() for k in keys if k.steady]

@@ -76,7 +76,10 @@ def quarters(samples: Sequence[Sample], seconds: float) -> list[Quarter]:
 
 
 def _quarter(seen: Sequence[Sample]) -> Quarter:
-    """Of one life where it has one: of the last one in it."""
+    """Of one life where it has one: of the last one in it. Of none, where nothing was seen: the
+    gateway was being started again."""
+    if not seen:
+        return Quarter(0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
     life = [s for s in seen if s.life == seen[-1].life]
     lasted_s = life[-1].at_s - life[0].at_s
 

@@ -32,6 +32,10 @@ def test_a_quarter_is_what_is_seen_in_its_middle() -> None:
     assert last.cpu_share == pytest.approx(0.1)
 
 
+def test_a_quarter_without_samples_has_no_figures() -> None:
+    assert [q.rss_mb for q in quarters([sample(400.0)], HOUR_S)] == [60.0, 0.0, 0.0, 0.0]
+
+
 def test_a_slope_is_by_the_hour() -> None:
     assert slope([(0.0, 5.0), (1.0, 7.0), (2.0, 9.0)]) == pytest.approx(2.0)
     assert slope([(1.0, 5.0)]) == slope([]) == 0.0
