@@ -2,8 +2,10 @@
 
 A call about an object (an intent that is confirmed, an invoice that is paid) is looked into by
 reading the object. A call that makes something is looked for among Stripe's events of the types
-that it would leave: an event names the idempotency key of the request behind it, so one with our
-key is of that very call.
+that it would leave: an event names the idempotency key of the request behind it. Stripe forgets a
+key after a day and carries out the next request that has it, so of those with our key the first
+request since the call is that very call. One that came a day later may be another's: pages are read
+on, and where nothing else is found (our clock may have been wrong) the call stays in doubt.
 
 That no event names it says that the call never ran where three things hold: its success always
 leaves one of these events; every event since a minute before the call was read, and says which
@@ -39,6 +41,8 @@ EMITS: Final[Mapping[str, Emits]] = {
 PAGES_MAX: Final = 5
 _EARLIER_S: Final = 60
 """Our clock and Stripe's may differ by so much."""
+_MEMORY_S: Final = 24 * 3_600
+"""Within it Stripe carries out one request for a key; after it the same key is another's."""
 _ID: Final = re.compile(r"[A-Za-z0-9_]{1,255}", re.ASCII)
 _US: Final = 1_000_000
 
@@ -46,13 +50,14 @@ _US: Final = 1_000_000
 @dataclass(frozen=True, slots=True)
 class _Event:
     """key: the idempotency key of the request behind it, '' if it was of none that had one. tells:
-    does it say? about: the object as it was then."""
+    does it say? created_s: when, by Stripe's clock. about: the object as it was then."""
 
     id: str
     type: str
     key: str
     request_id: str
     tells: bool
+    created_s: int
     about: Tree
 
 
@@ -88,12 +93,18 @@ def _ask_events(doubt: Doubt, emits: Emits, found: Sequence[Answer]) -> Lookup |
     for answer in found:
         more = _read_page(answer, events)
     ours = [each for each in events if each.key == doubt.vendor_key and each.type in emits.types]
-    if ours:
-        best = min(ours, key=lambda each: emits.types.index(each.type))
+    first = min(ours, key=lambda each: each.created_s, default=None)
+    late = first is None or first.created_s > doubt.at_us // _US + _MEMORY_S
+    if late and more and len(found) < PAGES_MAX:
+        return _page(doubt, emits, events[-1].id)
+    if first is not None and late:
+        return Findings((), True, False, f"{first.id} may be of a later call with the same key")
+    if first is not None:
+        until_s = first.created_s + _MEMORY_S
+        of = [each for each in ours if each.created_s < until_s]
+        best = min(of, key=lambda each: emits.types.index(each.type))
         how = f"{best.id} ({best.type}) names the call's idempotency key"
         return Findings((_outcome(doubt, emits, best),), True, True, how)
-    if more and len(found) < PAGES_MAX:
-        return _page(doubt, emits, events[-1].id)
     whole = emits.always and not more and all(each.tells for each in events)
     how = f"none of {len(events)} events names the call's idempotency key"
     return Findings((), True, whole and doubt.answered is None, how)
@@ -123,7 +134,7 @@ def _read_event(tree: object) -> _Event:
     if not isinstance(tree, dict):
         raise Unclear("not a list of objects")
     check_kind(tree, "event")
-    request, data = tree.get("request"), tree.get("data")
+    request, data, created = tree.get("request"), tree.get("data"), tree.get("created")
     about = data.get("object") if isinstance(data, dict) else None
     of = request if isinstance(request, dict) else {}
     key, request_id = of.get("idempotency_key"), of.get("id")
@@ -133,6 +144,7 @@ def _read_event(tree: object) -> _Event:
         key if isinstance(key, str) else "",
         request_id if isinstance(request_id, str) else "",
         request is None or isinstance(request, dict),
+        created if isinstance(created, int) else 0,
         about if isinstance(about, dict) else {},
     )
 
