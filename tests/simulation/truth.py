@@ -154,12 +154,13 @@ class Heaps:
             known.append(thing)
         return first
 
-    def move(self, thing: Thing, lineage: str) -> None:
-        """It is this lineage's; what that one made itself goes to whoever made this."""
+    def move(self, thing: Thing, lineage: str, *, room: bool) -> None:
+        """It is this lineage's; what that one made itself goes to whoever made this, unless it has
+        room for both: a key that is used again a day later is one lineage of two calls."""
         donors = thing.lineages
         if lineage in donors:
             return
-        swapped = list(self.things.get(self.of(lineage), ()))
+        swapped = [] if room else list(self.things.get(self.of(lineage), ()))
         for known in self.things.values():
             known[:] = [one for one in known if one is not thing and one not in swapped]
         thing.lineages = {lineage}
@@ -295,7 +296,10 @@ class Books:
         reconciler gave it to."""
         thing, lineage = self._thing_of(name), self._lineage_of(hold.held.call_id)
         if thing is not None and not thing.vendor_id.startswith(("pi_", "ch_", "re_")):
-            self.heaps.move(thing, lineage)
+            root = self.heaps.of(lineage)
+            least = self.heaps.stake(root) + thing.stake_micros
+            room = self.weight_of(self.heaps.members(root)) >= least
+            self.heaps.move(thing, lineage, room=room)
 
     def _parted(self, entry: Parted) -> None:
         hold = self._hold(entry.hold_id)
