@@ -135,6 +135,17 @@ def test_the_standing_of_a_day_says_what_is_what_and_when_it_ends() -> None:
     assert (standing.day, standing.resets_at_us) == (TODAY, (TODAY + 1) * DAY_US)
 
 
+@pytest.mark.parametrize("daily_micros", [100, None])
+def test_what_every_answer_tells_is_what_the_standing_says(daily_micros: int | None) -> None:
+    asked = account(daily_micros=daily_micros)
+    asked.top_up(TopUp(TODAY, 7, None))
+    asked.add(TODAY, "held", 30, 0, 1)
+    asked.add(TODAY, "standing", 20, 5, 1)
+    for now_us in (NOON_US, NOON_US + DAY_US):
+        standing = asked.standing(now_us)
+        assert asked.today(now_us) == (standing.spent_micros, standing.remaining_micros)
+
+
 def test_sums_come_back_from_their_tuple() -> None:
     sums = Sums(1, 2, 3, 4, 5, 6, 7)
     assert Sums(*sums.as_tuple()).as_tuple() == (1, 2, 3, 4, 5, 6, 7)

@@ -99,6 +99,7 @@ async def test_racing_holds_never_pass_the_cap(ledger: Ledger) -> None:
     answers = await asyncio.gather(*holds, return_exceptions=True)
     assert sum(isinstance(answer, CapExceeded) for answer in answers) == 206
     assert ledger.standing(account, NOON_US).remaining_micros == 0
+    assert ledger.today(account, NOON_US)[1] == 0
 
 
 async def test_an_issuer_s_cap_refuses_its_keys_and_neither_leg_stays(ledger: Ledger) -> None:
