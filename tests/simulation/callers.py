@@ -45,7 +45,8 @@ class Holder:
 
 @dataclass(eq=False)
 class Caller:
-    """One call. lineage: its Idempotency-Key in its namespace, or itself."""
+    """One call. lineage: its Idempotency-Key in its namespace, or itself. replayed: did the vendor
+    say what it had said before?"""
 
     number: int
     step: Step
@@ -62,6 +63,7 @@ class Caller:
     records: int = 0
     gone: bool = False
     answer: bytes = b""
+    replayed: bool = False
     on_gone: list[Callable[[], None]] = field(default_factory=list)
 
     @property

@@ -38,7 +38,7 @@ from tests.simulation import deeds
 from tests.simulation.callers import Caller, Holder, asked_by, read_answer, request_of
 from tests.simulation.disk import Disk
 from tests.simulation.life import Life, SimHistory, error_of, furnished
-from tests.simulation.models import Answered, Model, Thing, Vendors
+from tests.simulation.models import REPLAYED, Answered, Model, Thing, Vendors
 from tests.simulation.story import Step, Story, words
 from tests.simulation.timeline import Timeline
 from tests.simulation.truth import Books, Untrue
@@ -369,6 +369,7 @@ class World:
             return model.read(order, now_us)
         said = fate if fate in ("no", "failed", "undelivered", "dear") else ""
         answer = model.write(order, caller.lineage, now_us, said=said)
+        caller.replayed = answer[2] is REPLAYED
         if self._telling:
             things = [(thing.vendor_id, thing.stake_micros) for thing in model.touched]
             self.tell(f"the vendor does call {caller.number}: {answer[0]} {things}")
