@@ -1,8 +1,8 @@
 """A look at a call in doubt that belongs to no object yet: did it run, and what did it come to?
 
 Where the vendor shows which call made what (an exact match), the call is booked from what it made;
-unless another call did: a caller's key that is used again, a day later, is a new call under the
-same name, and nothing tells which of the two is shown.
+unless another call did, or may have: a caller's key that is used again, a day later, is a new call
+under the same name, and nothing tells which of the two is shown.
 Where it shows alike calls only, all alike doubts are looked at together (`alike.py`). Nothing is
 released but by two conclusive listings a gap apart; age settles, and never releases. Right before
 a booking the hold is looked at again: a retry may be on its way, or a person may have resolved it.
@@ -74,6 +74,8 @@ class DoubtLook:
     ) -> Looked:
         match = next((one for one in findings.matches if one.end is not End.IN_DOUBT), None)
         if match is not None:
+            if self._used_again(call):
+                return Looked(f"{findings.how}: it may be a later call's, under the same key")
             name = alike.name_of(match)
             makers = await self._makers(name, match, call.doubt.operation) if name else set()
             if makers - {call.doubt.call_id}:
@@ -83,6 +85,20 @@ class DoubtLook:
             return Looked(f"{findings.how}: {findings.matches[0].why}")
         listed = _listed(case, call, findings)
         return await self._missing(case, call, listed, findings.how, asked, began_us)
+
+    def _used_again(self, call: Doubted) -> bool:
+        """Is there a younger call under the same key that is not over, or in doubt itself? It is
+        looked at first: what shows since its own moment is its own."""
+        its = remark_of(call.hold)
+        for hold in self._desk.doors.ledger.open_holds(HoldState.OPEN, HoldState.IN_DOUBT):
+            if hold.at_us <= call.hold.at_us or hold.memo_ref == call.hold.memo_ref:
+                continue
+            other = remark_of(hold)
+            if (other.vendor_key, other.acts_for) == (its.vendor_key, its.acts_for) and (
+                its.vendor_key
+            ):
+                return True
+        return False
 
     # -- alike calls -----------------------------------------------------------------------------
 

@@ -103,6 +103,24 @@ async def test_what_another_call_made_under_the_same_key_is_not_taken(scene: Sce
     assert scene.stands(hold) == ("settled", 10 * USD, 0)
 
 
+async def test_what_a_younger_doubt_under_the_same_key_may_have_made_is_not_taken(
+    scene: Scene,
+) -> None:
+    """The older one was settled at the little that the younger one made, and what it had made
+    itself was in no books."""
+    older = await scene.open(IN_DOUBT, 20 * USD, vendor_key="kb-1")
+    scene.wait(24 * HOUR_S)
+    await scene.open(IN_DOUBT, 9 * USD, vendor_key="kb-2")
+    younger = await scene.open(IN_DOUBT, 5 * USD, vendor_key="kb-1")
+    scene.told.listing({"end": "settled", "settled": 5, "id": "pi_2"}, key="kb-1", exact=True)
+    scene.told.object("pi_2", "settled", 5 * USD)
+    await scene.looks()
+    assert states(older, younger) == ["in_doubt", "in_doubt"]
+    scene.wait(61)
+    await scene.looks()
+    assert (older.state, scene.stands(younger)) == (IN_DOUBT, ("settled", 5 * USD, 0))
+
+
 async def test_what_nobody_prices_costs_its_fixed_hold(scene: Scene) -> None:
     hold = await scene.open(IN_DOUBT, vendor_key="kb-1", trace=FIXED)
     scene.told.listing({"end": "standing", "standing": 5, "id": "xx_1"}, key="kb-1", exact=True)
