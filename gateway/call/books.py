@@ -149,18 +149,24 @@ class Books:
             self.release(journey, memo)
         else:
             outcome = objects.since_known(outcome, journey.base_micros)
-            if objects.is_old_news(outcome, journey.known):
-                self._leave_as_it_is(journey, memo)
+            if self._is_told_already(journey, outcome):
+                self.release(journey, memo)
                 return
+            if outcome.replayed and not journey.known:
+                outcome = objects.for_good(outcome, journey.made)
             await self._spread(journey, outcome, memo)
             self._restore(journey, outcome, journey.made[-1])
 
-    def _leave_as_it_is(self, journey: Journey, memo: bytes) -> None:
-        """The first call's hold is gone (another budget took the object over, or it is too long
-        ago), so this one held afresh; the stored answer tells of the object as it was then, and
-        what counts for it now is more."""
-        state = HoldState.RELEASED if _is_refusal(journey) else HoldState.SETTLED
-        self._end_all(journey, state, memo)
+    def _is_told_already(self, journey: Journey, outcome: Outcome) -> bool:
+        """A stored answer came to a call that held afresh: the first call's hold is gone (another
+        budget took the object over, or it is too long ago). It tells of the object as it was then,
+        and the holds that live tell what it is now. What this call set aside goes back and binds
+        nothing: once the vendor forgets that answer, the next call with this key is a new one."""
+        if objects.is_old_news(outcome, journey.known):
+            return True
+        if not outcome.replayed or journey.known:
+            return False
+        return bool(known_holds(journey, outcome.object_id, self._ledger))
 
     async def _spread(self, journey: Journey, outcome: Outcome, memo: bytes) -> None:
         key, known, made = journey.key, journey.known, journey.made
@@ -192,7 +198,7 @@ class Books:
             return
         before = objects.carried(known, key.account_id)
         spread = objects.spread(outcome, known, made, key.account_id, key.parent_id, memo)
-        if refused:
+        if refused or outcome.replayed:
             spread = replace(spread, first=objects.given_back(spread.first, made))
         await self._book_spread(journey, spread)
         after = objects.carried((*known, *made), key.account_id)

@@ -394,6 +394,39 @@ async def test_a_stored_refusal_that_is_old_news_frees_nothing(calls: Calls) -> 
     assert calls.row.state == "released"
 
 
+async def test_a_stored_answer_about_an_object_that_still_stands_counts_it_once(
+    calls: Calls,
+) -> None:
+    """Nor does a retry lean on it, once the vendor has forgotten: that makes another object."""
+    key = await calls.key()
+    await calls.call(key, "POST", INTENTS, NEW, idempotency_key="once")
+    calls.clock.advance(21 * 3_600)
+    again = await calls.call(key, "POST", INTENTS, NEW, idempotency_key="once")
+    assert (again.json["id"], again.headers["keybrake-cost-usd"]) == ("pi_1", "0.00")
+    assert (calls.row.state, states(calls)) == ("released", ["standing"])
+    stripe_of(calls)._stored.clear()
+    assert (await calls.call(key, "POST", INTENTS, NEW, idempotency_key="once")).status == 200
+    tags = [hold.tag for hold in calls.ledger.open_holds(HoldState.STANDING)]
+    assert tags == ["stripe/default/pi_1", "stripe/default/pi_2"]
+
+
+async def test_a_stored_answer_about_an_object_that_is_through_covers_the_next_retry(
+    calls: Calls,
+) -> None:
+    """The vendor forgot it an hour later, and carried the retry out under a hold that went back
+    with the first object: the second one was in no books."""
+    key = await calls.key()
+    await calls.call(key, "POST", INTENTS, NEW, idempotency_key="once")
+    await calls.call(key, "POST", f"{INTENTS}/pi_1/cancel", {})
+    calls.clock.advance(21 * 3_600)
+    again = await calls.call(key, "POST", INTENTS, NEW, idempotency_key="once")
+    assert again.headers["idempotent-replayed"] == "true"
+    stripe_of(calls)._stored.clear()
+    last = await calls.call(key, "POST", INTENTS, NEW, idempotency_key="once")
+    assert [hold for hold in calls.ledger.open_holds() if hold.tag.endswith("pi_1")] == []
+    assert (last.json["id"], calls.spent(key)) == ("pi_2", 12 * USD)
+
+
 async def test_a_retry_never_continues_a_hold_that_a_dying_journal_did_not_write(
     tmp_path: Path,
 ) -> None:
