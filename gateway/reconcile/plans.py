@@ -10,7 +10,7 @@ Pure: holds and an outcome in, endings out, each with its evidence as the memo.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from gateway.call import objects
 from gateway.call.remarks import remark_of
@@ -47,11 +47,15 @@ def whole(
     tag: the object's. parent_of: a budget's issuer's. The outcome is as the vendor gives it, with
     what was there before us."""
     assert known or doubts, "an object without holds has nothing to book"
-    base = remark_of((*known, *doubts)[0]).base_micros
+    base, whole_outcome = remark_of((*known, *doubts)[0]).base_micros, outcome
     outcome = objects.since_known(outcome, base)
     if _side_by_side(known, doubts, tag):
         return _across(outcome, known, doubts, tag, memo)
-    carrier = doubts[-1].account_id if doubts else _carrier(known)
+    able = _able(outcome, known, doubts)
+    if doubts and not able and _carry_all(outcome, known):
+        kept = whole(whole_outcome, known, (), tag, memo, parent_of)
+        return replace(kept, then=(*kept.then, *_over(outcome, doubts, memo)))
+    carrier = [*doubts, *able][-1].account_id if doubts else _carrier(known)
     made = [hold for hold in doubts if hold.account_id == carrier]
     others = [hold for hold in doubts if hold.account_id != carrier]
     if not known and all(hold.tag == tag for hold in made):
@@ -76,6 +80,33 @@ def whole(
     carried = any(not hold.shed for hold in (*known, *made))
     news = tuple(e for e in first if isinstance(e, Shed) or _is_news(e, by_id[e.hold_id]))
     return Plan(news, tuple(then), told.drift_micros if carried else 0)
+
+
+def _able(outcome: Outcome, known: Sequence[Hold], doubts: Sequence[Hold]) -> list[Hold]:
+    """The doubts whose budgets set aside what the object comes to. One that did may have run, and
+    so have taken the object over; one that set aside less did not have the last word."""
+    total = outcome.settled_micros + outcome.standing_micros
+    held = (*known, *doubts)
+    return [hold for hold in doubts if objects.carried(held, hold.account_id) >= total]
+
+
+def _carry_all(outcome: Outcome, known: Sequence[Hold]) -> bool:
+    """Do those who carry the object count all that it comes to?"""
+    total = outcome.settled_micros + outcome.standing_micros
+    return sum(objects.counted(hold) for hold in known if not hold.shed) >= total
+
+
+def _over(outcome: Outcome, doubts: Iterable[Hold], memo: bytes) -> list[Ending]:
+    """The ends of calls in doubt that took nothing over."""
+    stands = outcome.standing_micros > 0
+    return [
+        Ending(
+            hold.hold_id,
+            HoldState.RELEASED if stands and hold.amount_micros else HoldState.SETTLED,
+            memo=memo,
+        )
+        for hold in doubts
+    ]
 
 
 def _undone(entry: Ending, never: Collection[int]) -> Ending:

@@ -120,6 +120,32 @@ def test_doubts_of_other_budgets_count_for_nothing_where_the_last_one_carries_al
     assert plan.drift_micros == 0
 
 
+@pytest.mark.parametrize("base", [0, 3])
+def test_a_doubt_that_set_aside_less_takes_nothing_over(base: int) -> None:
+    """A later call of another budget raised it and had an answer: the one in doubt became its
+    carrier, with more than it ever held, and went above its cap."""
+    known = [
+        hold(1, 22, STANDING, account=1, base=base),
+        hold(3, 599, STANDING, account=3, parent=9),
+    ]
+    doubt = hold(2, 193, DOUBT, account=2, parent=9)
+    stands = Outcome(End.STANDING, 0, base + 621, "pi_1")
+    plan = whole(stands, known, [doubt], TAG, MEMO)
+    assert shown(plan) == [(2, "released", 0, 0)]
+    through = Outcome(End.SETTLED, base + 621, 0, "pi_1")
+    plan = whole(through, known, [doubt], TAG, MEMO)
+    assert shown(plan) == [(1, "settled", 22, 0), (3, "settled", 599, 0), (2, "settled", 0, 0)]
+
+
+def test_of_two_doubts_the_one_that_set_enough_aside_takes_over() -> None:
+    known = [hold(1, 22, STANDING)]
+    doubts = [hold(2, 621, DOUBT, account=2), hold(3, 193, DOUBT, account=3)]
+    plan = whole(Outcome(End.STANDING, 0, 621, "pi_1"), known, doubts, TAG, MEMO)
+    assert sorted(shown(plan)) == [
+        (1, "released", 0, 0), (2, "standing", 0, 621), (3, "released", 0, 0),
+    ]  # fmt: skip
+
+
 def test_a_take_over_in_doubt_frees_the_first_budget() -> None:
     """Both have one issuer: it counts the object once."""
     known = [hold(1, 20, STANDING, account=1, parent=9)]
