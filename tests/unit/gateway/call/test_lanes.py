@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from itertools import cycle, islice
 
 import pytest
 
@@ -81,11 +82,11 @@ async def test_a_flood_goes_on_by_and_by_and_a_quiet_key_at_once() -> None:
 async def test_lanes_are_served_in_turn() -> None:
     house = House()
     for who in ("a", "b", STRANGERS + "c"):
-        for number in range(FREE + 4):
+        for number in range(FREE + PER_TURN):
             house.come(f"{who}{number}")
     await asyncio.sleep(0)
     went = await house.turn()
-    assert [name[0] for name in went] == ["a", "b", "c", "a"][:PER_TURN]
+    assert [name[0] for name in went] == list(islice(cycle("abc"), PER_TURN))
     await rounds()
     assert house.lanes.waiting == 0
 
