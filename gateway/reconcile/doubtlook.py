@@ -246,7 +246,8 @@ class DoubtLook:
             return UNDER_WAY
         evidence = Evidence(said(match, how), target, 200, name)
         memo = evidence.memo(desk.now_us())
-        known, _ = desk.holds(tag)
+        known, others = desk.holds(tag)
+        match = plans.beside(match, (*known, *call.holds), others)
         if known:
             plan = desk.whole(match, known, call.holds, tag, memo)
         else:

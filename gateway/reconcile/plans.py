@@ -171,6 +171,20 @@ def single(outcome: Outcome, doubts: Sequence[Hold], tag: str, memo: bytes) -> P
     return Plan(tuple(first), (), max(0, drift))
 
 
+def beside(outcome: Outcome, holds: Sequence[Hold], doubts: Iterable[Hold]) -> Outcome:
+    """Of an object's money what is for these holds, where other calls about it are in doubt: what
+    goes above the holds may be what those made of it, and they count in full until they are looked
+    at."""
+    total = outcome.settled_micros + outcome.standing_micros - remark_of(holds[0]).base_micros
+    room = sum(objects.counted(hold) for hold in holds if not hold.shed)
+    excess = min(total - room, sum(map(objects.counted, doubts)))
+    if excess <= 0:
+        return outcome
+    standing = max(0, outcome.standing_micros - excess)
+    settled = outcome.settled_micros + outcome.standing_micros - excess - standing
+    return replace(outcome, settled_micros=settled, standing_micros=standing)
+
+
 def released(doubts: Iterable[Hold], memo: bytes) -> Plan:
     """It never ran."""
     return Plan(tuple(Ending(hold.hold_id, HoldState.RELEASED, memo=memo) for hold in doubts))

@@ -78,6 +78,21 @@ async def test_an_object_that_others_hold_too_is_poured_into_all_of_them(scene: 
     assert (hold.settled_micros, later.settled_micros) == (7 * USD, 5 * USD)
 
 
+async def test_what_another_budget_s_call_in_doubt_made_of_it_is_not_booked_on_its_maker(
+    scene: Scene,
+) -> None:
+    made = await scene.open(IN_DOUBT, 4 * USD, vendor_key="kb-1")
+    scene.wait(61)
+    raised = await scene.open(IN_DOUBT, 5 * USD, tag="pi_1", operation="UpdateMessage")
+    scene.told.listing({"end": "standing", "standing": 4, "id": "pi_1"}, key="kb-1", exact=True)
+    scene.told.object("pi_1", "standing", 0, 5 * USD)
+    await scene.looks()
+    assert scene.stands(made) == ("standing", 0, 4 * USD)
+    scene.wait(61)
+    await scene.looks()
+    assert made.standing_micros + raised.standing_micros == 5 * USD
+
+
 async def test_what_cannot_be_read_stays_in_doubt(scene: Scene) -> None:
     hold = await scene.open(IN_DOUBT, vendor_key="kb-1")
     scene.told.listing({"end": "in_doubt", "why": "no figure"}, key="kb-1", exact=True)
