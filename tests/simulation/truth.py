@@ -135,6 +135,7 @@ class Heaps:
         self._above: dict[str, str] = {}
         self.lineages: dict[str, set[str]] = {}
         self.things: dict[str, list[Thing]] = {}
+        self._given: set[str] = set()
 
     def of(self, lineage: str) -> str:
         while (above := self._above.get(lineage)) is not None:
@@ -156,11 +157,14 @@ class Heaps:
 
     def move(self, thing: Thing, lineage: str, *, room: bool) -> None:
         """It is this lineage's; what that one made itself goes to whoever made this, unless it has
-        room for both: a key that is used again a day later is one lineage of two calls."""
+        room for both: a key that is used again a day later is one lineage of two calls. What was
+        given stays."""
         donors = thing.lineages
+        self._given.add(thing.vendor_id)
         if lineage in donors:
             return
-        swapped = [] if room else list(self.things.get(self.of(lineage), ()))
+        mine = () if room else self.things.get(self.of(lineage), ())
+        swapped = [one for one in mine if one.vendor_id not in self._given]
         for known in self.things.values():
             known[:] = [one for one in known if one is not thing and one not in swapped]
         thing.lineages = {lineage}
@@ -297,7 +301,7 @@ class Books:
         thing, lineage = self._thing_of(name), self._lineage_of(hold.held.call_id)
         if thing is not None and not thing.vendor_id.startswith(("pi_", "ch_", "re_")):
             root = self.heaps.of(lineage)
-            least = self.heaps.stake(root) + thing.stake_micros
+            least = self.heaps.stake(root) + max(thing.stake_micros, thing.dear_micros)
             room = self.weight_of(self.heaps.members(root)) >= least
             self.heaps.move(thing, lineage, room=room)
 
