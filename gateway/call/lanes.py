@@ -29,8 +29,8 @@ PER_TURN: Final = 16
 """Steps from all lanes together in one turn: some 1.5 ms of work. With fewer, 32 callers of one key
 beside another take a tenth more CPU a call, and the other waits as long at the 99th percentile."""
 SHARED_S: Final = 1.0
-"""For so long after another key's call the house is shared. Who calls less often may find one turn of
-a flood before it, and none after that."""
+"""For so long after another key's call the house is shared. Who calls less often may find one turn
+of a flood before it, and none after that."""
 
 
 class Step(IntEnum):
