@@ -213,9 +213,9 @@ class Ledger:
         return shard.book(endings, now_us)
 
     def restore(self, hold_id: int, amount_micros: int, refund_id: str) -> Ticket:
-        """A refund gives back to the cap of the hold's own account: once per refund id, at most what
-        the hold settled at, and not before it has. A negative amount undoes what that refund gave.
-        Raises ImpossibleEntry."""
+        """A refund gives back to the cap of the hold's own account: once per refund id, at most
+        what the hold settled at, and not before it has. A negative amount undoes what that refund
+        gave. Raises ImpossibleEntry."""
         return self._shard(hold_id).restore(hold_id, amount_micros, refund_id)
 
     # -- looking -------------------------------------------------------------------------------
