@@ -18,6 +18,7 @@ from typing import Any, Final
 import gateway.call.books
 import gateway.call.retries
 import gateway.reconcile.alike
+import gateway.reconcile.plans
 import ledger.journal
 from gateway.call.books import Books
 from gateway.call.proxy import Proxy
@@ -300,6 +301,14 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
     Mutant("a full disk loses endings", "disk", 0, ledger.journal, "_kept", _endings_lost),
     Mutant("a failed sync is taken for one", "disk", 0, Journal, "_judge", _failure_unheard),
     Mutant("one listing releases", "vendor", 5, gateway.reconcile.alike, "never_ran", _one_listing),
+    Mutant(
+        "a doubt takes all over",
+        "vendor",
+        171,
+        gateway.reconcile.plans,
+        "_carry_all",
+        _always(False),
+    ),
     Mutant("budget time follows the wall", "clock", 0, SystemClock, "now_us", _follows_the_wall),
     Mutant("a call is written down twice", "calm", 0, Proxy, "_write_down", _written_twice),
     Mutant("409 releases", "vendor", 0, twilio_settle, "_NEVER_RELEASES", _empty),

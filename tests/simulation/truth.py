@@ -196,6 +196,7 @@ class Books:
         self.by_call: dict[str, list[Hold]] = defaultdict(list)
         self.dear: set[str] = set()
         self._touched: list[str] = []
+        self._grown: list[Hold] = []
         self._lineage_of = lineage_of
         self._thing_of = thing_of
 
@@ -206,6 +207,7 @@ class Books:
         if row.entries <= 0:
             return
         self._touched.clear()
+        self._grown.clear()
         for entry in decode(row.body):
             if isinstance(entry, Held):
                 self._held(shard, entry)
@@ -225,8 +227,7 @@ class Books:
                 self._restored(entry)
             elif isinstance(entry, Noted):
                 self.notes[shard, entry.kind, entry.name] = entry.blob
-        for lineage in self._touched:
-            self.weigh(lineage)
+        self._weigh_touched()
 
     def _held(self, shard: int, held: Held) -> None:
         _must_be_ints(held.amount_micros, held.units, held.day)
@@ -280,6 +281,8 @@ class Books:
             hold.units = entry.units
         hold.tag = entry.tag or hold.tag
         self._change(hold, before)
+        if hold.own > before[0]:
+            self._grown.append(hold)
         if b"reconciled" in entry.memo:
             told = orjson.loads(entry.memo)
             hold.aged = "for its age" in told["reconciled"]["how"]
@@ -365,6 +368,25 @@ class Books:
                 "the books never say less than was charged",
                 f"{self.weight_of(self.heaps.members(root))} for {stake} of {names}",
             )
+
+    def _is_drift(self, hold: Hold) -> None:
+        """A hold that counts for more than it set aside: did the vendor take all that its heap
+        weighs? Else it is what another call did. Raises Untrue."""
+        root = self.heaps.of(self._lineage_of(hold.held.call_id))
+        things = self.heaps.things.get(root, ())
+        took = sum(max(thing.stake_micros, thing.dear_micros) for thing in things)
+        if (weight := self.weight_of(self.heaps.members(root))) > took:
+            names = [thing.vendor_id for thing in things]
+            raise Untrue(
+                "a hold grows by what the vendor declared and nothing else",
+                f"hold {hold.held.hold_id} to {hold.own}: {weight} for {took} of {names}",
+            )
+
+    def _weigh_touched(self) -> None:
+        for lineage in self._touched:
+            self.weigh(lineage)
+        for hold in self._grown:
+            self._is_drift(hold)
 
     def aged(self, lineages: Iterable[str]) -> bool:
         """Was one of them settled at what it counted, for its age alone?"""
