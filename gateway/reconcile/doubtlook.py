@@ -127,9 +127,16 @@ class DoubtLook:
         for name, match in given.items():
             self._given[alike.name_of(match)] = name
         told: dict[str, Looked] = {}
-        for name, (one, like, shown) in group.items():
+        stuck = False  # what is given is booked before anything goes free for it
+        for name in sorted(group, key=lambda name: name not in given):
+            one, like, shown = group[name]
             if name in given:
                 told[name] = await self._found(like, given[name], shown.how, asked)
+                stuck = stuck or told[name].again
+                if told[name] is UNDER_WAY:
+                    del self._given[alike.name_of(given[name])]
+            elif stuck:
+                told[name] = Looked("what a call like it made is not booked yet", again=True)
             else:
                 told[name] = await self._missing(
                     one, like, listings[name], shown.how, asked, began_us

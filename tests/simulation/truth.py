@@ -370,7 +370,7 @@ class Books:
             )
 
     def _is_drift(self, hold: Hold) -> None:
-        """A hold that counts for more than it set aside: did the vendor take all that its heap
+        """A hold that counts for more than before: did the vendor take all that its heap
         weighs? Else it is what another call did. Raises Untrue."""
         root = self.heaps.of(self._lineage_of(hold.held.call_id))
         things = self.heaps.things.get(root, ())

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from gateway.call.pricing import FIXED
+from gateway.reconcile.doubtlook import DoubtLook
 from gateway.upstream.order import OutcomeUnknown
 from ledger import Hold, HoldState, RetryKey
 from ledger.history import CallRow
@@ -270,6 +271,30 @@ async def test_alike_doubts_share_what_nobody_explains_oldest_first(scene: Scene
     scene.wait(GAP_S + 60)
     await scene.looks()
     assert states(one, two, three) == ["pending", "pending", "released"]
+
+
+async def test_nothing_goes_free_before_what_is_given_is_booked(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The one that was given it was ended by a person just then: what is shown may be the other's,
+    and that one was released."""
+    older = await scene.open(IN_DOUBT)
+    younger = await scene.open(IN_DOUBT)
+    scene.told.listing()
+    scene.wait(61)
+    await scene.looks()
+    scene.told.listing(message("SM1"))
+    scene.wait(GAP_S + 1)
+    found = DoubtLook._found
+
+    async def resolved_first(self: DoubtLook, *args: Any) -> Any:
+        if older.state is IN_DOUBT:
+            scene.end(older, HoldState.RELEASED)
+        return await found(self, *args)
+
+    monkeypatch.setattr(DoubtLook, "_found", resolved_first)
+    await scene.looks()
+    assert states(older, younger) == ["released", "pending"]
 
 
 async def test_what_shows_may_be_a_dearer_call_s_that_is_too_young_to_be_looked_at(
