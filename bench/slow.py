@@ -75,11 +75,11 @@ class Slow:
             self._socket.send(load.request("GET", big, headers=headers))
 
     def tick(self) -> None:
-        """A byte goes out, or comes in."""
+        """A byte goes out, but for the last one, or comes in."""
         if self.ended:
             return
         try:
-            if self._left:
+            if len(self._left) > 1:
                 self._socket.send(self._left[:1])
                 self._left = self._left[1:]
             got = self._socket.recv(1 if self.kind == "read" else 4_096)

@@ -13,7 +13,7 @@ from tests.house import ROOT
 
 pytestmark = pytest.mark.crash
 
-CYCLES = 24
+CYCLES = 10
 SEED = 7
 
 

@@ -117,11 +117,11 @@ def double(path: Path, row: int, rows: Rows, dice: random.Random) -> None:
     """The row stands once more behind itself, and all after it move on."""
     seq, entries, body, mac = rows[row]
     with closing(sqlite3.connect(path, isolation_level=None)) as conn:
-        for (later,) in conn.execute(
-            "SELECT seq FROM journal WHERE seq > ? ORDER BY seq DESC", (seq,)
-        ).fetchall():
-            conn.execute("UPDATE journal SET seq = seq + 1 WHERE seq = ?", (later,))
+        conn.execute("BEGIN")
+        conn.execute("UPDATE journal SET seq = -(seq + 1) WHERE seq > ?", (seq,))
+        conn.execute("UPDATE journal SET seq = -seq WHERE seq < 0")
         conn.execute("INSERT INTO journal VALUES (?, ?, ?, ?)", (seq + 1, entries, body, mac))
+        conn.execute("COMMIT")
 
 
 Alter = Callable[[Path, int, Rows, random.Random], None]
