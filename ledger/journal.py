@@ -2,10 +2,9 @@
 the disk.
 
 Group commit: entries gather in a batch; one batch is on its way to the disk, and the next leaves
-the moment that one is back, but never two in one millisecond: on a fast disk that would be a batch
-for each call, and a batch costs two hand-overs between threads and a write. So batches grow with
-the load by themselves. Entries that nobody waits for leave with the next batch that somebody does
-wait for, or a few milliseconds later.
+the moment that one is back. So batches grow with the load by themselves, with no timer. Entries
+that nobody waits for leave with the next batch that somebody does wait for, or a few milliseconds
+later.
 
 How it fails:
 
@@ -44,8 +43,6 @@ time, and then its hold counts in full: the safe side."""
 WAITING_MAX: Final = 4_096
 """Holds that wait for the disk in one batch; beyond it new ones are refused at once. That many are
 on disk in a tenth of a second, so who is beyond it waits for a disk that does not keep up."""
-GAP_S: Final = 0.001
-"""Between two batches that leave; a lone caller's are farther apart by themselves."""
 TICK_S: Final = 0.5
 CLOSE_S: Final = 2.0
 
@@ -274,12 +271,8 @@ class Journal:
         self._send()
 
     def _send(self) -> None:
-        batch = self._queue[0]
-        if self._loop.time() < self._sent_s + GAP_S and not batch.checkpoint:
-            self._sending = True
-            self._loop.call_later(GAP_S, self._send)
-            return
         self._sending = False
+        batch = self._queue[0]
         if self._in_flight is not None or self._awaits_tick or self._dead is not None:
             return
         if not batch.parts:

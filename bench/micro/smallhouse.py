@@ -150,12 +150,8 @@ def settings_in(directory: str) -> Settings:
 
 @asynccontextmanager
 async def books(*, threaded: bool = False) -> AsyncIterator[Ledger]:
-    """A real ledger of one shard, whose journal goes nowhere. Its batches keep no distance: timers
-    do not ring here."""
-    with (
-        tempfile.TemporaryDirectory(prefix="keybrake-micro-") as directory,
-        patch("ledger.journal.GAP_S", 0.0),
-    ):
+    """A real ledger of one shard, whose journal goes nowhere."""
+    with tempfile.TemporaryDirectory(prefix="keybrake-micro-") as directory:
         with patch("ledger.journal.Writer", Writer if threaded else PretendWriter):
             ledger = await Ledger.open(
                 settings_in(directory).ledger,

@@ -114,20 +114,6 @@ async def test_what_comes_while_one_batch_is_on_its_way_is_the_next_one(bench: B
     assert bench.journal.entries_since_checkpoint == 4
 
 
-async def test_two_batches_do_not_leave_in_one_moment(
-    bench: Bench, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(journal_module, "GAP_S", 3_600.0)
-    first = bench.hold()  # made before the gap has passed since the start: it waits
-    for _ in range(3):
-        await asyncio.sleep(0)
-    assert not bench.store.log
-    monkeypatch.setattr(journal_module, "GAP_S", 0.0)
-    bench.journal._send()
-    assert await first.done is Verdict.DURABLE
-    assert bench.rows() == [["Held:1"]]
-
-
 async def test_what_nobody_waits_for_is_written_soon_all_the_same(bench: Bench) -> None:
     lone = bench.note("a")
     assert await lone.done is Verdict.DURABLE
