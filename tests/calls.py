@@ -32,8 +32,8 @@ from gateway.ids import make_id
 from gateway.metrics import Metrics
 from gateway.settings import MIB, AccountSettings, Secret, ServerSettings, Settings, VendorSettings
 from gateway.upstream.order import Gate, Order, OutcomeUnknown, Reply, Watch, open_gate
-from gateway.upstream.pool import Upstreams
 from gateway.upstream.scrub import Scrubber
+from gateway.upstream.upstreams import Upstreams
 from gateway.vault.allowlist import Allowlist
 from gateway.vault.issuers import Issuer, IssuerTerms, Template
 from gateway.vault.registry import Key, Registry

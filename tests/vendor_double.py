@@ -30,7 +30,8 @@ from typing import Any, cast
 import pytest
 
 from gateway.settings import AccountSettings, Secret, VendorSettings
-from gateway.upstream.pool import Upstream, Upstreams
+from gateway.upstream.pool import Order, Upstream
+from gateway.upstream.upstreams import Upstreams
 from vendors.contract import Credential, Vendor
 
 DATA = Path(__file__).parent / "data"
@@ -163,6 +164,15 @@ async def vendor_double(
         await asyncio.sleep(0)
     for failure in failures:
         raise failure
+
+
+def post(body: bytes | ScriptedBody = b"a=1", *, whole: int = 1000, product: str = "") -> Order:
+    return Order(b"POST", b"/v1/x", [], body, product, whole)
+
+
+async def silent(peer: Peer) -> None:
+    """The script of one that never answers."""
+    await peer.gone()
 
 
 def answering(*answers: bytes) -> Script:

@@ -13,7 +13,7 @@ from bench.micro.pretend import PretendLoop
 from bench.micro.smallhouse import CHARGE, SECRETS, Stripe, settings_in
 from gateway.settings import MIB
 from gateway.upstream.order import Order, Reply, Watch
-from gateway.upstream.pool import Upstreams
+from gateway.upstream.upstreams import Upstreams
 from vendors import VENDORS
 
 _HEADERS: Final = [

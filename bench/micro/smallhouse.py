@@ -34,7 +34,7 @@ from gateway.ids import make_id
 from gateway.metrics import Metrics
 from gateway.run import calllines, log
 from gateway.settings import AccountSettings, LedgerSettings, Secret, Settings, VendorSettings
-from gateway.upstream.pool import Upstreams
+from gateway.upstream.upstreams import Upstreams
 from gateway.vault.allowlist import Allowlist
 from gateway.vault.registry import Key, Registry
 from gateway.vault.terms import Terms

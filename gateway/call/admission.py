@@ -28,7 +28,8 @@ from gateway.http.body import NoBody
 from gateway.http.headgate import EMPTY_OBJECT
 from gateway.http.message import Request
 from gateway.settings import Settings
-from gateway.upstream.pool import Upstream, Upstreams
+from gateway.upstream.pool import Upstream
+from gateway.upstream.upstreams import Upstreams
 from gateway.vault.paths import canonical
 from gateway.vault.registry import Key, Registry
 from gateway.vault.secrets import find_in_text, may_hold_key

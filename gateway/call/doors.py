@@ -20,7 +20,7 @@ from gateway.call.turnstile import Turnstile
 from gateway.clock import Clock
 from gateway.metrics import Metrics
 from gateway.settings import Settings
-from gateway.upstream.pool import Upstreams
+from gateway.upstream.upstreams import Upstreams
 from gateway.vault.registry import Registry
 from ledger import Ledger
 from ledger.history import History

@@ -56,7 +56,7 @@ from gateway.run.reload import Reloader, Renewable
 from gateway.run.systemd import Notifier
 from gateway.settings import Settings
 from gateway.tasks import spawn
-from gateway.upstream.pool import Upstreams
+from gateway.upstream.upstreams import Upstreams
 from gateway.vault.registry import Registry
 from ledger import Ledger, LedgerRefused
 from ledger.history import History, Trouble

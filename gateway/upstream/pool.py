@@ -1,4 +1,4 @@
-"""The way to the vendors: for each account, kept-alive connections on a stack, and `send`.
+"""The way to one vendor account: kept-alive connections on a stack, and `send`.
 
 A pool here is a list per origin: the warmest connection on top, checkout and return are pop and
 append (httpcore's own pool looks at every connection on each arrival and departure; at 32 callers
@@ -16,7 +16,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Final
-from weakref import WeakSet
 
 import httpcore
 
@@ -38,7 +37,6 @@ from gateway.upstream.order import (
 )
 from gateway.upstream.origins import Origin, hosts, origin_of
 from gateway.upstream.stream import VendorStream
-from vendors import VENDORS
 from vendors.contract import Lookup, Vendor
 
 __all__ = [
@@ -49,112 +47,15 @@ __all__ = [
     "OutcomeUnknown",
     "Reply",
     "Upstream",
-    "Upstreams",
     "Watch",
     "open_gate",
 ]
 
 ENDS: Final = ("1xx", "2xx", "3xx", "4xx", "5xx", "not_sent", "aborted", "timed_out", "broke_off")
 """How an exchange ends: with an answer of this class, or without one."""
-SWEEP_S: Final = 0.25
-"""A deadline is noticed one to two of these late."""
 _TARGET: Final = re.compile(r"/[!-~]*")
 _LOOKUP: Final = ((b"accept", b"application/json"), (b"user-agent", b"keybrake"))
 _NONE: Final[Mapping[bytes, bytes]] = {}
-
-
-class Upstreams:
-    """All accounts of all vendors that the settings name. known: the vendors' modules, by name."""
-
-    __slots__ = ("_accounts", "_looked_s", "_loop", "_retired", "_timer")
-
-    def __init__(
-        self,
-        vendors: Mapping[str, VendorSettings],
-        loop: asyncio.AbstractEventLoop,
-        known: Mapping[str, Vendor] = VENDORS,
-    ) -> None:
-        self._loop = loop
-        self._accounts: Mapping[tuple[str, str], Upstream] = {}
-        self._retired: WeakSet[Upstream] = WeakSet()  # a call may hold one before it sends
-        self.renew(self.prepared(vendors, known))
-        self._looked_s = loop.time()
-        self._timer = loop.call_later(SWEEP_S, self._tick)
-
-    def prepared(
-        self, vendors: Mapping[str, VendorSettings], known: Mapping[str, Vendor]
-    ) -> dict[tuple[str, str], Upstream]:
-        """All accounts as these settings want them, for `renew`; one that nothing changed for is
-        the one that is there, with its warm connections. Changes nothing: certificates are read
-        here, which takes its time, so it may run in a thread. Raises OSError."""
-        return {
-            (settings.name, account.name): self._kept_or_new(settings, account, known)
-            for settings in vendors.values()
-            for account in settings.accounts.values()
-        }
-
-    def _kept_or_new(
-        self, settings: VendorSettings, account: AccountSettings, known: Mapping[str, Vendor]
-    ) -> Upstream:
-        now = self._accounts.get((settings.name, account.name))
-        if now is not None and now.made_of == _made_of(settings, account):
-            return now
-        counts = Counts() if now is None else now.counts
-        return Upstream(settings, account, known[settings.name], self._loop, counts)
-
-    def renew(self, accounts: Mapping[tuple[str, str], Upstream]) -> None:
-        """These from now on. What is under way on another, or about to be, ends there."""
-        for name, upstream in self._accounts.items():
-            if accounts.get(name) is not upstream:
-                upstream.retire()
-                self._retired.add(upstream)
-        self._accounts = accounts
-
-    def account(self, vendor: str, account: str) -> Upstream:
-        """Raises KeyError for one that the settings do not name."""
-        return self._accounts[vendor, account]
-
-    @property
-    def accounts(self) -> Mapping[tuple[str, str], Upstream]:
-        """By vendor and account."""
-        return self._accounts
-
-    def sweep(self, now_s: float) -> None:
-        """End what is over its deadline. now_s: loop time."""
-        for upstream in (*self._accounts.values(), *self._retired):
-            upstream.sweep(now_s)
-
-    async def close(self) -> None:
-        """Close every connection; an exchange in flight ends as NotSent or OutcomeUnknown."""
-        self._timer.cancel()
-        for upstream in (*self._accounts.values(), *self._retired):
-            upstream.close()
-        await asyncio.sleep(0)  # the loop tells each socket that it is gone
-
-    def _tick(self) -> None:
-        """Sweep as of the tick before this one: the loop has read its sockets since, so when it was
-        held up for long, an answer that waited in the kernel all the while is not called late."""
-        self._timer = self._loop.call_later(SWEEP_S, self._tick)
-        self.sweep(self._looked_s)
-        self._looked_s = self._loop.time()
-
-
-def _made_of(settings: VendorSettings, account: AccountSettings) -> tuple[Any, ...]:
-    """All that an Upstream is made of, for comparing: with other credentials, another host or other
-    certificates it is another one."""
-    trusted = os.stat(settings.ca_file) if settings.ca_file else None
-    return (
-        settings.base_url,
-        dict(settings.hosts),
-        settings.ca_file,
-        trusted and (trusted.st_ino, trusted.st_size, trusted.st_mtime_ns),
-        settings.connections_max,
-        settings.connection_idle_s,
-        settings.connect_timeout_s,
-        settings.first_byte_timeout_s,
-        settings.total_timeout_s,
-        account.credential(),
-    )
 
 
 @dataclass(slots=True)
@@ -198,7 +99,7 @@ class Upstream:
         loop: asyncio.AbstractEventLoop,
         counts: Counts | None = None,
     ) -> None:
-        self.made_of = _made_of(settings, account)
+        self.made_of = made_of(settings, account)
         self._settings = settings
         self._credentials = Credentials(vendor, account)
         self.scrubber = self._credentials.scrubber
@@ -425,3 +326,21 @@ def _end_of(exc: BaseException) -> str | None:
     if isinstance(exc, Aborted):
         return "aborted"
     return "not_sent" if isinstance(exc, NotSent) else None
+
+
+def made_of(settings: VendorSettings, account: AccountSettings) -> tuple[Any, ...]:
+    """All that an Upstream is made of, for comparing: with other credentials, another host or other
+    certificates it is another one."""
+    trusted = os.stat(settings.ca_file) if settings.ca_file else None
+    return (
+        settings.base_url,
+        dict(settings.hosts),
+        settings.ca_file,
+        trusted and (trusted.st_ino, trusted.st_size, trusted.st_mtime_ns),
+        settings.connections_max,
+        settings.connection_idle_s,
+        settings.connect_timeout_s,
+        settings.first_byte_timeout_s,
+        settings.total_timeout_s,
+        account.credential(),
+    )

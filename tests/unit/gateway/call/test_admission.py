@@ -10,7 +10,7 @@ import pytest
 
 from gateway.call.admission import bearers
 from gateway.call.proxy import Proxy
-from gateway.upstream.pool import Upstreams
+from gateway.upstream.upstreams import Upstreams
 from gateway.vault.allowlist import Allowlist
 from gateway.vault.secrets import Kind, mint
 from gateway.vault.terms import Mode

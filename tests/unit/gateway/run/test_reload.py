@@ -20,7 +20,7 @@ from gateway.run.layers import ConfigMistakes
 from gateway.run.reload import Reloader, Renewable
 from gateway.run.systemd import Notifier
 from gateway.settings import AccountSettings, MoneySettings, Secret, Settings, VendorSettings
-from gateway.upstream.pool import Upstreams
+from gateway.upstream.upstreams import Upstreams
 from tests.calls import USD, Calls, Holder, calls_in
 from vendors import VENDORS
 
