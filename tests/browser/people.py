@@ -14,7 +14,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
-from playwright.sync_api import Browser, BrowserContext, Page, Playwright, expect
+from playwright.sync_api import Browser, BrowserContext, Locator, Page, Playwright, expect
 
 from bench.sandbox.launch import Sandbox
 from tests.house import (
@@ -38,7 +38,7 @@ ARGUMENTS: Final = (
     "--disable-sync",
 )
 """Nothing but the page is asked for: without these it looks for its maker's hosts."""
-WAIT_MS: Final = 15_000
+WAIT_MS: Final = 30_000
 AXE: Final = ROOT / "tests" / "node" / "node_modules" / "axe-core" / "axe.min.js"
 expect.set_options(timeout=WAIT_MS)
 
@@ -64,12 +64,23 @@ class Person:
         self.page.goto(self.url + path)
         return self.page
 
+    def listen(self, path: str) -> Page:
+        """Go there, and wait until the page is told of news: what happens from now on, it shows."""
+        with self.page.expect_response("**/dashboard/live"):
+            return self.go(path)
+
     def sign_in(self) -> Page:
         self.go("/sign-in")
         self.page.fill("#key", self.gateway.admin_key)
         self.page.click("main button")
         self.page.wait_for_url(self.url)
         return self.page
+
+    def press_and_hear(self, pressed: Locator, beginning: str) -> None:
+        """Click, and take back what the console then has to say of it."""
+        with self.page.expect_console_message(lambda line: line.text.startswith(beginning)) as told:
+            pressed.click()
+        self.said.remove(told.value.text)
 
     def violations(self) -> list[str]:
         """What axe finds wrong with the page that is open, one line each."""
@@ -80,6 +91,12 @@ class Person:
             for rule in found["violations"]
             for node in rule["nodes"]
         ]
+
+
+def press(pressed: Locator) -> None:
+    """Click, in one step: between a mouse's down and up, news may draw the part of the page again,
+    and what went down on one link comes up on another."""
+    pressed.evaluate("element => element.click()")
 
 
 @contextmanager

@@ -6,12 +6,13 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, expect
 
-from tests.browser.people import Person, Town, person
+from tests.browser.people import Person, Town, person, press
 from tests.browser.scene import HOSTILE, Scene
 from tests.browser.screenshots import pages
 
@@ -75,7 +76,8 @@ def test_hostile_text_is_text_on_every_page(browser: Browser, place: Town, scene
             page = someone.go(path)
             expect(page.locator("main")).to_contain_text("<script>alert(1)</script>")
         page = someone.go("/runs")
-        page.get_by_role("link", name=hostile).first.click()
+        press(page.get_by_role("link", name=hostile).first)
+        expect(page).to_have_url(re.compile("/runs/one"))
         expect(page.locator("main")).to_contain_text("onerror=alert(2)")
         assert page.locator("a[href^='javascript']").count() == 0
         assert (
@@ -129,7 +131,7 @@ def test_an_export_is_the_table(
 
 def _exported(someone: Person, name: str, folder: Path) -> str:
     with someone.page.expect_download() as download:
-        someone.page.get_by_role("link", name=name, exact=True).click()
+        press(someone.page.get_by_role("link", name=name, exact=True))
     target = folder / name
     download.value.save_as(target)
     return target.read_text()
