@@ -34,9 +34,9 @@ from ledger.errors import (
     Limit,
 )
 from ledger.hold import Hold, Retried
+from ledger.journalfile import SQLITE_VERSION
 from ledger.settings import Clock, LedgerSettings
 from ledger.standing import Standing
-from ledger.store import SQLITE_VERSION
 from ledger.verify import Report, ShardReport, verify
 
 __all__ = [

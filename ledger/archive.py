@@ -27,15 +27,8 @@ from pathlib import Path
 from typing import Final
 
 from ledger.chain import Row
-from ledger.store import (
-    Cut,
-    SqliteStore,
-    StoreBroken,
-    StoreFull,
-    last_checkpoint,
-    ours,
-    some_rows,
-)
+from ledger.journalfile import StoreBroken, StoreFull, last_checkpoint, ours, some_rows
+from ledger.store import Cut, SqliteStore
 
 SLICE_ROWS: Final = 256
 SLICE_BYTES: Final = 256 * 1024

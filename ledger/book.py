@@ -19,6 +19,7 @@ from itertools import chain
 from typing import Protocol
 
 from ledger.backup import Backups, Check, Order
+from ledger.batch import no_from
 from ledger.copies import Copied
 from ledger.entries import (
     SHARD_SHIFT,
@@ -33,14 +34,15 @@ from ledger.entries import (
 )
 from ledger.errors import CannotRecord, CapExceeded, ImpossibleEntry, LedgerRefused
 from ledger.hold import Hold, Retried
-from ledger.journal import TICK_S, no_from
+from ledger.journal import TICK_S
+from ledger.journalfile import StoreBroken, StoreFull
 from ledger.layout import Layout, open_layout
 from ledger.replay import recover
 from ledger.settings import Clock, LedgerSettings
 from ledger.shard import Shard
 from ledger.standing import Standing
 from ledger.state import State
-from ledger.store import Cut, Store, StoreBroken, StoreFull
+from ledger.store import Cut, Store
 from ledger.verdict import Verdict
 
 
@@ -250,7 +252,7 @@ class Ledger:
     def restored(self) -> Iterator[Restored]:
         """Refunds that gave back to a cap, of the last 90 days, each with its own id."""
         for shard in self._by_number.values():
-            yield from shard.state.restored()
+            yield from shard.state.refunds.standing()
 
     def standing(self, account_id: int, now_us: int) -> Standing:
         return self._shard(account_id).state.account(account_id).standing(now_us)

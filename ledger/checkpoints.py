@@ -21,8 +21,9 @@ from collections.abc import Callable
 from typing import Final
 
 from ledger import codec, snapshot
+from ledger.batch import Batch
 from ledger.chain import BEGIN, PART
-from ledger.journal import Batch, Journal
+from ledger.journal import Journal
 from ledger.settings import Clock, LedgerSettings
 from ledger.state import State
 from ledger.sweep import Sweep

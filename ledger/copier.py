@@ -27,8 +27,9 @@ from ledger.archive import archives_of, last_row, rows_of
 from ledger.chain import Row
 from ledger.copies import MANIFEST, PARTIAL, Copied, CopiedShard, manifest_of
 from ledger.errors import CopyFailed, LedgerRefused
+from ledger.journalfile import StoreBroken, StoreFull, create, ours
 from ledger.lock import Lock
-from ledger.store import COPY_ROWS, Cut, StoreBroken, StoreFull, create, ours
+from ledger.store import COPY_ROWS, Cut
 
 ROOM_LEFT_BYTES: Final = 64 * 1024 * 1024
 """What a copy leaves free: the journal's own, on a disk that it may share."""

@@ -18,8 +18,9 @@ from typing import Final
 import orjson
 
 from ledger.errors import LedgerRefused
+from ledger.journalfile import StoreBroken, connect, ours
 from ledger.layout import KEY_NAME, read_key
-from ledger.store import SqliteStore, StoreBroken, connect, ours
+from ledger.store import SqliteStore
 from ledger.verify import ShardReport, walk
 
 FORMAT: Final = 1

@@ -23,12 +23,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from ledger import store, wal
+from ledger import journalfile, wal
 from ledger.archive import Archiver
 from ledger.errors import LedgerRefused
+from ledger.journalfile import StoreBroken, StoreFull
 from ledger.lock import Lock
 from ledger.settings import LedgerSettings
-from ledger.store import SqliteStore, StoreBroken, StoreFull
+from ledger.store import SqliteStore
 
 KEY_NAME: Final = "ledger.key"
 _KEY_BYTES: Final = 32
@@ -120,7 +121,7 @@ def _open_all(
     if settings.synchronous != "NORMAL":  # with that, many commits may be half written
         for path in filter(Path.exists, paths):
             wal.must_hold(path)
-    there = [path for path in paths if not store.is_blank(path)]
+    there = [path for path in paths if not journalfile.is_blank(path)]
     if there and not key_path.exists():
         raise LedgerRefused(f"{key_path} is missing: without it no journal can be checked")
     opened.extend(_open(path, settings, read_only) for path in there)
@@ -141,7 +142,7 @@ def _open_all(
     for path in blank:
         number = max(known, default=-1) + 1
         known[number] = uuid.uuid4().hex
-        store.create(path, number, known[number], known)
+        journalfile.create(path, number, known[number], known)
         opened.append(_open(path, settings, read_only))
     for each in opened:
         if each.meta.siblings != known:
@@ -149,7 +150,7 @@ def _open_all(
 
 
 def _open(path: Path, settings: LedgerSettings, read_only: bool) -> SqliteStore:
-    conn = store.connect(path, settings.synchronous, read_only=read_only)
+    conn = journalfile.connect(path, settings.synchronous, read_only=read_only)
     try:
         key = read_key(path.parent / KEY_NAME)
         opened = SqliteStore(path, conn, key, settings.reserve_bytes)

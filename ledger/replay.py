@@ -10,8 +10,9 @@ from __future__ import annotations
 from ledger import codec, snapshot
 from ledger.chain import BEGIN, PART, BrokenChain, Row
 from ledger.errors import ImpossibleEntry, LedgerRefused
+from ledger.journalfile import StoreBroken
 from ledger.state import State
-from ledger.store import SqliteStore, StoreBroken
+from ledger.store import SqliteStore
 from ledger.sweep import Reading, Sweep
 
 

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from ledger import codec
 from ledger.account import Account
 from ledger.archive import archives_of, cut_of, rows_of
+from ledger.batch import Batch
 from ledger.chain import Row
 from ledger.checkpoints import Checkpoints
 from ledger.entries import (
@@ -33,10 +34,11 @@ from ledger.entries import (
 )
 from ledger.errors import CapExceeded, ImpossibleEntry
 from ledger.hold import Hold
-from ledger.journal import Batch, Journal
+from ledger.journal import Journal
+from ledger.journalfile import StoreBroken
 from ledger.settings import Clock, LedgerSettings
 from ledger.state import State
-from ledger.store import Cut, SqliteStore, Store, StoreBroken
+from ledger.store import Cut, SqliteStore, Store
 from ledger.verdict import Verdict
 
 
@@ -198,7 +200,7 @@ class Shard:
             return ()
         return [
             refund._replace(amount_micros=-refund.amount_micros, at_us=fact.at_us)
-            for refund in self.state.restored()
+            for refund in self.state.refunds.standing()
             if refund.hold_id == hold.hold_id
         ]
 

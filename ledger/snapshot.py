@@ -13,8 +13,9 @@ from ledger.account import Account, Sums, TopUp
 from ledger.codec import bytes_of, terms_to_row, text_of
 from ledger.entries import BudgetTerms, Held, HoldState, Restored, RetryKey
 from ledger.hold import Hold
+from ledger.memory import Settled
 from ledger.shelf import Shelf
-from ledger.state import Settled, State
+from ledger.state import State
 
 
 def dump(state: State) -> dict[str, Any]:

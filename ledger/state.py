@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import repeat
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final
 
 from ledger.account import BUCKET, Account, TopUp
 from ledger.days import Calendar
@@ -37,22 +37,11 @@ from ledger.entries import (
 )
 from ledger.errors import ImpossibleEntry
 from ledger.hold import Hold, Retried, must_allow
+from ledger.memory import Refunds, Remembered, Settled
 from ledger.shelf import Shelf
 
 if TYPE_CHECKING:
     from ledger.sweep import Sweep
-
-REFUND_MEMORY_US: Final = 90 * 86_400_000_000
-"""How long a refund's id is remembered, so that it restores once, and can be undone if it fails."""
-
-
-class Settled(NamedTuple):
-    """What is left of a settled hold that had a RetryKey."""
-
-    hold_id: int
-    digest: bytes
-    at_us: int
-    account_id: int
 
 
 class State:
@@ -85,8 +74,8 @@ class State:
         self.accounts: dict[int, Account] = {}
         self.holds: dict[int, Hold] = {}
         self.notes: dict[str, Shelf[str, bytes]] = {}
-        self.remembered: Shelf[bytes, Settled] = Shelf()
-        self.refunds: Shelf[str, Restored] = Shelf()
+        self.remembered = Remembered()
+        self.refunds = Refunds()
         self.sweep: Sweep | None = None
         self._tags: dict[str, dict[int, Hold]] = {}
         self._retries: dict[bytes, list[Hold]] = {}
@@ -217,12 +206,8 @@ class State:
         for hold in tuple(self.holds.values()):
             if self.is_over(hold, now_us):
                 self.drop(hold)
-        for key, kept in self.remembered.items():
-            if kept.at_us <= now_us - retry_memory_us:
-                self.remembered.drop(key)
-        for name, refund in self.refunds.items():
-            if refund.at_us <= now_us - REFUND_MEMORY_US:
-                self.refunds.drop(name)
+        self.remembered.forget(now_us - retry_memory_us)
+        self.refunds.forget(now_us)
 
     def is_over(self, hold: Hold, now_us: int) -> bool:
         """Final, and of a day that is past."""
@@ -258,7 +243,7 @@ class State:
         kept, holds = self.remembered.get(key), self._retries.get(key)
         hold = holds[-1] if holds is not None else None
         if hold is None or (kept is not None and kept.hold_id > hold.hold_id):
-            return None if kept is None else _retried(kept)
+            return None if kept is None else kept.told()
         assert hold.retry is not None
         digest, at_us = hold.retry.digest, hold.at_us
         return Retried(hold, hold.hold_id, digest, hold.state, at_us, hold.account_id)
@@ -283,10 +268,6 @@ class State:
             raise ImpossibleEntry(f"hold {hold_id} is {hold.state.value}: nothing to give back yet")
         amount = min(amount_micros, hold.settled_micros - hold.restored_micros)
         return Restored(hold_id, hold.account_id, hold.day, amount, refund_id, now_us)
-
-    def restored(self) -> Iterator[Restored]:
-        """The refunds that gave back and still may be taken back."""
-        return (entry for _, entry in self.refunds.items() if entry.amount_micros > 0)
 
     def noted(self, kind: str, name: str) -> bytes | None:
         notes = self.notes.get(kind)
@@ -377,11 +358,6 @@ class State:
             except ValueError as exc:
                 raise ImpossibleEntry(str(exc)) from None
         return calendar
-
-
-def _retried(kept: Settled) -> Retried:
-    hold_id, digest, at_us, account_id = kept
-    return Retried(None, hold_id, digest, HoldState.SETTLED, at_us, account_id)
 
 
 def _must_be_sheddable(hold: Hold, already: bool) -> None:

@@ -32,9 +32,10 @@ from ledger.account import Account
 from ledger.codec import terms_to_row, text_of
 from ledger.entries import SHARD_SHIFT, BudgetTerms, HoldState, Restored
 from ledger.hold import Hold
+from ledger.memory import REFUND_MEMORY_US, Settled
 from ledger.shelf import DRAWERS, Shelf, drawer_of
 from ledger.snapshot import fill, filled, hold_of, hold_row
-from ledger.state import REFUND_MEMORY_US, Settled, State
+from ledger.state import State
 
 _GROUP_SHIFT: Final = 5
 """Accounts whose ids differ in the last bits only are one piece, 32 of them."""

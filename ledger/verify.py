@@ -19,11 +19,12 @@ from ledger import codec, snapshot
 from ledger.archive import archives_of, rows_of
 from ledger.chain import BEGIN, PART, BrokenChain, Chain, Row
 from ledger.errors import ImpossibleEntry
+from ledger.journalfile import StoreBroken
 from ledger.layout import open_layout
 from ledger.replay import load_checkpoint
 from ledger.settings import LedgerSettings
 from ledger.state import State
-from ledger.store import SqliteStore, StoreBroken
+from ledger.store import SqliteStore
 from ledger.sweep import Sweep
 
 

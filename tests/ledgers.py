@@ -13,7 +13,8 @@ from pathlib import Path
 
 from gateway.clock import HandClock
 from ledger import BudgetTerms, Ledger
-from ledger.store import Store, StoreFull
+from ledger.journalfile import StoreFull
+from ledger.store import Store
 
 DAY_US = 86_400_000_000
 NOON_US = 20_000 * DAY_US + DAY_US // 2

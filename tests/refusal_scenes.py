@@ -30,7 +30,8 @@ from vendors.stripe import STRIPE, Stripe
 vendors.VENDORS = {**vendors.VENDORS, "acme": replace(STRIPE, name="acme")}
 
 from gateway.call.retries import Retries
-from ledger.store import SqliteStore, StoreFull
+from ledger.journalfile import StoreFull
+from ledger.store import SqliteStore
 
 Retries.__init__.__kwdefaults__["wait_s"] = 0.2
 settle, append = Stripe.settle, SqliteStore.append

@@ -17,7 +17,7 @@ from typing import Final
 
 from bench.micro import smallhouse
 from bench.micro.piece import Once, Piece
-from ledger import BudgetTerms, Ending, HoldState, codec, store
+from ledger import BudgetTerms, Ending, HoldState, codec, journalfile, store
 from ledger.entries import Held
 
 _ASKED: Final = b"m" * 300
@@ -47,8 +47,8 @@ async def journal(entries: int) -> AsyncIterator[Once]:
     parts = [codec.encode(held)] * entries
     with TemporaryDirectory(prefix="keybrake-micro-") as directory:
         path = Path(directory) / "ledger-0.db"
-        store.create(path, 0, "0" * 32, {0: "0" * 32})
-        kept = store.SqliteStore(path, store.connect(path, "NORMAL"), b"k" * 32, 0)
+        journalfile.create(path, 0, "0" * 32, {0: "0" * 32})
+        kept = store.SqliteStore(path, journalfile.connect(path, "NORMAL"), b"k" * 32, 0)
         yield lambda: kept.append(entries, codec.body_of(parts))
         kept.close()
 

@@ -25,10 +25,10 @@ from gateway.vault.registry import Registry
 from ledger import Ledger, checkpoints, sweep
 from ledger import store as store_module
 from ledger.archive import Archiver, Part
+from ledger.batch import Batch
 from ledger.chain import BEGIN, PART
 from ledger.codec import is_end
 from ledger.copier import Copier
-from ledger.journal import Batch
 from ledger.replay import Replay
 from ledger.shard import Shard
 from ledger.store import SqliteStore

@@ -32,10 +32,10 @@ from ledger.entries import (
     ToppedUp,
 )
 from ledger.errors import ImpossibleEntry, LedgerRefused
+from ledger.journalfile import StoreBroken, StoreFull
 from ledger.replay import Replay, load_checkpoint
 from ledger.snapshot import dump, load
 from ledger.state import State
-from ledger.store import StoreBroken, StoreFull
 from tests.fuzz.tape import Tape, Target
 
 _NOON_US = 1_728_043_200_000_000
@@ -184,7 +184,7 @@ class Life:
 
 
 def _first(rows: list[Row]) -> int:
-    """Where a start begins to read: see `ledger.store.last_checkpoint`."""
+    """Where a start begins to read: see `ledger.journalfile.last_checkpoint`."""
     whole = [row.seq for row in rows if row.entries == 0]
     if not whole or not codec.is_end(rows[whole[-1] - 1].body):
         return whole[-1] if whole else 1

@@ -30,7 +30,7 @@ from ledger import (
     checkpoints,
     verify,
 )
-from ledger.store import StoreBroken
+from ledger.journalfile import StoreBroken
 from tests.ledgers import (
     NOON_US,
     Deaths,

@@ -24,8 +24,8 @@ from typing import Any, Final
 
 from ledger.chain import BEGIN, Chain, Row
 from ledger.codec import is_end
+from ledger.journalfile import Meta, StoreBroken, StoreFull
 from ledger.layout import Layout
-from ledger.store import Meta, StoreBroken, StoreFull
 from tests.simulation.timeline import SimLoop, Timeline
 
 KEY: Final = bytes(range(32))

@@ -13,7 +13,8 @@ from ledger import archive as archive_module
 from ledger import store as store_module
 from ledger.archive import Archiver, Part, archives_of, last_row, last_seq, rows_of
 from ledger.chain import Chain
-from ledger.store import SqliteStore, StoreBroken, StoreFull, connect, create
+from ledger.journalfile import StoreBroken, StoreFull, connect, create
+from ledger.store import SqliteStore
 from tests.ledgers import crash_image
 
 KEY = b"k" * 32

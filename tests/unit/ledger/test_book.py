@@ -32,8 +32,9 @@ from ledger import (
     verify,
 )
 from ledger import journal as journal_module
+from ledger.journalfile import StoreBroken, StoreFull
 from ledger.snapshot import dump
-from ledger.store import SqliteStore, StoreBroken, StoreFull
+from ledger.store import SqliteStore
 from tests.ledgers import (
     DAY_US,
     NOON_US,

@@ -29,10 +29,10 @@ from ledger import (
 )
 from ledger.archive import archives_of
 from ledger.copier import Copier
+from ledger.journalfile import StoreFull
 from ledger.shard import Shard
 from ledger.shelf import drawer_of
 from ledger.snapshot import dump
-from ledger.store import StoreFull
 from tests.ledgers import (
     NOON_US,
     Faults,

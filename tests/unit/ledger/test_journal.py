@@ -10,12 +10,14 @@ import pytest
 
 from ledger import codec
 from ledger import journal as journal_module
+from ledger.batch import Batch
 from ledger.entries import Ended, Held, HoldState, Noted
 from ledger.errors import JournalFull, JournalUnavailable
 from ledger.hold import Hold
-from ledger.journal import Batch, Journal
+from ledger.journal import Journal
+from ledger.journalfile import StoreBroken
 from ledger.layout import Layout, open_layout
-from ledger.store import SqliteStore, StoreBroken
+from ledger.store import SqliteStore
 from ledger.verdict import Verdict
 from tests.ledgers import Deaths, FaultyStore, full, settings_in
 

@@ -10,8 +10,9 @@ import pytest
 
 from ledger import layout as layout_module
 from ledger.errors import LedgerRefused
+from ledger.journalfile import StoreBroken
 from ledger.layout import open_layout, shard_paths
-from ledger.store import SqliteStore, StoreBroken
+from ledger.store import SqliteStore
 from tests.ledgers import settings_in, tamper
 
 

@@ -23,8 +23,9 @@ from ledger.entries import (
 )
 from ledger.errors import ImpossibleEntry
 from ledger.hold import Hold
+from ledger.memory import REFUND_MEMORY_US
 from ledger.snapshot import dump
-from ledger.state import REFUND_MEMORY_US, State
+from ledger.state import State
 from tests.ledgers import DAY_US, NOON_US
 
 S = HoldState

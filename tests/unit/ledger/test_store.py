@@ -13,16 +13,8 @@ import pytest
 from ledger import codec
 from ledger import store as store_module
 from ledger.chain import BEGIN, PART, Chain
-from ledger.store import (
-    Meta,
-    SqliteStore,
-    StoreBroken,
-    StoreFull,
-    connect,
-    create,
-    is_blank,
-    ours,
-)
+from ledger.journalfile import Meta, StoreBroken, StoreFull, connect, create
+from ledger.store import SqliteStore
 from tests.ledgers import tamper
 
 KEY = b"k" * 32
@@ -202,29 +194,6 @@ def test_a_file_that_does_not_say_who_it_is_is_refused(path: Path, name: str) ->
     conn.close()
 
 
-def test_a_file_that_is_no_database_is_refused(tmp_path: Path) -> None:
-    path = tmp_path / "ledger-0.db"
-    path.write_bytes(b"not a database, " * 1_000)
-    with pytest.raises(StoreBroken, match="SQLITE_NOTADB"):
-        connect(path, "FULL")
-    with pytest.raises(StoreBroken, match="unable to open"):
-        connect(tmp_path / "nothing" / "x.db", "FULL")
-
-
-def test_blank_is_what_has_no_tables(tmp_path: Path) -> None:
-    path = tmp_path / "ledger-0.db"
-    assert is_blank(path)
-    path.touch()
-    assert is_blank(path)
-    connect(path, "FULL").close()
-    with sqlite3.connect(path) as conn:
-        conn.execute("PRAGMA user_version = 7")
-    conn.close()
-    assert is_blank(path)
-    create(path, 0, "u", {})
-    assert not is_blank(path)
-
-
 def test_reading_only_writes_nothing(path: Path) -> None:
     store = opened(path)
     store.append(1, b"x")
@@ -237,18 +206,3 @@ def test_reading_only_writes_nothing(path: Path) -> None:
     conn.close()
     assert path.read_bytes() == before
     assert [file.name for file in path.parent.iterdir()] == [path.name]
-
-
-@pytest.mark.parametrize(
-    ("raised", "becomes"),
-    [
-        (OSError(errno.ENOSPC, "full"), StoreFull),
-        (OSError(errno.EDQUOT, "quota"), StoreFull),
-        (OSError(errno.EIO, "broken"), StoreBroken),
-        (sqlite3.ProgrammingError("closed"), StoreBroken),
-        (UnicodeDecodeError("utf-8", b"\xe1", 0, 1, "in what SQLite says of it"), StoreBroken),
-    ],
-)
-def test_foreign_exceptions_become_ours(raised: Exception, becomes: type[Exception]) -> None:
-    with pytest.raises(becomes), ours():
-        raise raised

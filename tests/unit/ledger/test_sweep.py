@@ -18,8 +18,9 @@ from ledger.entries import (
     ToppedUp,
 )
 from ledger.errors import ImpossibleEntry
+from ledger.memory import REFUND_MEMORY_US
 from ledger.snapshot import dump
-from ledger.state import REFUND_MEMORY_US, State
+from ledger.state import State
 from ledger.sweep import Reading, Sweep
 from tests.ledgers import DAY_US, NOON_US
 from tests.unit.ledger.test_snapshot import KEY, OTHER_KEY, rich_books

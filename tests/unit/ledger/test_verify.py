@@ -14,8 +14,8 @@ from ledger.account import Account
 from ledger.archive import archives_of
 from ledger.chain import BEGIN, Chain
 from ledger.codec import decode_checkpoint, encode_begin, encode_checkpoint, encode_end
+from ledger.journalfile import StoreBroken
 from ledger.layout import open_layout
-from ledger.store import StoreBroken
 from tests.ledgers import DAY_US, NOON_US, crash_image, funded, open_in, settings_in, tamper
 
 

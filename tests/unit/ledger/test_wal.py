@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from ledger import store as store_module
-from ledger.store import SqliteStore, StoreBroken, connect, create
+from ledger.journalfile import StoreBroken, connect, create
+from ledger.store import SqliteStore
 from ledger.wal import must_hold
 
 KEY = b"k" * 32

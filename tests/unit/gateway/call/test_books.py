@@ -15,7 +15,7 @@ from gateway.upstream.order import Order, OutcomeUnknown, Reply, Watch
 from gateway.vault.allowlist import Allowlist
 from gateway.vault.terms import Mode
 from ledger import Ending, HoldState
-from ledger.store import StoreBroken
+from ledger.journalfile import StoreBroken
 from tests.calls import USD, Calls, Script, SentBody, calls_in, intent
 from tests.ledgers import Faults, full
 from tests.model_stripe import Fault, ModelStripe
