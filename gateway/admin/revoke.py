@@ -16,10 +16,10 @@ from gateway.admin.keys import find_key
 from gateway.admin.routes import ADMIN, MAKERS, Answer, Ask, Route
 from gateway.errors import AdminForbidden
 from gateway.vault.bars import Bar
+from gateway.vault.cuts import Cut
 from gateway.vault.fields import choice, flag, matching, mistake, refuse, text
 from gateway.vault.keys import Key
 from gateway.vault.records import of_issuer, of_label, of_vendor
-from gateway.vault.registry import Cut
 from gateway.vault.runs import LABEL_CHARS_MAX
 
 _CUT_FIELDS: Final = (

@@ -21,15 +21,13 @@ from __future__ import annotations
 
 import asyncio
 import gc
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from itertools import chain, islice
-from typing import Final, Protocol
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 
 from gateway.errors import KeyExpired, KeyRevoked, PolicyRefused, Refusal
 from gateway.vault import bars, records, runs
 from gateway.vault.bars import Bar, Bars
 from gateway.vault.books import Books
+from gateway.vault.cuts import Clock, Cut, Cuts
 from gateway.vault.issuers import Issuer, IssuerTerms, issuer_budget
 from gateway.vault.keyring import Keyring
 from gateway.vault.keys import Flight, Key, budget_of, on_budget
@@ -37,52 +35,34 @@ from gateway.vault.records import Gist
 from gateway.vault.runs import Runs
 from gateway.vault.secrets import Kind, digest, mint, well_formed
 from gateway.vault.terms import Terms
-from ledger import CannotRecord, Note
+from ledger import Note
 
-NOTES_AT_ONCE: Final = 256
-"""A revoke of many keys is written in slices, so that holds come in between."""
-
-__all__ = ["Cut", "Flight", "Key", "Registry"]
-
-
-class _Clock(Protocol):
-    def now_us(self) -> int: ...
-
-
-@dataclass(frozen=True, slots=True)
-class Cut:
-    """What a revoke did. keys: the ids of those it revoked, without those that were already.
-    in_flight: calls that were on their way. aborted: those of them that were ended; in_doubt: those
-    whose last byte had left."""
-
-    keys: tuple[str, ...]
-    in_flight: int
-    aborted: int
-    in_doubt: int
+__all__ = ["Flight", "Key", "Registry"]
 
 
 class Registry:
     """The one door to keys and issuers. Built by `Registry.load`."""
 
     __slots__ = (
-        "_books", "_clock", "_ended", "_flights", "_issuers", "_issuers_by_digest", "_keys",
-        "amending", "bars", "runs",
+        "_books", "_clock", "_cuts", "_ended", "_flights", "_issuers", "_issuers_by_digest",
+        "_keys", "amending", "bars", "runs",
     )  # fmt: skip
 
-    def __init__(self, books: Books, clock: _Clock) -> None:
+    def __init__(self, books: Books, clock: Clock) -> None:
         self._books = books
         self._clock = clock
         self._ended: dict[str, int] = {}
         self._issuers: dict[str, Issuer] = {}
         self._issuers_by_digest: dict[bytes, Issuer] = {}
         self._keys = Keyring(books, self._issuers, self._ended)
+        self._cuts = Cuts(books, clock, self._keys)
         self._flights: set[Flight] = set()
         self.amending = asyncio.Lock()
         self.runs = Runs()
         self.bars = Bars()
 
     @classmethod
-    def load(cls, books: Books, clock: _Clock) -> Registry:
+    def load(cls, books: Books, clock: Clock) -> Registry:
         """Read everything back. Raises ValueError for a record that this version cannot read."""
         registry = cls(books, clock)
         gc_was_on = gc.isenabled()
@@ -307,7 +287,7 @@ class Registry:
         now_us, ids = self._clock.now_us(), [key.terms.key_id for key in keys]
         ended = [key_id for key_id in ids if self._keys.end(key_id, now_us)]
         flights = {flight for key in keys for flight in key.in_flight}
-        return await self._cut(ended, ids, flights, [], abort=abort)
+        return await self._cuts.make(ended, ids, flights, [], abort=abort)
 
     async def revoke_run(self, *, label: str = "", prefix: str = "", abort: bool) -> Cut:
         """Revoke the keys with the label (or, if prefix is set, with labels that begin so) and
@@ -318,12 +298,12 @@ class Registry:
         else:
             notes = self.runs.revoke_label(label, now_us)
         hit: Callable[[str], bool] = (lambda it: it.startswith(prefix)) if prefix else label.__eq__
-        ended, ids = await self._end_all(
+        ended, ids = await self._cuts.end_all(
             records.of_label(prefix or label), lambda it: hit(it.label)
         )
         flights = {f for f in self._flights if hit(f.label) or hit(f.key.terms.label)}
         notes = self.runs.as_it_is(notes)  # it may have been reopened meanwhile, on disk too
-        return await self._cut(ended, ids, flights, notes, abort=abort)
+        return await self._cuts.make(ended, ids, flights, notes, abort=abort)
 
     async def bar(self, bar: Bar, *, abort: bool) -> Cut:
         self.bars.put(bar, self._clock.now_us())
@@ -331,10 +311,10 @@ class Registry:
         def hit(it: Gist | Terms) -> bool:
             return bar.stops(it.vendor, it.account)
 
-        ended, ids = await self._end_all(records.of_vendor(bar.vendor), hit)
+        ended, ids = await self._cuts.end_all(records.of_vendor(bar.vendor), hit)
         flights = {flight for flight in self._flights if hit(flight.key.terms)}
         notes = self.bars.as_it_is(bar)  # it may have been lifted meanwhile, on disk too
-        return await self._cut(ended, ids, flights, notes, abort=abort)
+        return await self._cuts.make(ended, ids, flights, notes, abort=abort)
 
     async def revoke_issuer(self, issuer: Issuer, *, keep_keys: bool, abort: bool) -> Cut:
         if issuer.revoked_at_us is None:
@@ -342,58 +322,14 @@ class Registry:
         issuer_id = issuer.terms.issuer_id
         notes = [records.ended_note(issuer_id, issuer.revoked_at_us)]
         if keep_keys:
-            return await self._cut([], [], set(), notes, abort=abort)
+            return await self._cuts.make([], [], set(), notes, abort=abort)
 
         def hit(it: Gist | Terms) -> bool:
             return it.issuer_id == issuer_id
 
-        ended, ids = await self._end_all(records.of_issuer(issuer_id), hit)
+        ended, ids = await self._cuts.end_all(records.of_issuer(issuer_id), hit)
         flights = {flight for flight in self._flights if hit(flight.key.terms)}
-        return await self._cut(ended, ids, flights, notes, abort=abort)
-
-    async def _end_all(
-        self, having: bytes, fits: Callable[[Gist], bool]
-    ) -> tuple[list[str], list[str]]:
-        """Revoke all keys that fit, while others have their turn. Returns the ids of those that
-        were not revoked before, oldest first, and of all."""
-        now_us, ended, every = self._clock.now_us(), [], []
-        async for key_id in self._keys.gists(having, fits):
-            if self._keys.end(key_id, now_us):
-                ended.append(key_id)
-            every.append(key_id)
-        return ended[::-1], every
-
-    async def _cut(
-        self,
-        ended: Sequence[str],
-        every: Sequence[str],
-        flights: set[Flight],
-        notes: Sequence[Note],
-        *,
-        abort: bool,
-    ) -> Cut:
-        """What follows once keys are marked. every: those that were revoked before are written
-        again: the write that they were revoked by may still be on its way, and this answer vouches
-        for it too."""
-        in_doubt = sum(not flight.abort() for flight in flights) if abort else 0
-        aborted = len(flights) if abort else 0
-        cut = Cut(tuple(ended), len(flights), aborted, in_doubt)
-        dated = ((key_id, self._keys.ended_us(key_id)) for key_id in every)
-        await self._write(chain(notes, (records.ended_note(key_id, at) for key_id, at in dated)))
-        return cut
-
-    async def _write(self, notes: Iterable[Note]) -> None:
-        """All of them, each made when it is its turn: a million at once would be gigabytes. Also
-        where some find no room: those keep their place in the queue."""
-        refusal: CannotRecord | None = None
-        left = iter(notes)
-        while some := list(islice(left, NOTES_AT_ONCE)):
-            try:
-                await self._books.note(some)
-            except CannotRecord as exc:
-                refusal = exc
-        if refusal is not None:
-            raise refusal
+        return await self._cuts.make(ended, ids, flights, notes, abort=abort)
 
     # Keeping
 

@@ -13,8 +13,8 @@ import pytest
 from gateway.clock import HandClock
 from gateway.errors import PolicyRefused
 from gateway.ids import make_id
+from gateway.vault import cuts
 from gateway.vault import keyring as keyring_module
-from gateway.vault import registry as registry_module
 from gateway.vault.allowlist import Allowlist
 from gateway.vault.bars import Bar
 from gateway.vault.issuers import Issuer, IssuerTerms, Template
@@ -109,7 +109,7 @@ async def test_at_rest_the_books_tell_what_memory_does(
 ) -> None:
     monkeypatch.setattr(keyring_module, "KEPT_MAX", kept)
     monkeypatch.setattr(keyring_module, "TURN_S", 0.0)
-    monkeypatch.setattr(registry_module, "NOTES_AT_ONCE", 2)
+    monkeypatch.setattr(cuts, "NOTES_AT_ONCE", 2)
     made = 0
     for seed in range(25):
         crowd = Crowd(seed)

@@ -10,9 +10,8 @@ import pytest
 from gateway.clock import HandClock
 from gateway.errors import KeyExpired, KeyRevoked, PolicyRefused, RateLimited
 from gateway.ids import make_id
+from gateway.vault import cuts, records
 from gateway.vault import keyring as keyring_module
-from gateway.vault import records
-from gateway.vault import registry as registry_module
 from gateway.vault.allowlist import Allowlist
 from gateway.vault.bars import Bar
 from gateway.vault.issuers import Issuer, IssuerTerms, Template
@@ -495,7 +494,7 @@ async def test_a_revoke_of_many_lets_others_have_their_turn_and_wakes_nobody(
 ) -> None:
     """No call of these keys leaves after the answer, whenever each was met."""
     monkeypatch.setattr(keyring_module, "TURN_S", 0.0)
-    monkeypatch.setattr(registry_module, "NOTES_AT_ONCE", 3)
+    monkeypatch.setattr(cuts, "NOTES_AT_ONCE", 3)
     issuer = await house.issuer()
     made = [await house.key(issuer, label=f"scn/{number}") for number in range(8)]
     names, awake = tuple(key.terms.key_id for key in made), made[0]
@@ -527,7 +526,7 @@ async def test_a_large_revoke_makes_no_more_notes_than_it_writes_at_once(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A million of them were 12 s of the loop, and gigabytes."""
-    monkeypatch.setattr(registry_module, "NOTES_AT_ONCE", 3)
+    monkeypatch.setattr(cuts, "NOTES_AT_ONCE", 3)
     for _ in range(8):
         await house.key(label="scn/1")
     made: list[str] = []
@@ -546,7 +545,7 @@ async def test_a_large_revoke_makes_no_more_notes_than_it_writes_at_once(
 async def test_where_there_is_no_room_all_of_a_large_revoke_is_queued(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(registry_module, "NOTES_AT_ONCE", 3)
+    monkeypatch.setattr(cuts, "NOTES_AT_ONCE", 3)
     names = [(await house.key(label="scn/1")).terms.key_id for _ in range(8)]
     house.ledger.fail_with = JournalFull("no room")
     with pytest.raises(JournalFull):
