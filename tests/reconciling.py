@@ -187,14 +187,20 @@ class Scene:
             retry=retry,
             restorable=restorable,
         )
-        self.end(hold, state)
+        self.end(hold, state, micros if state is HoldState.SETTLED else 0)
         if row:
             told: dict[str, Any] = {"operation": operation, "vendor": "stripe"}
+            told["state"] = state.value
             told |= {"account": "default", "hold_id": hold.hold_id, **facts}
             key_id = (key or self.key).key.terms.key_id
             self.history.record(CallRow(call_id, hold.at_us, key_id, **told))
         self.calls.clock.advance(0.001)
         return hold
+
+    async def through(self, micros: int, name: str) -> None:
+        """A call that changed this object and saw it through."""
+        facts: dict[str, Any] = {"object_id": name, "cost_micros": micros}
+        await self.open(HoldState.SETTLED, micros, tag=name, operation="UpdateMessage", **facts)
 
     def end(self, hold: Hold, state: HoldState, settled: int = 0) -> None:
         standing = 0 if state in (HoldState.SETTLED, HoldState.RELEASED) else hold.amount_micros

@@ -23,6 +23,7 @@ from gateway.reconcile.owners import Owners
 from gateway.reconcile.plans import Plan, whole
 from gateway.reconcile.schedule import Schedule
 from ledger import CannotRecord, Ending, Hold, HoldState, ImpossibleEntry, Shed
+from ledger.history import Filters
 from vendors.contract import GivesBack, Outcome, Vendor
 from vendors.money import show_usd
 
@@ -30,12 +31,14 @@ _log = logging.getLogger("keybrake")
 
 NOTHING_NEW: Final = "nothing_new"
 UNANSWERED: Final = "unanswered"
+ROWS_MAX: Final = 20
+"""Calls about one object that the audit log is asked for."""
 
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
     """Why a hold went on as it did. how: for people. target, status: what was asked last, and what
-    it answered. object_id: of the object that a call in doubt turned out to be, '' if none."""
+    it answered. object_id: of the object that a call in doubt made or was about, '' if none."""
 
     how: str
     target: str = ""
@@ -93,6 +96,16 @@ class Desk:
     ) -> Plan:
         """`plans.whole`, with the issuers' budgets as the keys know them."""
         return whole(outcome, known, doubts, tag, memo, self.owners.parent)
+
+    async def settled(self, name: str) -> int:
+        """What the calls count for that are over and were about this object, by its name in the
+        audit log: whoever saw it through has booked it, and the ledger has forgotten. Raises
+        Trouble."""
+        history = self.doors.history
+        await history.flush()
+        filters = Filters(object_id=name, vendor=self.vendor.name, account=self.account)
+        rows = await history.calls(filters, ROWS_MAX)
+        return sum(row["cost_micros"] for row in rows if row["state"] == HoldState.SETTLED.value)
 
     async def book(self, plan: Plan, evidence: Evidence) -> str | None:
         """Book it, durably. What comes after the first group is left for a later look if that is

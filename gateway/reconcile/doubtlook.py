@@ -10,12 +10,13 @@ a booking the hold is looked at again: a retry may be on its way, or a person ma
 
 from __future__ import annotations
 
+from gateway.call import objects
 from gateway.call.remarks import Remark, remark_of
 from gateway.reconcile import alike, plans
 from gateway.reconcile.alike import Listed
 from gateway.reconcile.asking import Unanswered
 from gateway.reconcile.cases import Case, Cases
-from gateway.reconcile.desk import UNANSWERED, Desk, Evidence, Looked, said
+from gateway.reconcile.desk import ROWS_MAX, UNANSWERED, Desk, Evidence, Looked, said
 from gateway.reconcile.flights import alike_under_way, being_retried
 from gateway.reconcile.schedule import Kind
 from gateway.reconcile.searching import Doubted, Round, doubted, search
@@ -26,8 +27,6 @@ from vendors.contract import End, Findings, Outcome
 Group = dict[str, tuple[Case, Doubted, Findings]]
 """Alike doubts, by call id."""
 UNDER_WAY = Looked("it is too young, or is being retried", again=True)
-_ROWS_MAX = 20
-"""Calls about one object that are looked at for one that made it."""
 
 
 class DoubtLook:
@@ -200,7 +199,7 @@ class DoubtLook:
         desk, history = self._desk, self._desk.doors.history
         known = {self._given[name]} if name in self._given else set()
         filters = Filters(object_id=name, vendor=desk.vendor.name, account=desk.account)
-        rows = await history.calls(filters, _ROWS_MAX)
+        rows = await history.calls(filters, ROWS_MAX)
         made = [row for row in rows if row["operation"] == operation]
         known |= {row["retry_of"] or row["id"] for row in made if row["retry_of"] or row["hold_id"]}
         held = desk.doors.ledger.tagged(desk.tag(match.object_id)) if match.object_id else ()
@@ -249,12 +248,14 @@ class DoubtLook:
             fresh = desk.vendor.reread(object_id, call.doubt.rate, call.doubt.amount_micros, answer)
             if fresh.end is not End.IN_DOUBT:
                 match, target = fresh, lookup.target
+        settled = await desk.settled(name)
         if not self._still_open(call):
             return UNDER_WAY
         evidence = Evidence(said(match, how), target, 200, name)
         memo = evidence.memo(desk.now_us())
         known, others = desk.holds(tag)
-        match = plans.beside(match, (*known, *call.holds), others)
+        elsewhere = settled + sum(map(objects.counted, others))
+        match = plans.beside(match, (*known, *call.holds), elsewhere)
         if known:
             plan = desk.whole(match, known, call.holds, tag, memo)
         else:

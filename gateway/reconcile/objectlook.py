@@ -12,6 +12,7 @@ from collections.abc import Sequence
 
 from gateway.call import objects
 from gateway.reconcile import plans
+from gateway.reconcile.alike import name_of
 from gateway.reconcile.asking import Unanswered
 from gateway.reconcile.desk import UNANSWERED, Desk, Evidence, Looked, said
 from gateway.reconcile.flights import being_retried
@@ -75,17 +76,27 @@ class ObjectLook:
         return await self._book(tag, outcome, lookup, answer.status)
 
     async def _book(self, tag: str, outcome: Outcome, lookup: Lookup, status: int) -> Looked:
-        """The holds are looked at in the step in which they are booked."""
-        desk = self._desk
+        """The holds are looked at in the step in which they are booked. A call in doubt is given
+        its object's name: whoever asks who has booked the object finds it by that."""
+        desk, name = self._desk, name_of(outcome)
+        elsewhere = await desk.settled(name) if self._goes_above(tag, outcome) else 0
         known, doubts = desk.holds(tag)
+        if self._under_way(doubts) or not (known or doubts):
+            return UNDER_WAY
+        outcome = plans.beside(outcome, (*known, *doubts), elsewhere)
         how = said(outcome, lookup.why)
-        evidence = Evidence(how, lookup.target, status)
+        evidence = Evidence(how, lookup.target, status, name if doubts else "")
         plan = desk.whole(outcome, known, doubts, tag, evidence.memo(desk.now_us()))
         if not plan.first and not plan.then:
             return Looked(f"as before: {how}")
         if (why := await desk.book(plan, evidence)) is not None:
             return Looked(why, again=True)
         return Looked(how, outcome.end.value)
+
+    def _goes_above(self, tag: str, outcome: Outcome) -> bool:
+        """Did the object come to more than its holds count for?"""
+        known, doubts = self._desk.holds(tag)
+        return plans.beside(outcome, (*known, *doubts), 1) is not outcome
 
     async def _search(self, tag: str, why: str, asked: Round) -> Looked:
         """For each call in doubt about an object that does not speak for itself."""
@@ -113,7 +124,7 @@ class ObjectLook:
             return Looked(f"{why}; {findings.how}")
         if not holds or self._under_way(doubts):
             return UNDER_WAY
-        evidence = Evidence(said(match, findings.how), asked.target, 200)
+        evidence = Evidence(said(match, findings.how), asked.target, 200, name_of(match))
         memo = evidence.memo(desk.now_us())
         if match.object_id is not None and desk.tag(match.object_id) == tag:
             plan = desk.whole(match, known, doubts, tag, memo)

@@ -171,13 +171,13 @@ def single(outcome: Outcome, doubts: Sequence[Hold], tag: str, memo: bytes) -> P
     return Plan(tuple(first), (), max(0, drift))
 
 
-def beside(outcome: Outcome, holds: Sequence[Hold], doubts: Iterable[Hold]) -> Outcome:
-    """Of an object's money what is for these holds, where other calls about it are in doubt: what
-    goes above the holds may be what those made of it, and they count in full until they are looked
-    at."""
+def beside(outcome: Outcome, holds: Sequence[Hold], elsewhere_micros: int) -> Outcome:
+    """Of an object's money what is for these holds, where other calls about it count for
+    elsewhere_micros, in doubt or settled: what goes above the holds may be what those made of it,
+    and is in the books already."""
     total = outcome.settled_micros + outcome.standing_micros - remark_of(holds[0]).base_micros
     room = sum(objects.counted(hold) for hold in holds if not hold.shed)
-    excess = min(total - room, sum(map(objects.counted, doubts)))
+    excess = min(total - room, elsewhere_micros)
     if excess <= 0:
         return outcome
     standing = max(0, outcome.standing_micros - excess)

@@ -46,7 +46,7 @@ from gateway.vault.secrets import Kind
 from ledger import CannotRecord, Ending, Ledger, Shed
 from ledger.codec import decode
 from ledger.history import CallRow, Filters
-from ledger.history.rebuild import Rebuild, change
+from ledger.history.rebuild import TAKEN_OVER, Rebuild, change
 from tests.simulation.disk import SimWriter, layout_on
 from tests.simulation.models import SID
 from tests.simulation.timeline import SimLoop, SimTime
@@ -111,10 +111,16 @@ class SimHistory:
 
     def follow(self, endings: Sequence[Ending | Shed]) -> None:
         for ending in endings:
-            _, _, hold_id, object_id = change(ending)
+            state, counts, hold_id, object_id = change(ending)
             row = self.rows.get(self._by_hold.get(hold_id, ""))
-            if row is not None and object_id is not None:
-                row["object_id"] = object_id
+            if row is None:
+                continue
+            row["object_id"] = object_id or row["object_id"]
+            if hold_id == row["own_hold_id"]:
+                row["own_cost_micros"] = row["own_cost_micros"] if counts is None else counts
+            elif row["state"] != TAKEN_OVER:
+                doubted = max(row["held_micros"], row["cost_micros"])
+                row |= {"state": state, "cost_micros": doubted if counts is None else counts}
 
     def give_back(self, hold_id: int, refund_id: str, micros: int) -> None:
         pass
@@ -128,7 +134,11 @@ class SimHistory:
 
     async def calls(self, filters: Filters, limit: int) -> list[dict[str, Any]]:
         found = [row for row in self.rows.values() if row["object_id"] == filters.object_id]
-        return [row for row in found if row["vendor"] == filters.vendor][:limit]
+        return [
+            row | {"cost_micros": row["cost_micros"] + row["own_cost_micros"]}
+            for row in found
+            if row["vendor"] == filters.vendor
+        ][:limit]
 
     def after_crash(self) -> None:
         """The rows that were not written are gone, and come back from the journals."""

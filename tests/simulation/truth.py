@@ -279,14 +279,15 @@ class Books:
         hold.state = entry.state
         if entry.units is not None:
             hold.units = entry.units
-        hold.tag = entry.tag or hold.tag
+        about, hold.tag = hold.tag, entry.tag or hold.tag
         self._change(hold, before)
         if hold.own > before[0]:
             self._grown.append(hold)
         if b"reconciled" in entry.memo:
             told = orjson.loads(entry.memo)
             hold.aged = "for its age" in told["reconciled"]["how"]
-            self._given(hold, told.get("object_id", ""))
+            if not about:
+                self._given(hold, told.get("object_id", ""))
         self._tag(hold)
         self._touched.append(self._lineage_of(hold.held.call_id))
 

@@ -37,6 +37,15 @@ def test_an_outcome_in_words() -> None:
     assert said(Outcome(End.STANDING, 1 * USD, USD // 2), "so") == "standing at 1.50 USD: so"
 
 
+async def test_what_is_settled_of_an_object_is_told_by_its_calls(scene: Scene) -> None:
+    """Those that are not over are the ledger's to tell."""
+    await scene.through(5 * USD, "pi_1")
+    await scene.through(2 * USD, "pi_1")
+    await scene.open(IN_DOUBT, tag="pi_1", object_id="pi_1", cost_micros=9)
+    assert await desk_of(scene).settled("pi_1") == 7 * USD
+    assert await desk_of(scene).settled("pi_2") == 0
+
+
 async def test_what_went_on_in_another_way_is_left_so(scene: Scene) -> None:
     hold = await scene.open(IN_DOUBT)
     scene.end(hold, HoldState.RELEASED)

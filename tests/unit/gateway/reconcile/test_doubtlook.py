@@ -94,6 +94,33 @@ async def test_what_another_budget_s_call_in_doubt_made_of_it_is_not_booked_on_i
     assert made.standing_micros + raised.standing_micros == 5 * USD
 
 
+async def test_what_another_budget_made_of_it_and_saw_through_is_not_booked_on_its_maker(
+    scene: Scene,
+) -> None:
+    """Another key raised an intent and confirmed it before anybody had heard that it was made. It
+    was booked at the raised sum twice, and its maker went above its cap."""
+    made = await scene.open(IN_DOUBT, 4 * USD, vendor_key="kb-1")
+    await scene.through(5 * USD, "pi_1")
+    scene.told.listing({"end": "standing", "standing": 4, "id": "pi_1"}, key="kb-1", exact=True)
+    scene.told.object("pi_1", "settled", 5 * USD)
+    scene.wait(61)
+    await scene.looks()
+    assert scene.stands(made) == ("settled", 4 * USD, 0)
+    assert scene.calls.doors.metrics.drift.value == 0
+
+
+async def test_what_was_made_of_it_past_us_is_drift_of_its_maker(scene: Scene) -> None:
+    """Somebody raised it in the vendor's own dashboard: no other call of ours accounts for it."""
+    made = await scene.open(IN_DOUBT, 4 * USD, vendor_key="kb-1")
+    await scene.through(9 * USD, "pi_2")
+    scene.told.listing({"end": "standing", "standing": 4, "id": "pi_1"}, key="kb-1", exact=True)
+    scene.told.object("pi_1", "settled", 5 * USD)
+    scene.wait(61)
+    await scene.looks()
+    assert scene.stands(made) == ("settled", 5 * USD, 0)
+    assert scene.calls.doors.metrics.drift.value == 1 * USD
+
+
 async def test_what_cannot_be_read_stays_in_doubt(scene: Scene) -> None:
     hold = await scene.open(IN_DOUBT, vendor_key="kb-1")
     scene.told.listing({"end": "in_doubt", "why": "no figure"}, key="kb-1", exact=True)

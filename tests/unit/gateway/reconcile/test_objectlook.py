@@ -140,6 +140,42 @@ async def test_a_call_in_doubt_ends_with_its_object(scene: Scene) -> None:
     ]
 
 
+async def test_what_others_saw_through_is_not_booked_again(scene: Scene) -> None:
+    """A retry was told what its first call had made, after another key had raised and paid it."""
+    stood = await scene.open(STANDING, 4 * USD, tag="pi_1")
+    await scene.through(5 * USD, "pi_1")
+    scene.told.object("pi_1", "settled", 5 * USD)
+    scene.wait(600)
+    assert await scene.looks() == 1
+    assert scene.stands(stood) == ("settled", 4 * USD, 0)
+
+
+async def test_whoever_ends_a_doubt_about_it_leaves_its_name(scene: Scene) -> None:
+    """So that the doubt whose call made it is not booked for what this one did."""
+    doubt = await scene.open(IN_DOUBT, 5 * USD, tag="pi_1")
+    scene.told.object("pi_1", "settled", 5 * USD)
+    scene.wait(61)
+    assert await scene.looks() == 1
+    [told] = await scene.evidence(doubt)
+    assert told["object_id"] == "pi_1"
+
+
+async def test_what_ends_while_the_audit_log_is_asked_is_over(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hold = await scene.open(STANDING, 4 * USD, tag="pi_1")
+    scene.told.object("pi_1", "settled", 5 * USD)
+    scene.wait(600)
+
+    async def flush() -> bool:
+        scene.end(hold, HoldState.SETTLED, 3 * USD)
+        return True
+
+    monkeypatch.setattr(scene.history, "flush", flush)
+    assert await scene.looks() == 1
+    assert scene.stands(hold) == ("settled", 3 * USD, 0)
+
+
 async def test_while_a_doubt_is_young_its_object_waits(scene: Scene) -> None:
     stood = await scene.open(STANDING, tag="pi_1")
     scene.wait(600)

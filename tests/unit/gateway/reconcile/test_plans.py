@@ -248,19 +248,18 @@ def test_an_ending_never_stands(end: End, figures: tuple[int, int]) -> None:
     assert ending == Ending(1, HoldState(end.value), *figures, MEMO)
 
 
-def test_what_goes_above_the_holds_may_be_what_calls_in_doubt_made_of_it() -> None:
+def test_what_goes_above_the_holds_may_be_what_other_calls_made_of_it() -> None:
     """The call that made it was booked at what another budget's call, itself in doubt, had raised
     it to, and went above its cap."""
     stands, through = Outcome(End.STANDING, 0, 499, "pi_1"), settled(499)
-    made, raised = [hold(1, 364, DOUBT, tag="")], [hold(2, 499, DOUBT, account=2)]
-    assert plans.beside(stands, made, raised) == Outcome(End.STANDING, 0, 364, "pi_1")
-    assert plans.beside(through, made, raised) == settled(364)
+    made = [hold(1, 364, DOUBT, tag="")]
+    assert plans.beside(stands, made, 499) == Outcome(End.STANDING, 0, 364, "pi_1")
+    assert plans.beside(through, made, 499) == settled(364)
     part = Outcome(End.STANDING, 400, 99, "pi_1")
-    assert plans.beside(part, made, raised) == Outcome(End.STANDING, 364, 0, "pi_1")
-    assert plans.beside(stands, made, []) == stands
-    less = [hold(2, 100, DOUBT, account=2)]
-    assert plans.beside(stands, made, less) == Outcome(End.STANDING, 0, 399, "pi_1")
-    assert plans.beside(stands, [hold(1, 364, DOUBT, base=135)], raised) == stands
+    assert plans.beside(part, made, 499) == Outcome(End.STANDING, 364, 0, "pi_1")
+    assert plans.beside(stands, made, 0) == stands
+    assert plans.beside(stands, made, 100) == Outcome(End.STANDING, 0, 399, "pi_1")
+    assert plans.beside(stands, [hold(1, 364, DOUBT, base=135)], 499) == stands
 
 
 def test_what_never_ran_goes_back_and_what_is_old_stays_counted() -> None:
