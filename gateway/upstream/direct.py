@@ -43,7 +43,9 @@ SHAPES_MAX: Final = 1_024
 HEAD_BYTES_MAX: Final = 8_192
 """Longer heads are h11's, so that what is remembered stays small."""
 LEARN_BYTES_MAX: Final = 65_536
-"""A shape is learnt from a message whose body h11 can be shown without much cost."""
+"""A request's shape is learnt from one whose body h11 can be shown without much cost. Of an answer
+with a longer body h11 is shown the head with a short one behind it, and its length there: it looks
+into a length no further than we do each time."""
 
 _Found = tuple[int, Headers, bytes, int]
 """Of an answer: status, headers as they go on, encoding, and length as `answerhead.framing` has
@@ -51,6 +53,7 @@ it."""
 
 _HEAD_END: Final = (b"", b"")
 _LINE: Final = re.compile(rb"\r\n([^:\r\n]+):[ \t]*([^\r\n]*)")
+_LENGTH: Final = re.compile(rb"(\ncontent-length:[ \t]*)[0-9]+", re.IGNORECASE)
 _TARGET: Final = re.compile(rb"/[!-~]*")
 _STATUS_LINE: Final = re.compile(rb"HTTP/1\.1 [2-5][0-9]{2}(?: .*)?")
 _METHODS: Final = frozenset((b"GET", b"HEAD", b"POST", b"PUT", b"PATCH", b"DELETE"))
@@ -157,8 +160,11 @@ class Direct:
             return None
         if to_head or plan.status in _BODILESS:
             length = 0
-        if not 0 <= length <= LEARN_BYTES_MAX:
+        if length < 0:
             return None
+        if length > LEARN_BYTES_MAX:
+            head, length = _LENGTH.sub(rb"\g<1>1", head), 1
+            lines = _LINE.findall(head)
         if not _h11_reads_answer(head, plan.status, lines, length, to_head=to_head):
             return None
         if len(self._answers) >= SHAPES_MAX:

@@ -10,7 +10,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from gateway.upstream import direct
-from gateway.upstream.direct import Direct
+from gateway.upstream.direct import LEARN_BYTES_MAX, Direct
 from gateway.upstream.order import Order
 from tests.lone_exchange import SECRET, Outcome, carry, cut
 
@@ -19,6 +19,7 @@ LINES = (
     *(b"Content-Length: 5", b"Content-Length: 0", b"content-length:5", b"CONTENT-LENGTH: 05"),
     *(b"Content-Length: 5 ", b"Content-Length:\t5", b"Content-Length: 5, 5", b"Content-Length: x"),
     *(b"Content-Length: 300", b"Content-Length: 9999999999999999", b"Content-Length:"),
+    *(b"Content-Length: 70000", b"content-length:070000", b"Content-Length: 70000 "),
     *(b"Transfer-Encoding: chunked", b"Transfer-Encoding: gzip", b"Connection: close"),
     *(b"Connection: keep-alive", b"Connection: Keep-Alive", b"Connection: x, close"),
     *(b"Content-Encoding: gzip", b"Content-Encoding: identity", b"Content-Encoding: br"),
@@ -51,7 +52,7 @@ USUAL = st.builds(
     lambda length, name: (
         b"HTTP/1.1 200 OK\r\n%b: 1\r\nContent-Length: %d\r\n\r\n%b" % (name, length, b"x" * length)
     ),
-    st.integers(0, 300),
+    st.one_of(st.integers(0, 300), st.just(LEARN_BYTES_MAX + 1)),
     st.sampled_from((b"Request-Id", b"X-A", b"Connection", b"Content-Encoding")),
 )
 ANSWERS = st.one_of(USUAL, st.builds(lambda head, body: head + body, HEADS, BODIES))

@@ -155,7 +155,7 @@ def test_lengths(raw: bytes, to_head: bool, length: int) -> None:
 @pytest.mark.parametrize(
     "raw",
     [
-        *(head(b"Transfer-Encoding: chunked"), head(b"A: b"), head(b"Content-Length: 65537")),
+        *(head(b"Transfer-Encoding: chunked"), head(b"A: b")),
         *(head(b"Connection: close", b"Content-Length: 5"), head(b"A: b ", b"Content-Length: 5")),
         head(b"Connection: keep-alive", b"Connection: close", b"Content-Length: 5"),
         head(b"Content-Encoding: a", b"Content-Encoding: b", b"Content-Length: 5"),
@@ -168,6 +168,19 @@ def test_lengths(raw: bytes, to_head: bool, length: int) -> None:
 )
 def test_odd_answers_are_left_to_h11(raw: bytes) -> None:
     assert Direct().read(raw, to_head=False) is None
+
+
+@pytest.mark.parametrize("lines", [(), (b"X-A: 70000",), (b"Content-Lengths: 70000",)])
+def test_a_shape_is_learnt_from_an_answer_of_any_length(
+    lines: tuple[bytes, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A download is not h11's because none before it was short; nor is h11 shown a gigabyte."""
+    asked, known = readings(monkeypatch), Direct()
+    for length in (LEARN_BYTES_MAX + 1, 1 << 40, 5):
+        found = known.read(head(*lines, b"content-LENGTH:\t%d" % length), to_head=False)
+        assert found is not None
+        assert found[3] == length
+    assert len(asked) == 1
 
 
 @pytest.mark.parametrize(
