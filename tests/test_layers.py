@@ -80,7 +80,7 @@ LIBRARIES: Final = {
 """Library -> the files, or folders, that may know it. doctor.py asks SQLite for its version
 only."""
 
-BASE: Final = frozenset({"errors", "clock", "ids", "settings", "tasks", "metrics"})
+BASE: Final = frozenset({"errors", "clock", "ids", "metrics", "needles", "settings", "tasks"})
 """Files of `gateway` itself, on which every wing stands."""
 
 WINGS: Final = {

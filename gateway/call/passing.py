@@ -20,12 +20,13 @@ from gateway.http.message import Body
 from gateway.vault.secrets import find_in_text, may_hold_key
 from vendors.contract import Reading, RuleRefused, StreamReader, Unreadable
 
-_KEY_BYTES_MAX: Final = 276
-"""A vault key of which every byte is an escape of JSON's."""
+_KEY_BYTES_MAX: Final = 598
+"""A vault key of which every byte is percent-encoded, and both digits are escapes of JSON's."""
 
 
 class KeyWatch:
-    """Looks for a vault key in a body as it passes, also where pieces cut it."""
+    """Looks for a vault key in a body as it passes, also where pieces cut it: in each piece as it
+    is, and in what lies around each cut. A long piece is not copied."""
 
     __slots__ = ("_before",)
 
@@ -34,10 +35,16 @@ class KeyWatch:
 
     def look_at(self, piece: bytes) -> None:
         """Raises RequestMalformed."""
-        window = self._before + piece
-        if may_hold_key(window) and find_in_text(window):
-            raise misplaced_key("the body")
-        self._before = window[-_KEY_BYTES_MAX:]
+        _judge(piece)
+        around = self._before + piece[:_KEY_BYTES_MAX]
+        if self._before:
+            _judge(around)
+        self._before = (piece if len(piece) > _KEY_BYTES_MAX else around)[-_KEY_BYTES_MAX:]
+
+
+def _judge(text: bytes) -> None:
+    if may_hold_key(text) and find_in_text(text):
+        raise misplaced_key("the body")
 
 
 class WatchedBody:

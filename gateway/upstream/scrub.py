@@ -11,14 +11,18 @@ from __future__ import annotations
 import base64
 import json
 import re
+from collections.abc import Iterable
 from typing import Final
 from urllib.parse import quote, quote_plus
+
+from gateway.needles import LONG_BYTES, holds
 
 _CODED_BYTES_MIN: Final = 8
 """A shorter base64 form would match by chance."""
 _NO_WORD: Final = re.compile(r"[^A-Za-z0-9]")
 _WORD: Final = re.compile(rb"[A-Za-z0-9]+")
 _ESCAPE: Final = re.compile(rb"\\u[0-9A-Fa-f]{4}|%[0-9A-Fa-f]{2}")
+_NOTHING: Final = rb"(?!)"
 _WORD_BYTES_MIN: Final = 8
 """A shorter run of letters and digits stands in many an answer."""
 
@@ -26,7 +30,7 @@ _WORD_BYTES_MIN: Final = 8
 class Scrubber:
     """Knows one credential's forms. Shows itself as [scrubber]."""
 
-    __slots__ = ("_by_first", "_marks", "_needles", "_tail_max")
+    __slots__ = ("_begins", "_by_first", "_marks", "_needles", "_tail_max")
 
     def __init__(self, secret: str) -> None:
         self._needles = _minimal(_forms(secret))
@@ -36,6 +40,7 @@ class Scrubber:
             first: tuple(needle for needle in self._needles if needle[0] == first)
             for first in {needle[0] for needle in self._needles}
         }
+        self._begins = re.compile(_begin_of_any(self._needles))
 
     def __repr__(self) -> str:
         return "[scrubber]"
@@ -43,6 +48,8 @@ class Scrubber:
     def whole(self, data: bytes) -> bytes:
         """The same object when there is nothing to take out. What no escape changes is looked for
         first: the forms share it."""
+        if len(data) >= LONG_BYTES:
+            return self._overwritten(data) if self._may_hold_form(data) else data
         for mark in self._marks:
             if mark in data and any(needle in data for needle in self._needles):
                 return self._overwritten(data)
@@ -55,11 +62,18 @@ class Scrubber:
         """How many bytes at the end may be the beginning of a form."""
         begin = max(0, len(data) - self._tail_max)
         tail = bytes(data[begin:])
-        for at, first in enumerate(tail):
-            for needle in self._by_first.get(first, ()):
+        found = self._begins.search(tail)
+        while found is not None:
+            at = found.start()
+            for needle in self._by_first.get(tail[at], ()):
                 if needle.startswith(tail[at:]):
                     return len(tail) - at
+            found = self._begins.search(tail, at + 1)
         return 0
+
+    def _may_hold_form(self, data: bytes) -> bool:
+        """Of a long piece. Without a mark there is no form."""
+        return any(holds(data, mark) for mark in self._marks)
 
     def _overwritten(self, data: bytes) -> bytes:
         """Every occurrence of every form, overlapping ones too: found first, then overwritten."""
@@ -141,6 +155,13 @@ def _mark(needle: bytes) -> bytes:
     """Its longest run of letters and digits, which all escaped forms of one text have in common."""
     longest = max(_WORD.findall(_ESCAPE.sub(b" ", needle)), key=len, default=b"")
     return longest if len(longest) >= _WORD_BYTES_MIN else needle
+
+
+def _begin_of_any(needles: Iterable[bytes]) -> bytes:
+    """A pattern: the first two bytes of a needle, or its first one at the end."""
+    twos = {re.escape(needle[:2]) for needle in needles}
+    ends = {re.escape(needle[:1]) + rb"\Z" for needle in needles}
+    return b"|".join(sorted(twos | ends)) or _NOTHING
 
 
 def _careful(text: str, escape: str) -> str:

@@ -16,6 +16,8 @@ from enum import Enum
 from typing import Final
 from urllib.parse import unquote_to_bytes
 
+from gateway.needles import LONG_BYTES, holds
+
 _BASE62: Final = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 _CHANCE: Final = 30
 _CHECKSUM: Final = 6
@@ -35,6 +37,7 @@ _FORMS: Final = {
     )
     for kind in Kind
 }
+_BEGIN: Final = Kind.VAULT.value.encode()
 
 _PERCENT, _BACKSLASH = b"%\\"
 _NEEDLESS: Final = re.compile(rb"%(?:3[0-9]|[46][1-9A-Fa-f]|[57][0-9Aa]|5[Ff])")
@@ -64,7 +67,7 @@ def well_formed(secret: bytes, kind: Kind) -> bool:
 
 def may_hold_key(text: bytes) -> bool:
     """Is it worth a `find_in_text`? Quick, and never wrong about a text that holds a vault key."""
-    if b"vault" in text:
+    if holds(text, _BEGIN) if len(text) >= LONG_BYTES else _BEGIN in text:
         return True
     if _PERCENT in text and _NEEDLESS.search(text) is not None:
         return True
@@ -79,12 +82,12 @@ def find_in_text(text: bytes) -> bytes | None:
         text = _JSON_ESCAPE.sub(lambda escape: bytes((int(escape[1], 16),)), text)
     if b"%" in text:
         text = unquote_to_bytes(text)
-    start = text.find(b"vault_key_")
+    start = text.find(_BEGIN)
     while start >= 0:
         match = _FORMS[Kind.VAULT].match(text, start)
         if match is not None and match[2] == _checksum(match[1]):
             return match[0]
-        start = text.find(b"vault_key_", start + 1)
+        start = text.find(_BEGIN, start + 1)
     return None
 
 

@@ -5,16 +5,33 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 from itertools import pairwise
 from urllib.parse import quote
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gateway.upstream.scrub import Scrubber
+from gateway.needles import LONG_BYTES
+from gateway.upstream.scrub import Scrubber, _forms
 
 SECRETS = st.text(st.characters(min_codepoint=33, max_codepoint=126), min_size=9, max_size=40)
 SMALL = st.text("ab", min_size=2, max_size=5)
+
+
+ALIKE = st.sampled_from(
+    ("ab" * 5, "a" * 9, "sk_test_51Keybrake", "0123456789abcdef" * 2, 'p"w\\/+=~?>x')
+)
+FILLERS = st.sampled_from((b"\0", b"a", b"ab", b"sk_test_5", b"abc%\\u002", b"0123456789abcde "))
+
+
+def naively(secret: str, data: bytes) -> bytes:
+    """What is left of it: each form wherever it begins."""
+    clean = bytearray(data)
+    for form in _forms(secret):
+        for found in re.finditer(b"(?=%b)" % re.escape(form), data):
+            clean[found.start() : found.start() + len(form)] = b"*" * len(form)
+    return bytes(clean)
 
 
 def in_pieces(scrubber: Scrubber, data: bytes, cuts: list[int]) -> bytes:
@@ -57,3 +74,35 @@ def test_base64_of_it_never_decodes_to_it(secret: str, before: bytes, after: byt
 def test_what_holds_no_form_is_not_touched(secret: str, data: bytes) -> None:
     if b"*" not in (clean := Scrubber(secret).whole(data)) or clean == data:
         assert clean == data
+
+
+@settings(deadline=None, max_examples=50)
+@given(ALIKE, FILLERS, st.integers(0, 200), st.data())
+def test_long_pieces_as_short_ones(
+    secret: str, filler: bytes, odd: int, data: st.DataObject
+) -> None:
+    """What is looked for another way in long pieces is found all the same: any form, anywhere in a
+    piece, across any cut between two, and where it overlaps another."""
+    scrubber = Scrubber(secret)
+    form = data.draw(st.sampled_from(sorted(_forms(secret))))
+    pad = filler * (LONG_BYTES // len(filler) + odd)
+    told = pad + form + form[odd % len(form) :] + pad
+    cut = len(pad) + data.draw(st.integers(-len(form), 3 * len(form)))
+    whole = scrubber.whole(told)
+    assert whole == naively(secret, told)
+    assert form not in whole
+    assert in_pieces(scrubber, told, [cut]) == whole
+    assert in_pieces(scrubber, told, [cut, cut + 1, cut + odd]) == whole
+
+
+@settings(deadline=None, max_examples=50)
+@given(ALIKE, FILLERS, st.integers(0, 60))
+def test_of_a_long_piece_as_much_is_held_back_as_may_begin_a_form(
+    secret: str, filler: bytes, size: int
+) -> None:
+    scrubber = Scrubber(secret)
+    forms, most = scrubber._needles, scrubber._tail_max
+    for tail in {form[:size] for form in forms} | {filler * 9}:
+        told = filler * (LONG_BYTES // len(filler)) + tail
+        begun = [n for form in forms for n in range(len(form) + 1) if told.endswith(form[:n])]
+        assert scrubber.held_bytes(told) == max(n for n in begun if n <= most)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -41,7 +42,7 @@ class Pieces:
         raise AssertionError("not a body to be read whole")
 
 
-async def passed(body: PassingBody) -> list[bytes]:
+async def passed(body: PassingBody | WatchedBody) -> list[bytes]:
     pieces = []
     while piece := await body.read():
         pieces.append(piece)
@@ -95,6 +96,36 @@ async def test_a_vault_key_in_a_body_that_nobody_reads_never_leaves_whole() -> N
             await body.read()
     with pytest.raises(AssertionError):
         await body.read_all(1)
+
+
+ESCAPES: list[Callable[[int], bytes]] = [
+    lambda byte: b"%c" % byte,
+    lambda byte: b"%%%02x" % byte,
+    lambda byte: b"\\u%04x" % byte,
+    lambda byte: b"%" + b"".join(b"\\u00%02x" % digit for digit in b"%02x" % byte),
+]
+
+
+@pytest.mark.parametrize("escape", ESCAPES, ids=["plain", "percent", "json", "both"])
+@pytest.mark.parametrize("size", [1, 45, 597, 599, 10_000])
+async def test_long_pieces_hide_no_vault_key_whatever_cuts_it(
+    escape: Callable[[int], bytes], size: int
+) -> None:
+    secret = b"".join(map(escape, mint(Kind.VAULT).encode()))
+    for at in range(1, len(secret), 7):
+        for middle in (secret[at : at + 1], secret[at : at + 60]):
+            begin, end = b"x" * size + secret[:at], secret[at + len(middle) :] + b"x" * size
+            body = WatchedBody(Pieces(b"x" * size, begin, middle, end, b"x" * size))
+            with pytest.raises(RequestMalformed, match="vault key"):
+                await passed(body)
+
+
+@pytest.mark.parametrize("at", [0, 1, 300, 9_990])
+async def test_a_vault_key_in_the_midst_of_a_long_piece(at: int) -> None:
+    secret = mint(Kind.VAULT).encode()
+    body = WatchedBody(Pieces(b"x" * at + secret + b"x" * (9_990 - at), b"x"))
+    with pytest.raises(RequestMalformed, match="vault key"):
+        await body.read()
 
 
 async def test_a_body_without_a_byte_is_not_judged() -> None:
