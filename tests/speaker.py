@@ -30,7 +30,7 @@ INTENT: Final = {
     "confirm": "true",
 }
 """12 USD, charged at once."""
-WAIT_S: Final = 20.0
+WAIT_S: Final = 60.0
 _FORM: Final = "application/x-www-form-urlencoded"
 
 

@@ -2,8 +2,9 @@
 
 A rule matches requests by method and path (`*` wildcards), skips the first `after` of them, and
 applies to the next `count` (None: for ever). The order in which a matched request is played:
-claim its idempotency key, wait `latency_ms`, execute (or drop, or answer another status without
-executing), wait `answer_latency_ms`, then send the answer as the rule bends it.
+claim its idempotency key, wait `latency_ms` (`hold`: until `/_sandbox/calm`), execute (or drop, or
+answer another status without executing), wait `answer_latency_ms` (`hold_answer`: the same), then
+send the answer as the rule bends it.
 """
 
 from __future__ import annotations
@@ -13,10 +14,12 @@ import gzip
 from collections.abc import Callable
 from dataclasses import dataclass, fields
 from fnmatch import fnmatchcase
+from functools import partial
 from typing import Final, Protocol
 
 from bench.sandbox.wire import Answer, Begun, Connection, Obj, Request, head_bytes
 
+Step = Callable[[], None]
 LEFTOVER: Final = (
     b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 24\r\n\r\n"
     b'{"id":"pi_not_yours_xx"}'
@@ -41,6 +44,9 @@ class Fault:
     after: int = 0
     latency_ms: int = 0
     answer_latency_ms: int = 0
+    hold: bool = False
+    hold_answer: bool = False
+    """Until `/_sandbox/calm`, however long that takes."""
     status: int | None = None
     execute: bool | None = None
     """With status or stall: run the endpoint first? Default: no."""
@@ -84,18 +90,23 @@ def parse_fault(data: Obj) -> Fault:
 
 
 class Script:
-    """The rules in force, oldest first; the first that matches and is not used up plays."""
+    """The rules in force, oldest first; the first that matches and is not used up plays. held: what
+    waits until they are forgotten."""
 
-    __slots__ = ("_rules",)
+    __slots__ = ("_rules", "held")
 
     def __init__(self) -> None:
         self._rules: list[_Live] = []
+        self.held: list[Step] = []
 
     def add(self, fault: Fault) -> None:
         self._rules.append(_Live(fault))
 
     def clear(self) -> None:
         self._rules.clear()
+        held, self.held = self.held, []
+        for step in held:
+            step()
 
     def match(self, request: Request) -> Fault | None:
         if not self._rules:
@@ -131,25 +142,32 @@ class _Live:
 
 
 def play(
-    fault: Fault, request: Request, begun: Answer | Begun, connection: Connection, shape: Shape
+    fault: Fault,
+    request: Request,
+    begun: Answer | Begun,
+    connection: Connection,
+    shape: Shape,
+    held: list[Step],
 ) -> None:
-    """Carry one request through its fault. Waits on timers, never blocks. A caller that hangs up
-    while a fault waits changes nothing: the endpoint runs all the same."""
-    loop = asyncio.get_running_loop()
+    """Carry one request through its fault. Waits on timers, never blocks; what a rule holds goes
+    into `held`. A caller that hangs up while a fault waits changes nothing: the endpoint runs all
+    the same."""
 
     def run() -> None:
         answer = _execute(fault, begun, connection, shape)
         if answer is not None:
-            _after(
-                loop, fault.answer_latency_ms, lambda: deliver(fault, request, answer, connection)
-            )
+            send = partial(deliver, fault, request, answer, connection)
+            _after(fault.answer_latency_ms, send if not fault.hold_answer else hold(send))
 
-    _after(loop, fault.latency_ms, run)
+    def hold(step: Step) -> Step:
+        return partial(held.append, step)
+
+    _after(fault.latency_ms, run if not fault.hold else hold(run))
 
 
-def _after(loop: asyncio.AbstractEventLoop, delay_ms: int, step: Callable[[], None]) -> None:
+def _after(delay_ms: int, step: Step) -> None:
     if delay_ms:
-        loop.call_later(delay_ms / 1_000, step)
+        asyncio.get_running_loop().call_later(delay_ms / 1_000, step)
     else:
         step()
 

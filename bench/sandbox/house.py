@@ -5,7 +5,7 @@
     GET  /_sandbox/stats      what was charged, requests by path, requests seen
     GET  /_sandbox/state      accounts with their objects, rules in force, open connections
     POST /_sandbox/behave     a fault, or a list of them (`faults.Fault`)
-    POST /_sandbox/calm       forget all faults
+    POST /_sandbox/calm       forget all faults, and let go what they hold
     POST /_sandbox/reset      forget everything
 
 and the actions of the vendor's own (`standin.StandIn.actions`): who pays, what a carrier does.
@@ -126,7 +126,7 @@ class House:
             fault = self.script.match(request)
             begun = self.vendor.begin(request)
             if fault is not None:
-                play(fault, request, begun, connection, self.vendor)
+                play(fault, request, begun, connection, self.vendor, self.script.held)
                 return
             answer = begun if isinstance(begun, Answer) else begun.execute()
             connection.send(answer, bodiless=request.method == "HEAD")
@@ -166,8 +166,8 @@ class House:
         return {}
 
     def _reset(self) -> Obj:
-        self.vendor.reset()
         self.script.clear()
+        self.vendor.reset()
         self.seen = Seen()
         return {}
 

@@ -189,11 +189,13 @@ def test_rate_per_minute(house: Gateway, vendor: Sandbox) -> None:
 
 def test_concurrency_max(house: Gateway, vendor: Sandbox) -> None:
     key = house.make_key(concurrency_max=1)
-    vendor.behave(path=INTENTS, latency_ms=500)
+    vendor.behave(path=INTENTS, hold=True)
     first = Meanwhile(lambda: pay(house, key))
     until(lambda: house.record(key)["in_flight"])
     refused = pay(house, key)
     assert (refused.error, refused.json()["limit"]) == ("rate_limited", 1)
+    until(lambda: vendor.stats()["requests"])
+    vendor.calm()
     assert first.result().status == 200
     assert pay(house, key).status == 200
     assert vendor.charged() == 2400

@@ -151,12 +151,13 @@ def test_a_top_up_and_a_patch_outlive_a_kill(house: Gateway, vendor: Sandbox) ->
 
 def test_a_revoke_lets_what_is_on_its_way_finish(house: Gateway, vendor: Sandbox) -> None:
     key = house.make_key()
-    vendor.behave(path=INTENTS, latency_ms=400)
+    vendor.behave(path=INTENTS, hold=True)
     first = Meanwhile(lambda: pay(house, key))
     until(lambda: vendor.stats()["requests"])
     told = house.admin("POST", f"/vault/keys/{key.id}/revoke").json()
     assert (told["revoked"], told["in_flight"], told["aborted"]) == (1, 1, 0)
     assert pay(house, key).error == "key_revoked"
+    vendor.calm()
     assert first.result().status == 200
     assert house.record(key)["spent_usd"] == "12.00"
     again = house.admin("POST", f"/vault/keys/{key.id}/revoke").json()

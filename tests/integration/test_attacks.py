@@ -16,6 +16,7 @@ import pytest
 
 from bench.sandbox.launch import Sandbox
 from tests.house import STRIPE_SECRET, Gateway, VaultKey, request_bytes
+from tests.speaker import until
 
 INTENTS = "/v1/payment_intents"
 CARD = "payment_method_options[card]"
@@ -173,7 +174,7 @@ def test_callers_who_hung_up_in_the_line_of_an_object_hold_nobody_up(
 ) -> None:
     key, other = gateway.make_key(), gateway.make_key()
     path = f"{INTENTS}/{intent(gateway, key, 1_000, **PIECEWISE)}"
-    vendor.behave(path=path, method="GET", latency_ms=300)
+    vendor.behave(path=path, method="GET", hold=True)
     before = vendor.stats()["requests"]
     headers = {
         "Host": gateway.address,
@@ -183,9 +184,12 @@ def test_callers_who_hung_up_in_the_line_of_an_object_hold_nobody_up(
     capture = request_bytes("POST", f"/stripe{path}/capture", headers, b"amount_to_capture=9")
     with gateway.wire() as first:
         first.send(capture)
+        until(lambda: vendor.stats()["requests"] > before)
         for _ in range(30):
             with gateway.wire() as gone:
                 gone.send(capture)
+        assert gateway.record(key)["in_flight"], "asked behind them: it has heard that they left"
+        vendor.calm()
         form = {"amount_to_capture": 1, "final_capture": "false"}
         assert gateway.call(other, "POST", f"{path}/capture", form=form).status in (200, 400)
         first.answer()

@@ -119,7 +119,7 @@ def test_one_instance_drains_and_dies_and_the_other_never_notices(
     one.paid_more(20)
 
     # A drain: HAProxy hears of it from /readyz, what is in flight finishes, nothing new comes.
-    one.vendor.behave(path="/v1/charges", latency_ms=1_500)
+    one.vendor.behave(path="/v1/charges", hold=True)
     slow = Meanwhile(lambda: one.pay(front, SLOW, b"amount=100&currency=usd&source=tok_visa"))
     until(lambda: one.vendor.stats()["posts"].get("/v1/charges"))
     one.up.clear()
@@ -127,6 +127,7 @@ def test_one_instance_drains_and_dies_and_the_other_never_notices(
     front.until("gw1", "DOWN")
     refused = one.pay(front)
     assert (refused.status, refused.error) == (503, "draining")
+    one.vendor.calm()
     assert slow.result().status == 200
     assert one.gateway.wait() == 0
     assert {told for told in one.seen if told != "paid"} <= {"503 draining"}

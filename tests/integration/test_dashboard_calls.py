@@ -99,8 +99,7 @@ def test_a_run_is_stopped_from_its_page_while_it_calls(
     place: Town, visitor: Visitor, wish: str
 ) -> None:
     key = place.gateway.make_key(agent_run_label=f"runaway/{wish}", daily_usd_cap=50)
-    latency_ms = 30_000 if wish == "abort" else 600
-    place.stripe.behave(path="/v1/payment_intents", answer_latency_ms=latency_ms)
+    place.stripe.behave(path="/v1/payment_intents", hold_answer=True)
     sent = place.stripe.stats()["requests"]
     answers: list[Answer] = []
     caller = threading.Thread(target=lambda: answers.append(charge(place.gateway, key, 500)))
@@ -116,7 +115,10 @@ def test_a_run_is_stopped_from_its_page_while_it_calls(
         else "1 call on the way may finish."
     )
     assert f"The run runaway/{wish} is revoked, with 1 key. {said}" in page.text
+    if wish == "finish":
+        place.stripe.calm()
     caller.join()
+    place.stripe.calm()
     assert answers[0].status == (401 if wish == "abort" else 200)
     assert charge(place.gateway, key, 500).error == "key_revoked"
     page = visitor.post("/runs/reopen", {"label": f"runaway/{wish}"})

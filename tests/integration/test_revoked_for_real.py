@@ -344,13 +344,14 @@ def test_not_even_a_look_up_leaves_for_a_call_whose_key_was_revoked_while_it_wai
     def confirm(key: VaultKey) -> Answer:
         return gateway.call(key, "POST", f"{path}/confirm", form={"payment_method": "pm_card_visa"})
 
-    vendor.behave(path=f"{path}/confirm", latency_ms=1_500)
+    vendor.behave(path=f"{path}/confirm", hold=True)
     ahead = Meanwhile(lambda: confirm(first))
     until(lambda: f"{path}/confirm" in vendor.stats()["posts"])
     behind = Meanwhile(lambda: confirm(second))
     until(lambda: gateway.record(second)["in_flight"])
     revoked = gateway.admin("POST", f"/vault/keys/{second.id}/revoke").json()
     assert revoked["in_flight"] == 1
+    vendor.calm()
     assert ahead.result().status == 200
     assert behind.result().error == "key_revoked"
     looks = [one for one in vendor.stats()["seen"] if (one["method"], one["path"]) == ("GET", path)]

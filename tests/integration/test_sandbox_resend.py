@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 import socket
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -16,6 +15,7 @@ import resend
 from resend.exceptions import RateLimitError, ResendError
 
 from bench.sandbox.launch import Sandbox
+from tests.speaker import Meanwhile, until
 
 KEY = "re_sandboxtests_1"
 MAIL = {"from": "Shop <shop@example.com>", "to": "a@example.com", "subject": "Hi", "text": "there"}
@@ -315,15 +315,17 @@ def test_idempotency_keys_have_a_length_and_a_path(sandbox: Sandbox) -> None:
 
 
 def test_a_key_in_use_is_a_conflict(sandbox: Sandbox) -> None:
-    sandbox.behave(path="/emails", latency_ms=300)
+    sandbox.behave(path="/emails", hold=True)
 
-    def send(_: int) -> tuple[int, Any]:
+    def send() -> tuple[int, Any]:
         return post(sandbox, "/emails", MAIL, idempotency_key="same")
 
-    with ThreadPoolExecutor(2) as pool:
-        answers = sorted(pool.map(send, range(2)), key=lambda answer: answer[0])
-    assert [answer[0] for answer in answers] == [200, 409]
-    assert answers[1][1]["name"] == "concurrent_idempotent_requests"
+    first = Meanwhile(send)
+    until(lambda: sandbox.state()["faults"][0]["played"])
+    status, told = send()
+    assert (status, told["name"]) == (409, "concurrent_idempotent_requests")
+    sandbox.calm()
+    assert first.result()[0] == 200
     assert sandbox.stats()["mails"] == 1
 
 

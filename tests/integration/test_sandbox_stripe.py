@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import socket
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 from urllib.parse import urlencode
 
@@ -17,6 +16,7 @@ import pytest
 import stripe
 
 from bench.sandbox.launch import Sandbox
+from tests.speaker import Meanwhile, until
 
 KEY = "sk_test_sandboxtests"
 PAY = {"amount": "1200", "currency": "usd", "confirm": "true", "payment_method": "pm_card_visa"}
@@ -477,15 +477,17 @@ def test_a_decline_is_replayed_and_a_bad_parameter_is_not(sandbox: Sandbox) -> N
 
 
 def test_a_key_in_use_is_a_conflict(sandbox: Sandbox) -> None:
-    sandbox.behave(path="/v1/payment_intents", latency_ms=300)
+    sandbox.behave(path="/v1/payment_intents", hold=True)
 
-    def pay(_: int) -> tuple[int, dict[str, str], dict[str, Any]]:
+    def pay() -> tuple[int, dict[str, str], dict[str, Any]]:
         return post(sandbox, "/v1/payment_intents", PAY, idempotency_key="same")
 
-    with ThreadPoolExecutor(2) as pool:
-        answers = sorted(pool.map(pay, range(2)), key=lambda answer: answer[0])
-    assert [answer[0] for answer in answers] == [200, 409]
-    assert answers[1][2]["error"]["code"] == "idempotency_key_in_use"
+    first = Meanwhile(pay)
+    until(lambda: sandbox.state()["faults"][0]["played"])
+    status, _, told = pay()
+    assert (status, told["error"]["code"]) == (409, "idempotency_key_in_use")
+    sandbox.calm()
+    assert first.result()[0] == 200
     assert sandbox.charged() == 1200
 
 

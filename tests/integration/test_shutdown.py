@@ -24,8 +24,8 @@ def pay(gateway: Gateway, key: VaultKey, **headers: str) -> Answer:
 
 
 def begin_slow_call(gateway: Gateway, vendor: Sandbox, key: VaultKey) -> Meanwhile[Answer]:
-    """A call of a second, which has reached the vendor when this returns."""
-    vendor.behave(path=INTENTS, latency_ms=1_000)
+    """A call that has reached the vendor when this returns, and is held there until it calms."""
+    vendor.behave(path=INTENTS, hold=True)
     call = Meanwhile(lambda: pay(gateway, key))
     until(lambda: vendor.stats()["posts"].get(INTENTS))
     return call
@@ -60,6 +60,7 @@ def test_what_is_in_flight_finishes_and_what_is_new_goes_elsewhere(
         assert (refused.status, refused.error) == (503, "draining")
         assert refused.headers["connection"] == "close"
     assert gateway.request("GET", "/healthz").status == 200
+    vendor.calm()
     told = slow.result()
     assert (told.status, told.headers["keybrake-cost-usd"]) == (200, "12.00")
     assert told.headers["connection"] == "close"
@@ -91,13 +92,14 @@ def test_idle_it_ends_at_once(gateway: Gateway, number: int) -> None:
 
 def test_a_request_behind_the_one_in_flight_is_not_begun(gateway: Gateway, vendor: Sandbox) -> None:
     key = gateway.make_key()
-    vendor.behave(path="/v1/customers/cus_1", latency_ms=500)
+    vendor.behave(path="/v1/customers/cus_1", hold=True)
     bearer = {"Authorization": f"Bearer {key.secret}"}
     with Speaker(gateway) as caller:
         for _ in range(2):
             caller.say("GET", "/stripe/v1/customers/cus_1", bearer)
         until(lambda: vendor.stats()["requests"])
         begin_to_end(gateway)
+        vendor.calm()
         answer = caller.wire.answer()
         assert (answer.status, answer.headers["connection"]) == (200, "close")
         assert caller.wire.at_end()
@@ -107,13 +109,14 @@ def test_a_request_behind_the_one_in_flight_is_not_begun(gateway: Gateway, vendo
 
 def test_a_caller_who_hung_up_is_waited_for_in_the_books(gateway: Gateway, vendor: Sandbox) -> None:
     key = gateway.make_key()
-    vendor.behave(path=INTENTS, latency_ms=500)
+    vendor.behave(path=INTENTS, hold=True)
     with Speaker(gateway) as caller:
         headers = {"Authorization": f"Bearer {key.secret}", "Content-Type": "application/json"}
         body = b'{"amount":1200,"currency":"usd","payment_method":"pm_card_visa","confirm":true}'
         caller.say("POST", f"/stripe{INTENTS}", headers, body)
         until(lambda: vendor.stats()["requests"])
     gateway.terminate()
+    vendor.calm()
     assert gateway.wait() == 0
     assert vendor.charged() == 1200
     gateway.restart()

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import gzip
+from typing import Any, cast
 
 import pytest
 
-from bench.sandbox.faults import Fault, Script, bend, error_answer, in_chunks, parse_fault
+from bench.sandbox.faults import Fault, Script, bend, error_answer, in_chunks, parse_fault, play
 from bench.sandbox.wire import Answer, Request
 
 REQUEST = Request("POST", "/v1/charges", "", [(b"authorization", b"Bearer k")], b"")
@@ -29,6 +30,40 @@ def test_rules_match_in_order_skip_and_are_used_up() -> None:
     assert [rule["played"] for rule in script.state()] == [1, 2]
     script.clear()
     assert script.match(REQUEST) is None
+
+
+class Line:
+    """A connection that keeps what it is to send."""
+
+    def __init__(self) -> None:
+        self.sent: list[Answer] = []
+
+    def send(self, answer: Answer, *, bodiless: bool) -> None:
+        self.sent.append(answer)
+
+
+class Begun:
+    """An exchange that is ready to run."""
+
+    ran = False
+
+    def execute(self) -> Answer:
+        self.ran = True
+        return Answer(200, b"{}")
+
+
+@pytest.mark.parametrize(("hold", "ran"), [({"hold": True}, False), ({"hold_answer": True}, True)])
+def test_what_a_rule_holds_goes_on_when_it_is_forgotten(hold: dict[str, bool], ran: bool) -> None:
+    script, line, begun = Script(), Line(), Begun()
+    script.add(Fault(**hold))  # type: ignore[arg-type]
+    fault = script.match(REQUEST)
+    assert fault is not None
+    play(fault, REQUEST, cast("Any", begun), cast("Any", line), Shaped(), script.held)
+    assert (begun.ran, line.sent) == (ran, [])
+    script.clear()
+    assert (begun.ran, len(line.sent)) == (True, 1)
+    script.clear()
+    assert len(line.sent) == 1
 
 
 def test_an_answer_is_bent_in_all_ways_at_once() -> None:
