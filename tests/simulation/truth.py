@@ -16,7 +16,7 @@ about it, a call and its retries) is one heap; a heap never weighs less than its
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, tzinfo
 from typing import Final
@@ -84,6 +84,10 @@ class Hold:
     def own(self) -> int:
         """On its key's leg."""
         return 0 if self.shed else self.weight
+
+    @property
+    def names_nothing(self) -> bool:
+        return self.state is S.IN_DOUBT and not self.tag
 
     @property
     def counted_units(self) -> int:
@@ -372,11 +376,14 @@ class Books:
 
     def _is_drift(self, hold: Hold) -> None:
         """A hold that counts for more than before: did the vendor take all that its heap
-        weighs? Else it is what another call did. Raises Untrue."""
+        weighs? Else it is what another call did. A call in doubt that names nothing counts in full
+        beside all that is known: it may have made nothing. Raises Untrue."""
         root = self.heaps.of(self._lineage_of(hold.held.call_id))
         things = self.heaps.things.get(root, ())
         took = sum(max(thing.stake_micros, thing.dear_micros) for thing in things)
-        if (weight := self.weight_of(self.heaps.members(root))) > took:
+        members = self.heaps.members(root)
+        beside = sum(one.own for one in self._holds_of(members) if one.names_nothing)
+        if (weight := self.weight_of(members) - beside) > took:
             names = [thing.vendor_id for thing in things]
             raise Untrue(
                 "a hold grows by what the vendor declared and nothing else",
@@ -391,10 +398,13 @@ class Books:
 
     def aged(self, lineages: Iterable[str]) -> bool:
         """Was one of them settled at what it counted, for its age alone?"""
-        return any(hold.aged for each in lineages for hold in self.by_lineage.get(each, ()))
+        return any(hold.aged for hold in self._holds_of(lineages))
 
     def weight_of(self, lineages: Iterable[str]) -> int:
-        return sum(hold.own for each in lineages for hold in self.by_lineage.get(each, ()))
+        return sum(hold.own for hold in self._holds_of(lineages))
+
+    def _holds_of(self, lineages: Iterable[str]) -> Iterator[Hold]:
+        return (hold for each in lineages for hold in self.by_lineage.get(each, ()))
 
 
 def _must_be_ints(*values: object) -> None:
