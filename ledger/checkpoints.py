@@ -108,19 +108,26 @@ class Checkpoints:
         self._send(begins(), BEGIN, begins)
 
     async def close(self) -> None:
-        """Bring to its end what is under way, or write the books once more, if that is possible and
-        saves the next start more than it costs."""
+        """Bring to its end what is under way, and write the books once more, if that is possible
+        and saves the next start more than it costs: much may have come since that one began."""
         self._closing = True
         if self._timer is not None:
             self._timer.cancel()
-        if self._sweep is None and self._is_worth_it():
+        if await self._to_its_end() and self._is_worth_it():
             self.begin()
-        while self._sweep is not None and self._journal.trouble is None:
+            await self._to_its_end()
+
+    async def _to_its_end(self) -> bool:
+        """False: the disk is too slow for that, or the journal is in trouble."""
+        while self._journal.trouble is None:
             if self._batch is not None:
                 back, _ = await asyncio.wait((self._batch.done,), timeout=self._patience_s)
                 if not back:
-                    return
+                    return False
+            if self._sweep is None:
+                return True
             self._go_on()
+        return False
 
     def _is_worth_it(self) -> bool:
         entries, size = self._journal.entries_since_checkpoint, self._state.size

@@ -14,7 +14,6 @@ One name of one kind always lies in the same shard. No secret is ever in a note.
 
 from __future__ import annotations
 
-from binascii import unhexlify
 from collections.abc import Callable
 from dataclasses import MISSING, fields
 from enum import Enum
@@ -25,6 +24,7 @@ import orjson
 from gateway.vault.allowlist import Allowlist
 from gateway.vault.issuers import Issuer, IssuerTerms, Template
 from gateway.vault.keys import Key
+from gateway.vault.secrets import MARK_BYTES, mark
 from gateway.vault.terms import ErrorStyle, Mode, ParamRule, Terms
 from ledger import Note
 
@@ -38,7 +38,9 @@ read."""
 _READABLE: Final = frozenset({1, _VERSION})
 _HEAD: Final = b'{"v":2,"digest":"'
 _NEXT: Final = b'","account_id":'
-_DIGEST_ENDS: Final = len(_HEAD) + 64
+_DIGEST_AT: Final = len(_HEAD)
+_MARK_ENDS: Final = _DIGEST_AT + 2 * MARK_BYTES
+_DIGEST_ENDS: Final = _DIGEST_AT + 64
 _ACCOUNT_AT: Final = _DIGEST_ENDS + len(_NEXT)
 
 
@@ -82,15 +84,15 @@ def read_key(note: Note) -> Key:
     return Key(terms, bytes.fromhex(record["digest"]), record["account_id"])
 
 
-def read_head(note: Note) -> tuple[bytes, int, bool]:
-    """Of a key: its digest, its account, and whether an issuer made it. The rest of a record that
-    we wrote is not looked at: a start reads a million of them."""
+def read_head(note: Note) -> tuple[int, int, bool]:
+    """Of a key: its secret's mark, its account, and whether an issuer made it. The rest of a record
+    that we wrote is not looked at: a start reads a million of them."""
     blob = note.blob or b""
-    if not blob.startswith(_HEAD) or blob[_DIGEST_ENDS:_ACCOUNT_AT] != _NEXT:
+    if not blob.startswith(_HEAD) or not blob.startswith(_NEXT, _DIGEST_ENDS):
         key = read_key(note)
-        return key.digest, key.account_id, key.terms.issuer_id is not None
+        return mark(key.digest), key.account_id, key.terms.issuer_id is not None
     account_id = int(blob[_ACCOUNT_AT : blob.index(b",", _ACCOUNT_AT)])
-    return unhexlify(blob[len(_HEAD) : _DIGEST_ENDS]), account_id, _ISSUED in blob
+    return int(blob[_DIGEST_AT:_MARK_ENDS], 16), account_id, _ISSUED in blob
 
 
 def gist_of(key: Key) -> Gist:

@@ -19,6 +19,7 @@ from urllib.parse import unquote_to_bytes
 from gateway.needles import LONG_BYTES, holds
 
 _BASE62: Final = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+MARK_BYTES: Final = 7
 _CHANCE: Final = 30
 _CHECKSUM: Final = 6
 
@@ -57,6 +58,11 @@ def mint(kind: Kind) -> str:
 def digest(secret: str | bytes) -> bytes:
     """SHA-256: 32 bytes, all that is kept of a secret."""
     return hashlib.sha256(secret.encode() if isinstance(secret, str) else secret).digest()
+
+
+def mark(hashed: bytes) -> int:
+    """The first 56 bits of a hash. A number of no more than 60 takes 32 bytes of memory."""
+    return int.from_bytes(hashed[:MARK_BYTES], "big")
 
 
 def well_formed(secret: bytes, kind: Kind) -> bool:

@@ -250,6 +250,22 @@ async def test_closing_brings_it_to_its_end(ledger: Ledger, tmp_path: Path) -> N
     assert spent(await reopened(tmp_path / "var")) == spent(before)
 
 
+async def test_closing_writes_them_again_if_much_came_since_it_began(
+    ledger: Ledger, tmp_path: Path
+) -> None:
+    shard_of(ledger).checkpoint()
+    shard_of(ledger).note([Note("kind", str(number), b"x") for number in range(ACCOUNTS // 4)])
+    assert under_way(ledger)
+    before = told(ledger)
+    await ledger.close()
+    report = verify(settings_in(tmp_path / "var"))
+    assert (report.ok, report.shards[0].checkpoints) == (True, 2)
+    again = await open_in(tmp_path / "var")
+    assert shard_of(again).state.replayed == 0
+    assert spent(told(again)) == spent(before)
+    await again.close()
+
+
 async def test_closing_with_no_room_leaves_it(
     ledger: Ledger, faults: Faults, tmp_path: Path
 ) -> None:

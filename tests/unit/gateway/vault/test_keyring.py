@@ -112,7 +112,25 @@ async def test_the_keys_of_a_shared_budget_are_listed_in_place(ring: Keyring) ->
     for key in made:
         key.account_id = 1  # the budget of the first key
         ring.add(key)
-    listed = ring._by_account[1]
-    ring._join(1, "vk_99")
-    assert ring._by_account[1] is listed
+    listed = ring._by_budget.ids(1)
+    ring._by_budget.join(1, "vk_99")
+    assert ring._by_budget.ids(1) is listed
     assert listed == ["vk_00", *(key.terms.key_id for key in made), "vk_99"]
+
+
+async def test_two_keys_with_one_mark_are_found_after_a_start(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    hashes = {b"first": b"\x01" * 32, b"second": b"\x01" * 31 + b"\x02"}
+    monkeypatch.setattr(keyring_module, "digest", hashes.__getitem__)
+    books = FakeLedger(HandClock().now_us)
+    for number, hashed in enumerate(hashes.values()):
+        key = made_key(number)
+        key.digest = hashed
+        await books.note([records.key_note(key)])
+    ring = Keyring(books, {}, {})
+    assert list(ring.load()) == []
+    for number, secret in enumerate(hashes):
+        found = ring.find(secret)
+        assert found is not None
+        assert found.terms.key_id == f"vk_{number:02}"

@@ -9,6 +9,7 @@ from gateway.vault import records
 from gateway.vault.allowlist import Allowlist
 from gateway.vault.issuers import Issuer, IssuerTerms, Template
 from gateway.vault.keys import Key
+from gateway.vault.secrets import mark
 from gateway.vault.terms import ErrorStyle, Mode, ParamRule, Terms
 from ledger import Note
 
@@ -84,14 +85,14 @@ def test_a_record_of_the_first_version_is_read() -> None:
     note = Note("key", "vk_1", blob)
     key = records.read_key(note)
     assert (key.terms.key_id, key.terms.mode, key.account_id) == ("vk_1", Mode.SHADOW, 77)
-    assert records.read_head(note) == (b"\x01\x01", 77, False)
+    assert records.read_head(note) == (0x0101, 77, False)
 
 
 def test_the_head_of_a_record_is_what_the_whole_says() -> None:
     note = records.key_note(Key(TERMS, b"\x01" * 32, 77))
-    assert records.read_head(note) == (b"\x01" * 32, 77, True)
+    assert records.read_head(note) == (mark(b"\x01" * 32), 77, True)
     note = records.key_note(Key(replace(TERMS, issuer_id=None), b"\x02" * 32, 78))
-    assert records.read_head(note) == (b"\x02" * 32, 78, False)
+    assert records.read_head(note) == (mark(b"\x02" * 32), 78, False)
 
 
 @pytest.mark.parametrize("label", ["", "s", "scn/ü", 'a"b\\c'])
