@@ -27,12 +27,12 @@ _KINDS: Final[Mapping[str, tuple[str, Callable[[Any], bool]]]] = {
     "name": ("a text", lambda value: isinstance(value, str)),
     "base_url": ("a text", lambda value: isinstance(value, str)),
     "products": ("a mapping of texts", lambda value: isinstance(value, Mapping)),
-    "bare_roots": ("a set of texts", lambda value: _all(value, str)),
-    "request_headers": ("a set of bytes in lower case", lambda value: _all(value, bytes)),
-    "answer_headers": ("a set of bytes in lower case", lambda value: _all(value, bytes)),
-    "account_headers": ("a tuple of bytes", lambda value: isinstance(value, tuple)),
+    "bare_roots": ("a frozenset of texts in lower case", lambda value: _all(value, str)),
+    "request_headers": ("a frozenset of bytes in lower case", lambda value: _all(value, bytes)),
+    "answer_headers": ("a frozenset of bytes in lower case", lambda value: _all(value, bytes)),
+    "account_headers": ("a tuple of bytes in lower case", lambda value: _all(value, bytes, tuple)),
     "idempotency_header": ("bytes or None", lambda value: isinstance(value, bytes | None)),
-    "key_terms": ("a set of texts", lambda value: _all(value, str)),
+    "key_terms": ("a frozenset of texts in lower case", lambda value: _all(value, str)),
     "sdk_takes_402_for_a_decline": ("True or False", lambda value: isinstance(value, bool)),
     "sandbox_credential": ("a Credential", lambda value: isinstance(value, Credential)),
     "prices_date": ("a text", lambda value: isinstance(value, str)),
@@ -97,9 +97,12 @@ def _wrong(vendor: object, name: str) -> str:
     return "" if kind[1](value) else f"{name} must be {kind[0]}"
 
 
-def _all(value: object, kind: type[str | bytes]) -> bool:
-    """A frozenset of this kind, in lower case: names of headers, of roots and of terms are."""
-    return isinstance(value, frozenset) and all(
+def _all(
+    value: object, kind: type[str | bytes], many: type[frozenset[Any] | tuple[Any, ...]] = frozenset
+) -> bool:
+    """Many of this kind, in lower case: names of headers, of roots and of terms are. Never a list
+    or a plain set: what each call is looked through with is remembered by it."""
+    return isinstance(value, many) and all(
         isinstance(item, kind) and item == item.lower() for item in value
     )
 

@@ -67,6 +67,18 @@ def test_a_quote_says_what_the_call_then_does(house: Gateway, stripe: Sandbox) -
     assert refused.error == told["code"]
 
 
+def test_no_header_has_to_be_there_and_a_key_belongs_into_one(house: Gateway) -> None:
+    """Authorization is not looked at: who asks is known."""
+    key = house.make_key()
+    wish = {"amount": 1200, "currency": "usd"}
+    bearer = {"Authorization": f"Bearer {key.secret}"}
+    for headers in ({}, bearer, {"User-Agent": "x"}, {**bearer, "User-Agent": "x"}):
+        assert quote(house, key, "POST", INTENTS, body=wish, headers=headers)["allowed"]
+    for headers in ({"User-Agent": key.secret}, {**bearer, "Stripe-Version": key.secret}):
+        told = quote(house, key, "POST", INTENTS, body=wish, headers=headers)
+        assert (told["allowed"], told["code"]) == (False, "request_malformed"), told
+
+
 def test_a_price_is_looked_up_only_for_what_the_key_may_do(house: Gateway, stripe: Sandbox) -> None:
     key = house.make_key()
     made = house.call(key, "POST", INTENTS, form={"amount": "1200", "currency": "usd"}).json()

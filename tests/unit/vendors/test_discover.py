@@ -136,6 +136,19 @@ def test_a_member_of_another_kind_is_told(member: str) -> None:
     assert f"is no vendor: {member} must be " in mistake(point(acme(**{member: WRONG[member]})))
 
 
+@pytest.mark.parametrize("member", ["bare_roots", "request_headers", "answer_headers", "key_terms"])
+def test_a_set_that_can_change_is_told(member: str) -> None:
+    """Header lists are remembered by it: a plain set would be a TypeError in every call."""
+    told = mistake(point(acme(**{member: set(getattr(STRIPE, member))})))
+    assert f"is no vendor: {member} must be a frozenset of " in told
+
+
+@pytest.mark.parametrize("names", [["stripe-account"], ("stripe-account",), ([b"stripe-account"],)])
+def test_names_of_account_headers_are_bytes(names: Any) -> None:
+    told = mistake(point(acme(account_headers=names)))
+    assert "account_headers must be a tuple of bytes" in told
+
+
 class Odd(Plain):
     prices_date = None  # type: ignore[assignment]
     link_bytes_max = True
