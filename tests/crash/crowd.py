@@ -57,6 +57,11 @@ class Call:
         """What it did add, by its answer."""
         return 0 if self.again else self.wish.counted(self.status)
 
+    @property
+    def undone(self) -> int:
+        """What it may count for again, if a kill takes the ending of its hold."""
+        return self.cents - self.counted if self.status not in (0, 429) else 0
+
     def bytes(self) -> bytes:
         """Whose it is stands in what the vendor keeps of it."""
         form = urlencode({**self.wish.form(), "description": self.key.id})
@@ -162,7 +167,7 @@ class Broken:
 def broken_off(calls: Sequence[Call]) -> Broken:
     last = calls[-1]
     held = [call for call in calls if call.status not in (0, 429) and not call.again]
-    undone = held[-1].cents - held[-1].counted if held else 0
+    undone = held[-1].undone if held else 0
     return Broken(last.key, None if last.status else last, undone)
 
 

@@ -1,11 +1,13 @@
 """SIGKILL under load, as often as you like:
 
-    python -m tests.crash.cycles [--cycles 1000] [--seed 1] [--directory DIR] [--json]
+    python -m tests.crash.cycles [--cycles 1000] [--seed 1] [--linger 0.01] [--directory DIR]
+                                 [--json]
 
 Each cycle loads a real gateway on a real ledger, kills it, looks at what is on disk, starts it on
 the same directory and holds its books against what the vendor charged and what the callers were
 told: `life.py` has the whole list. Eight cycles share a directory, a life; then it begins
 anew. The first promise that is broken ends it with exit code 1, and the directory is kept.
+With `--linger 60` every ending that no later hold takes along is lost to the kill.
 """
 
 from __future__ import annotations
@@ -22,6 +24,7 @@ from pathlib import Path
 from typing import Final
 
 from bench.sandbox.launch import Sandbox
+from ledger.journal import LINGER_S
 from tests.crash.life import Life, NightFell, Told
 from tests.house import STRIPE_SECRET
 
@@ -29,7 +32,7 @@ LIFE: Final = 8
 """Cycles in one directory."""
 
 
-def run(cycles: int, seed: int, parent: Path, told: Told) -> None:
+def run(cycles: int, seed: int, parent: Path, told: Told, linger_s: float) -> None:
     """Raises AssertionError, and leaves the directory behind."""
     with Sandbox.start("stripe", "--secret", STRIPE_SECRET) as vendor:
         for number in count():
@@ -38,7 +41,8 @@ def run(cycles: int, seed: int, parent: Path, told: Told) -> None:
                 return
             directory = parent / f"life-{number}"
             directory.mkdir(mode=0o700)
-            life = Life(directory, vendor, random.Random(f"{seed}/{number}"), told)
+            dice = random.Random(f"{seed}/{number}")
+            life = Life(directory, vendor, dice, told, linger_s=linger_s)
             try:
                 life.run(min(LIFE, left))
             except NightFell:
@@ -62,13 +66,16 @@ def main() -> int:
     )
     parser.add_argument("--cycles", type=int, default=1_000)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument(
+        "--linger", type=float, default=LINGER_S, help="seconds that the last endings stay away"
+    )
     parser.add_argument("--directory", type=Path, help="where the ledgers lie meanwhile")
     parser.add_argument("--json", action="store_true")
     given = parser.parse_args()
     parent = Path(tempfile.mkdtemp(dir=given.directory, prefix="keybrake-cycles-"))
     told, began_s = Told(), time.monotonic()
     try:
-        run(given.cycles, given.seed, parent, told)
+        run(given.cycles, given.seed, parent, told, given.linger)
     except BaseException:
         done = told.counts["cycles"]
         print(f"seed {given.seed}: broken in cycle {done + 1}; see {parent}", file=sys.stderr)

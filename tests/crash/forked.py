@@ -18,7 +18,7 @@ from typing import Final
 
 import gateway.run.app  # noqa: F401  here, once, and not in each start
 from gateway.run import cli
-from ledger import book
+from ledger import book, journal
 from tests.crash.launcher import light
 from tests.house import Gateway, GatewayEnded
 
@@ -31,10 +31,12 @@ SERVE: Final = ("serve", "--config", "gateway.toml")
 @dataclass(slots=True)
 class ForkedGateway(Gateway):
     """fuse: the point at which the next start kills itself, and at which passing. fresh: the next
-    start is a process of its own, as users have it."""
+    start is a process of its own, as users have it. linger_s: how long entries that nobody waits
+    for keep off the disk, in all others."""
 
     fuse: tuple[str, int] | None = None
     fresh: bool = False
+    linger_s: float = journal.LINGER_S
     _pid: int = 0
 
     @property
@@ -99,6 +101,7 @@ class ForkedGateway(Gateway):
             if self.fuse is not None:
                 light(*self.fuse)
             book.TICK_S = TICK_S  # type: ignore[attr-defined]
+            journal.LINGER_S = self.linger_s  # type: ignore[misc]
             os._exit(cli.main(SERVE))
         except BaseException:
             os.write(2, traceback.format_exc().encode())

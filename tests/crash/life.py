@@ -31,6 +31,7 @@ import orjson
 
 from bench.sandbox.launch import Sandbox
 from ledger import HoldState, LedgerRefused
+from ledger.journal import LINGER_S
 from ledger.layout import open_layout
 from ledger.replay import recover
 from ledger.verify import walk
@@ -108,19 +109,28 @@ class NightFell(Exception):
 
 
 class Life:
-    """directory: empty. The vendor is reset."""
+    """directory: empty. The vendor is reset. linger_s: of the journal."""
 
-    def __init__(self, directory: Path, vendor: Sandbox, dice: random.Random, told: Told) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        vendor: Sandbox,
+        dice: random.Random,
+        told: Told,
+        *,
+        linger_s: float = LINGER_S,
+    ) -> None:
         self._vendor = vendor
         self._dice = dice
         self._told = told
         self._tallies: dict[str, Tally] = {}
         self._issuers: dict[str, list[str]] = {}
         self._charged: Counter[str] = Counter()
+        self._undone: Counter[str] = Counter()
         self._newest = self._day = ""
         self._kills = 0
         vendor.reset()
-        self._gateway = ForkedGateway(directory, {})
+        self._gateway = ForkedGateway(directory, {}, linger_s=linger_s)
         self._gateway.env = {
             "KEYBRAKE__LEDGER__CHECKPOINT_ENTRIES": "100",
             "KEYBRAKE__RECONCILER__DOUBT_FIRST_LOOK_S": "3600",  # not while books are compared
@@ -248,7 +258,9 @@ class Life:
     def _ask_again(self, cut_off: Sequence[Broken]) -> None:
         """Half of those that got no answer. Each has one then, if only a 500 that the vendor has
         stored. One that is declined, and was in doubt, stays so: the refusal may be the retry's
-        alone."""
+        alone. What one gives back may come back with the next kill: its ending is on its way to
+        the disk."""
+        self._undone.clear()
         some = [b for b in cut_off if b.call is not None and self._dice.random() < 0.5]
         asyncio.run(retry(self._gateway, [b.call for b in some if b.call is not None]))
         for broken in some:
@@ -259,6 +271,7 @@ class Life:
             if call.again:
                 assert call.status == 200, call
                 continue
+            self._undone[broken.key.id] += call.undone
             tally.least += call.counted
             tally.most += broken.undone - broken.over_count
             tally.most += call.cents if call.status != 429 else 0
@@ -269,7 +282,8 @@ class Life:
         """What is in doubt may still turn out to be nothing."""
         for record in self._records():
             tally, spent = self._tallies[record["id"]], in_cents(record["total_spent_usd"])
-            tally.most, tally.least = spent, spent - in_cents(record["in_doubt_usd"])
+            tally.most = spent + self._undone[record["id"]]
+            tally.least = spent - in_cents(record["in_doubt_usd"])
 
     # -- looks ---------------------------------------------------------------------------------
 
