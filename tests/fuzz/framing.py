@@ -25,44 +25,13 @@ from gateway.http.proxyheader import NoProxyHeader, ProxyHeader, read_header
 from gateway.http.service import Service
 from gateway.settings import ServerSettings
 from tests.fuzz.tape import Tape, Target, cut
+from tests.socketless import Wire
 
 LIMITS = ServerSettings(head_bytes_max=1_024, headers_max=12, target_bytes_max=256)
 _LOOP = uvloop.new_event_loop()
 Whole = tuple[str, str, Mapping[bytes, bytes], bytes]
 """A request: method, target, headers, body."""
 _STATUS = re.compile(rb"HTTP/1\.1 ([0-9]{3}) ")
-
-
-class Wire(asyncio.Transport):
-    """A transport without a socket: keeps what is written, and knows whether it was closed."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.written = bytearray()
-        self.closed = False
-
-    def write(self, data: bytes | bytearray | memoryview) -> None:
-        self.written += data
-
-    def set_write_buffer_limits(self, high: int | None = None, low: int | None = None) -> None:
-        return
-
-    def is_closing(self) -> bool:
-        return self.closed
-
-    def pause_reading(self) -> None:
-        return
-
-    def resume_reading(self) -> None:
-        return
-
-    def write_eof(self) -> None:
-        return
-
-    def close(self) -> None:
-        self.closed = True
-
-    abort = close
 
 
 @dataclass(slots=True)

@@ -19,7 +19,7 @@ from gateway.http.message import Request, Response
 from gateway.http.service import Service
 from tests.corpus.entries import SAMPLE, Entry, corpus
 from tests.corpus.mutants import LIMITS, Mutant, Told, gates_of, mutants, outside, reading
-from tests.property.test_http_framing import Wire
+from tests.socketless import Wire
 
 ABOVE_THE_GATES: Final = frozenset(
     {"cap_stripe", "cap_twilio", "cap_resend", "media_types", "paths", "credentials"}
