@@ -13,12 +13,12 @@ mail takes no query: nobody knows what Resend would make of one.
 from __future__ import annotations
 
 import re
-from functools import lru_cache
 from typing import Any, Final
 
 from vendors import form
 from vendors.contract import MediaTypeRefused, Money, Operation, Reading, Sent, Unreadable
 from vendors.form import shown
+from vendors.mediatype import plain_type
 from vendors.resend.catalogue import NAMES, ONLY
 from vendors.resend.recipients import FIELDS_MAX, LISTS, Gathered, check_member, check_name
 from vendors.strict_json import read_json
@@ -29,7 +29,6 @@ BATCH: Final = "emails/send-batch"
 MAILS_MAX: Final = 100
 
 _NO_BODY: Final = frozenset({"GET", "HEAD", "DELETE"})
-_CHARSET: Final = re.compile(r"""charset\s*=\s*(?:utf-?8|"utf-?8")""", re.IGNORECASE | re.ASCII)
 _QUERY: Final = re.compile(r"[!-~]*", re.ASCII)
 _LISTED: Final = re.compile(rf"(?:{'|'.join(sorted(LISTS))})\[[0-9]+\]", re.ASCII)
 _PLAIN_ONLY: Final = frozenset({"send", "segment_id", "audience_id", "scheduled_at"})
@@ -77,7 +76,7 @@ def check_coding(sent: Sent) -> None:
 
 def check_media(sent: Sent) -> None:
     """Raises MediaTypeRefused."""
-    if not _is_json(sent.content_type):
+    if plain_type(sent.content_type) != JSON_TYPE:
         raise MediaTypeRefused("send application/json in UTF-8")
 
 
@@ -85,14 +84,6 @@ def check_query(sent: Sent) -> None:
     """Raises Unreadable."""
     if sent.query:
         raise Unreadable("query", "this operation takes none")
-
-
-@lru_cache(maxsize=128)
-def _is_json(content_type: str) -> bool:
-    kind, semicolon, parameters = content_type.partition(";")
-    if semicolon and _CHARSET.fullmatch(parameters.strip()) is None:
-        return False
-    return kind.strip().lower() == JSON_TYPE
 
 
 def _query_fields(query: str) -> dict[str, str]:

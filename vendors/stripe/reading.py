@@ -15,7 +15,6 @@ every body that is read."""
 
 from __future__ import annotations
 
-import re
 from enum import Enum
 from functools import lru_cache
 from typing import Final
@@ -23,6 +22,7 @@ from typing import Final
 from vendors import form
 from vendors.contract import MediaTypeRefused, Money, Operation, Reading, Sent, Unreadable
 from vendors.form import FORM_TYPE, Pair
+from vendors.mediatype import plain_type
 from vendors.parameters import loose_pairs, query_pairs, tree_pairs
 from vendors.strict_json import read_json
 from vendors.stripe.catalogue import GUARDED
@@ -41,7 +41,6 @@ class Media(Enum):
 
 
 _MEDIA: Final = {"": Media.ABSENT, FORM_TYPE: Media.FORM, JSON_TYPE: Media.JSON}
-_CHARSET: Final = re.compile(r"""charset\s*=\s*(?:utf-?8|"utf-?8")""", re.IGNORECASE | re.ASCII)
 _AMOUNT_IS_MAP: Final = "PostBillingCreditGrants"
 _NO_BODY: Final = frozenset({"GET", "HEAD", "DELETE"})
 
@@ -72,10 +71,8 @@ def read(operation: Operation, sent: Sent) -> Reading:
 @lru_cache(maxsize=128)
 def media(content_type: str) -> Media:
     """OTHER: any other type, a charset that is not UTF-8, or parameters nobody needs."""
-    kind, semicolon, parameters = content_type.partition(";")
-    if semicolon and _CHARSET.fullmatch(parameters.strip()) is None:
-        return Media.OTHER
-    return _MEDIA.get(kind.strip().lower(), Media.OTHER)
+    kind = plain_type(content_type)
+    return Media.OTHER if kind is None else _MEDIA.get(kind, Media.OTHER)
 
 
 def is_v1(operation: Operation) -> bool:

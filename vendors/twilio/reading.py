@@ -31,6 +31,7 @@ from vendors.contract import (
     Unreadable,
 )
 from vendors.form import FORM_TYPE, Pair
+from vendors.mediatype import plain_type
 from vendors.parameters import check_length, loose_pairs, query_pairs, tree_pairs
 from vendors.strict_json import read_json
 from vendors.twilio.catalogue import KINDS, PARAMETERS
@@ -63,7 +64,6 @@ class Media(Enum):
 
 
 _MEDIA: Final = {FORM_TYPE: Media.FORM, JSON_TYPE: Media.JSON}
-_CHARSET: Final = re.compile(r"""charset\s*=\s*(?:utf-?8|"utf-?8")""", re.IGNORECASE | re.ASCII)
 _INDEX: Final = re.compile(r"\[[0-9]*\]", re.ASCII)
 _SECONDS: Final = re.compile(r"[1-9][0-9]{0,5}", re.ASCII)
 _NO_BODY: Final = frozenset({"GET", "HEAD", "DELETE"})
@@ -130,10 +130,8 @@ def gather(pairs: list[Pair]) -> dict[str, str]:
 @lru_cache(maxsize=128)
 def media(content_type: str) -> Media:
     """OTHER: any other type, a charset that is not UTF-8, or parameters nobody needs."""
-    kind, semicolon, parameters = content_type.partition(";")
-    if semicolon and _CHARSET.fullmatch(parameters.strip()) is None:
-        return Media.OTHER
-    return _MEDIA.get(kind.strip().lower(), Media.OTHER)
+    kind = plain_type(content_type)
+    return Media.OTHER if kind is None else _MEDIA.get(kind, Media.OTHER)
 
 
 def _media_of(operation: Operation, content_type: str) -> Media:
