@@ -7,11 +7,11 @@ from typing import Any, Final
 from gateway.admin.house import House
 from gateway.admin.paging import PAGE_FIELDS, first_of, limit_of, no_such_start
 from gateway.admin.routes import ADMIN, Answer, Ask, Route
-from gateway.admin.span import span_of
+from gateway.admin.span import SPAN_FIELDS, span_of
 from gateway.admin.views import complete_since, spend_record
 from gateway.admin.views import moment as shown_moment
 from gateway.errors import NotFound
-from gateway.vault.fields import choice, moment, text
+from gateway.vault.fields import choice, text
 from gateway.vault.records import of_label
 from gateway.vault.runs import LABEL_CHARS_MAX
 from ledger.history import NoSuchCall
@@ -63,14 +63,10 @@ def _state(house: House, by: str, name: str) -> dict[str, Any]:
     return {"revoked": True, "revoked_at": shown_moment(first)}
 
 
-_SPAN_FIELDS: Final = (
-    moment("since", "Calls from this time on. Default: 30 days before until."),
-    moment("until", "Calls before this time. Default: now."),
-)
 ROUTES: Final = (
     Route("GET", "/vault/runs", ADMIN, list_runs,
           "Spend by run or by scenario, the latest call first", "RunList",
-          query=(*PAGE_FIELDS, choice("by", "Default run.", ["run", "scenario"]), *_SPAN_FIELDS)),
+          query=(*PAGE_FIELDS, choice("by", "Default run.", ["run", "scenario"]), *SPAN_FIELDS)),
     Route("GET", "/vault/runs/detail", ADMIN, detail,
           "One run: spend by operation, refusal, state and key", "Run",
           query=(text("label", "The run's effective label.", required=True,

@@ -10,13 +10,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from gateway.vault.fields import mistake, refuse
+from gateway.vault.fields import mistake, moment, refuse
 
 DAY_US: Final = 86_400_000_000
 SPAN_US: Final = 30 * DAY_US
 """Without `since`."""
 SPAN_DAYS_MAX: Final = 400
 """A year and a month, to compare one with the other: the sums of every day in it are read."""
+SPAN_FIELDS: Final = (
+    moment("since", "Calls from this time on. Default: 30 days before until."),
+    moment("until", "Calls before this time. Default: now."),
+)
 
 
 def span_of(query: Mapping[str, Any], now_us: int) -> tuple[int, int]:

@@ -14,7 +14,7 @@ from typing import Any, Final
 from gateway.admin.house import House
 from gateway.admin.paging import PAGE_FIELDS, first_of, limit_of, no_such_start
 from gateway.admin.routes import ADMIN, Answer, Ask, Route
-from gateway.admin.span import bounded_span_of
+from gateway.admin.span import SPAN_FIELDS, bounded_span_of
 from gateway.admin.views import complete_since, spend_record
 from gateway.admin.views import day as shown_day
 from gateway.admin.views import moment as shown_moment
@@ -123,17 +123,13 @@ _TOP: Final = Field(
     {"type": "integer", "minimum": 1, "maximum": SERIES_MAX, "default": TOP_DEFAULT},
     "Groups with a line of their own; the others share one.",
 )
-_SPAN_FIELDS: Final = (
-    moment("since", "Calls from this time on. Default: 30 days before until."),
-    moment("until", "Calls before this time. Default: now."),
-)
 ROUTES: Final = (
     Route("GET", "/vault/spend", ADMIN, spend,
           "What was spent, the dearest first; by day the latest first", "GroupList",
           query=(
               *PAGE_FIELDS,
               choice("by", "Default account.", BY),
-              *_SPAN_FIELDS,
+              *SPAN_FIELDS,
               text("vendor", "Only calls to this vendor."),
               text("account", "Only calls with this account's credentials."),
           )),
@@ -148,5 +144,5 @@ ROUTES: Final = (
           )),
     Route("GET", "/vault/spend/overview", ADMIN, overview,
           "All calls of a span together, and what was refused or failed, by code", "SpendOverview",
-          query=_SPAN_FIELDS),
+          query=SPAN_FIELDS),
 )  # fmt: skip
