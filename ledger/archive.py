@@ -172,15 +172,15 @@ class Part:
         self._conn.execute("BEGIN")
         self._conn.executemany("INSERT INTO journal VALUES (?, ?, ?, ?)", rows)
         self._conn.execute("COMMIT")
-        _sync(self._path)
+        sync(self._path)
         self.last_seq = rows[-1].seq
 
     def publish(self) -> None:
         """On disk, under its name, before a row is deleted from the journal."""
         self._conn.close()
-        _sync(self._path)
+        sync(self._path)
         self._path.rename(self._to)
-        _sync(self._to.parent)
+        sync(self._to.parent)
 
     def discard(self) -> None:
         self._conn.close()
@@ -247,7 +247,8 @@ def _number(archive: Path) -> int:
     return int(found[1]) if found is not None else 0
 
 
-def _sync(path: Path) -> None:
+def sync(path: Path) -> None:
+    """Have a file or a folder on disk."""
     fd = os.open(path, os.O_RDONLY)
     try:
         os.fsync(fd)

@@ -23,7 +23,7 @@ from itertools import islice, takewhile
 from pathlib import Path
 from typing import BinaryIO, Final
 
-from ledger.archive import archives_of, last_row, rows_of
+from ledger.archive import archives_of, last_row, rows_of, sync
 from ledger.chain import Row
 from ledger.copies import MANIFEST, PARTIAL, Copied, CopiedShard, manifest_of
 from ledger.errors import CopyFailed, LedgerRefused
@@ -108,9 +108,9 @@ class Copier:
         assert self._copied is not None, "it is written"
         to = next(path for path in _names(self._order.backups, self._name) if not path.exists())
         with _as_failed(f"the copy cannot be given its name {to}"):
-            _sync(self.folder)
+            sync(self.folder)
             self.folder.rename(to)
-            _sync(to.parent)
+            sync(to.parent)
         self._let_go()
         return replace(self._copied, path=str(to))
 
@@ -147,7 +147,7 @@ class Copier:
         self._unsynced += size
         if self._unsynced >= PIECE_BYTES:
             begun_s = time.monotonic()
-            _sync(path)
+            sync(path)
             self._unsynced = 0
             self._stop.wait(time.monotonic() - begun_s)
         if self._stop.is_set():
@@ -173,7 +173,7 @@ class Copier:
                 conn.execute("COMMIT")
                 last = rows[-1].seq, rows[-1].mac
                 self._wrote(to, sum(len(row.body) for row in rows))
-        _sync(to)
+        sync(to)
         return CopiedShard(meta.shard, source.name, cut.archives, last[0], last[1].hex())
 
     def _copy_audit(self, source: Path, to: Path) -> None:
@@ -187,7 +187,7 @@ class Copier:
             [page_bytes] = read.execute("PRAGMA page_size").fetchone()
             piece = _AUDIT_PAGES * int(page_bytes)
             read.backup(conn, pages=_AUDIT_PAGES, progress=lambda *_: self._wrote(to, piece))
-        _sync(to)
+        sync(to)
 
     def _copy_file(self, source: Path) -> None:
         with self._new_file(source.name) as file, source.open("rb") as reading:
@@ -286,11 +286,3 @@ def _reader(path: Path) -> sqlite3.Connection:
 
 def _mib(size: int) -> int:
     return size // (1024 * 1024)
-
-
-def _sync(path: Path) -> None:
-    fd = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(fd)
-    finally:
-        os.close(fd)
