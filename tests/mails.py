@@ -24,7 +24,7 @@ secret = "env:ACME_RESEND_KEY"
 secret = "env:NARROW_RESEND_KEY"
 """
 ENV: Final = {"ACME_RESEND_KEY": ACME_SECRET, "NARROW_RESEND_KEY": SENDING_ONLY}
-QUICK: Final = "calls_per_second_max = 0\nfirst_byte_timeout_s = 1.5\ntotal_timeout_s = 3"
+QUICK: Final = "calls_per_second_max = 0\nfirst_byte_timeout_s = 4\ntotal_timeout_s = 8"
 """No waiting for Resend's rate, and little for an answer that does not come."""
 NOWHERE: Final = "http://127.0.0.1:9"
 PRICE: Final = Decimal("0.0009")

@@ -46,7 +46,7 @@ def planted(
             directory,
             sandbox_process.base_url,
             server=f"connections_max = {CONNECTIONS_MAX}\nhead_timeout_s = 0.5",
-            stripe=f'first_byte_timeout_s = 1.5\nhosts = {{files = "http://127.0.0.1:{port}"}}',
+            stripe=f'first_byte_timeout_s = 4\nhosts = {{files = "http://127.0.0.1:{port}"}}',
             more=f'[vendors.acme]\nbase_url = "{sandbox_process.base_url}"\n'
             '[vendors.acme.accounts.default]\nsecret = "env:STRIPE_SECRET_KEY"\n',
             env={"PYTHONPATH": f"{directory}{os.pathsep}{ROOT}"},

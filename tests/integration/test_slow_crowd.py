@@ -16,10 +16,10 @@ from tests.speaker import INTENT, until
 CROWD: Final = 200
 MEMORY_BYTES: Final = 150_000_000
 LIMITS: Final = """\
-head_timeout_s = 0.5
-body_timeout_s = 0.5
-write_timeout_s = 0.5
-idle_timeout_s = 0.5
+head_timeout_s = 2.0
+body_timeout_s = 2.0
+write_timeout_s = 2.0
+idle_timeout_s = 2.0
 """
 BIG: Final = "/stripe/files/v1/files/file_1/contents?size=67108864"
 

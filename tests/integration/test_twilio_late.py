@@ -98,7 +98,7 @@ def key(house: Gateway) -> VaultKey:
 @pytest.fixture
 def gateway(twilio: Sandbox, tmp_path: Path) -> Iterator[Gateway]:
     """A gateway of its own, that looks into what is open as soon as it is asked."""
-    more = twilio_at(twilio.base_url, lines="first_byte_timeout_s = 0.5") + AT_ONCE
+    more = twilio_at(twilio.base_url, lines="first_byte_timeout_s = 3") + AT_ONCE
     with Gateway.start(tmp_path, NOWHERE, more=more) as running:
         yield running
         verified(running)

@@ -82,7 +82,7 @@ def twilio(process: Sandbox) -> Sandbox:
 @pytest.fixture(scope="module")
 def house(process: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
     """One gateway for all tests that need none of their own: each makes a key of its own."""
-    more = twilio_at(process.base_url, lines="first_byte_timeout_s = 0.5") + NEVER
+    more = twilio_at(process.base_url) + NEVER
     with Gateway.start(tmp_path_factory.mktemp("twilio"), NOWHERE, more=more) as running:
         yield running
 

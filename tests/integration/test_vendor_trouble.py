@@ -26,7 +26,7 @@ def house(sandbox_process: Sandbox, tmp_path_factory: pytest.TempPathFactory) ->
     with Gateway.start(
         tmp_path_factory.mktemp("trouble"),
         sandbox_process.base_url,
-        stripe="first_byte_timeout_s = 1.5\ntotal_timeout_s = 3",
+        stripe="first_byte_timeout_s = 4\ntotal_timeout_s = 8",
     ) as running:
         yield running
 
