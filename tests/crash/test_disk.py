@@ -11,7 +11,7 @@ nothing, for long  503, and then the same
 from __future__ import annotations
 
 import resource
-import time
+import subprocess
 from pathlib import Path
 from typing import Final
 
@@ -32,8 +32,8 @@ BROKEN: Final = (
     "fdatasync:error=EINTR",
 )
 """A sync that failed is never tried again: nobody knows what it left, whatever it says."""
-LOOKS_MAX: Final = 600
-LOOK_S: Final = 0.05
+LOOKS_MAX: Final = 100_000
+"""Looks at a gateway before a test gives up: half a minute or more."""
 
 
 def logs(gateway: Gateway) -> list[Path]:
@@ -54,20 +54,23 @@ def reasons(gateway: Gateway) -> list[str]:
 
 
 def until_reasons(gateway: Gateway, expected: list[str]) -> None:
-    """A journal looks twice a second whether it is well again."""
+    """A journal looks twice a second whether it is well again; each look here is a question that
+    the same loop answers."""
     for _ in range(LOOKS_MAX):
         if reasons(gateway) == expected:
             return
-        time.sleep(LOOK_S)
     raise AssertionError(reasons(gateway))
 
 
 def until_said(gateway: Gateway, words: str) -> None:
-    for _ in range(LOOKS_MAX):
-        if words in gateway.said:
-            return
-        time.sleep(LOOK_S)
-    raise AssertionError(gateway.said)
+    """tail waits for what is written; it is given up after a minute."""
+    log = str(gateway.directory / "stderr.log")
+    command = ["timeout", "60", "tail", "-n", "+1", "-f", log]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as following:
+        assert following.stdout is not None
+        said = any(words in line for line in following.stdout)
+        following.terminate()
+    assert said, gateway.said
 
 
 def knows_what_left(gateway: Gateway, key: VaultKey, vendor: Sandbox) -> None:
