@@ -257,7 +257,7 @@ class ScriptedBody:
         return b""
 
     async def read_all(self, bytes_max: int) -> bytes:
-        raise NotImplementedError
+        raise AssertionError("a body that streams is never read whole")
 
 
 async def cancelled_at(coroutine: Coroutine[Any, Any, object], at: int) -> bool:

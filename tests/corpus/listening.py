@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable
 from types import TracebackType
 from typing import Final, Self
@@ -13,7 +14,7 @@ LINE_BYTES_MAX: Final = 1 << 23
 Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
 
-class Listening:
+class Listening(ABC):
     """Serves while it is entered; `doors` is asked once for who serves, by name. ports: by name."""
 
     def __init__(self) -> None:
@@ -24,8 +25,9 @@ class Listening:
         self._tasks: set[asyncio.Task[None]] = set()
         self._thread = threading.Thread(target=self._run, daemon=True)
 
+    @abstractmethod
     def doors(self) -> dict[str, Serve]:
-        raise NotImplementedError
+        """Who serves, by name; each gets a port."""
 
     def __enter__(self) -> Self:
         self._thread.start()
