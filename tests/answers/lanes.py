@@ -21,7 +21,13 @@ from tests.answers.corpus import Case, marks_of
 from tests.answers.vendor import WAIT_S, RawVendor, Script
 from tests.house import Gateway, VaultKey, Wire, request_bytes
 
-SLOW: Final = "first_byte_timeout_s = 3\ntotal_timeout_s = 5\ncalls_per_second_max = 0"
+SLOW: Final = """\
+first_byte_timeout_s = 8
+total_timeout_s = 15
+connection_idle_s = 300
+calls_per_second_max = 0
+"""
+"""Whoever is to be late is late; a busy machine is not."""
 FORM: Final = "application/x-www-form-urlencoded"
 _COUNT: Final = itertools.count(1)
 _VENDORS: Final = {"text": "twilio", "mail": "resend"}

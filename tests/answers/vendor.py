@@ -20,7 +20,7 @@ from tests.answers.corpus import Act, Step
 
 ANSWER: Final = re.compile(rb"[ch]\d{5}x")
 """How a call names its case: `c…` is hostile, `h…` honest."""
-WAIT_S: Final = 20.0
+WAIT_S: Final = 120.0
 _PAUSE_S: Final = 0.05
 _FLOOD_BYTES_MAX: Final = 256_000_000
 
