@@ -8,7 +8,8 @@ from typing import Any, Final
 
 from gateway.admin.house import House
 from gateway.admin.routes import ANYONE, Answer, Ask, Route, Who
-from gateway.admin.schemas import SCHEMAS, ref
+from gateway.admin.schemas import SCHEMAS
+from gateway.admin.schemawords import ref
 from gateway.vault.fields import object_schema
 
 _SCHEME_OF: Final = {Who.ADMIN: "adminKey", Who.ISSUER: "issuerKey", Who.KEY: "vaultKey"}

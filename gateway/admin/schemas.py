@@ -6,45 +6,24 @@ property pass, so that what is written down is what is sent.
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Final
 
+from gateway.admin.schemawords import (
+    DAY,
+    FLAG,
+    TEXT,
+    TEXTS,
+    TIME,
+    USD,
+    WHOLE,
+    Schema,
+    listing,
+    maybe,
+    record,
+    ref,
+)
+from gateway.admin.spendschemas import SPEND_SCHEMAS
 from gateway.vault.issuerreader import TEMPLATE_FIELDS
-
-Schema = dict[str, Any]
-
-TEXT: Final[Schema] = {"type": "string"}
-WHOLE: Final[Schema] = {"type": "integer"}
-FLAG: Final[Schema] = {"type": "boolean"}
-USD: Final[Schema] = {"type": "string", "pattern": r"^-?[0-9]+\.[0-9]{2,6}$"}
-TIME: Final[Schema] = {"type": "string", "format": "date-time"}
-DAY: Final[Schema] = {"type": "string", "format": "date"}
-TEXTS: Final[Schema] = {"type": "array", "items": TEXT}
-
-
-def maybe(schema: Schema) -> Schema:
-    return {"anyOf": [schema, {"type": "null"}]}
-
-
-def ref(name: str) -> Schema:
-    return {"$ref": f"#/components/schemas/{name}"}
-
-
-def record(properties: Schema, optional: Schema | None = None) -> Schema:
-    """An object with these properties and no others; all but the optional ones are always there."""
-    return {
-        "type": "object",
-        "properties": properties | (optional or {}),
-        "required": list(properties),
-        "additionalProperties": False,
-    }
-
-
-def listing(item: Schema, **more: Schema) -> Schema:
-    """more: what it says beside its items."""
-    data = {"type": "array", "items": item}
-    whole = {"object": {"const": "list"}, "url": TEXT, "has_more": FLAG, "data": data}
-    return record(whole | more)
-
 
 _MONEY: Final = {
     "daily_usd_cap": maybe(USD),
@@ -172,15 +151,6 @@ _CANCELED: Final = {
     }
 }
 _BARRED: Final = {"barred": {"type": "array", "items": {"type": "object"}}}
-_SPEND: Final = {
-    "calls": WHOLE,
-    "refused": WHOLE,
-    "cost_usd": USD,
-    "in_doubt_usd": USD,
-    "restored_usd": USD,
-    "first_at": maybe(TIME),
-    "last_at": maybe(TIME),
-}
 _QUOTE: Final = {
     "object": {"const": "quote"},
     "key_id": TEXT,
@@ -201,14 +171,6 @@ _QUOTE: Final = {
         "items": record({"rule": TEXT, "pass": FLAG, "detail": TEXT}),
     },
 }
-_REVOKED: Final = {"revoked": FLAG, "revoked_at": maybe(TIME)}
-_PARTS: Final = {
-    name: {"type": "array", "items": {"type": "object"}}
-    for name in ("by_operation", "by_code", "by_state", "by_key_id")
-}
-_COMPLETE: Final = maybe(
-    TIME | {"description": "What came before is still being summed up; null: nothing is missing."}
-)
 _WATCHED: Final = {
     "counts_usd": USD,
     "age_s": WHOLE,
@@ -315,69 +277,7 @@ SCHEMAS: Final[dict[str, Schema]] = {
             "reason": TEXT,
         }
     ),
-    "Spend": {
-        "type": "object",
-        "properties": {
-            "object": {"enum": ["run", "scenario"]},
-            "run": TEXT,
-            "scenario": TEXT,
-            **_SPEND,
-            **_REVOKED,
-        },
-        "required": ["object", *_SPEND, *_REVOKED],
-        "additionalProperties": False,
-    },
-    "RunList": listing(ref("Spend"), complete_since=_COMPLETE),
-    "Run": record(
-        {"object": {"const": "run"}, "run": TEXT, **_REVOKED, "keys": TEXTS},
-        {"scenario": maybe(TEXT), "complete_since": _COMPLETE, **_SPEND, **_PARTS},
-    ),
-    "Group": record(
-        {
-            "object": {"const": "spend"},
-            "by": {"enum": ["account", "vendor", "key", "operation", "scenario", "day"]},
-            "id": TEXT | {"description": "For starting_after."},
-            **_SPEND,
-            "standing_usd": USD,
-            "pending_usd": USD,
-        },
-        {
-            **dict.fromkeys(("vendor", "account", "key_id", "operation", "scenario"), TEXT),
-            "day": DAY,
-        },
-    ),
-    "GroupList": listing(ref("Group"), complete_since=_COMPLETE),
-    "SpendSeries": record(
-        {
-            "object": {"const": "spend_series"},
-            "by": maybe({"enum": ["account", "vendor", "key", "operation", "scenario"]}),
-            "step": {"enum": ["day", "hour"]},
-            "steps": {"type": "array", "items": TIME},
-            "complete_since": _COMPLETE,
-            "lines": {
-                "type": "array",
-                "items": record(
-                    {
-                        "id": maybe(TEXT | {"description": "null: all that have no own line."}),
-                        "calls": {"type": "array", "items": WHOLE},
-                        "refused": {"type": "array", "items": WHOLE},
-                        "cost_usd": {"type": "array", "items": USD},
-                    }
-                ),
-            },
-        }
-    ),
-    "SpendOverview": record(
-        {
-            "object": {"const": "spend_overview"},
-            **_SPEND,
-            "settled_usd": USD,
-            "standing_usd": USD,
-            "pending_usd": USD,
-            "complete_since": _COMPLETE,
-            "by_code": {"type": "array", "items": record({"code": TEXT, "calls": WHOLE})},
-        }
-    ),
+    **SPEND_SCHEMAS,
     "Quote": record(_QUOTE),
     "Backup": record(
         {
