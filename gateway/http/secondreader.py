@@ -14,7 +14,7 @@ holds both ways to the same outcome on any bytes, so what saves h11 its work can
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final, cast
 
 import h11
 
@@ -78,7 +78,7 @@ class PlainGate:
         self._reader.receive_data(data if rest is None else data[: len(data) - len(rest)])
         try:
             while type(event := self._reader.next_event()) is h11.Data:
-                pieces.append(bytes(event.data))
+                pieces.append(bytes(cast("Any", event).data))  # a bytearray, whatever its type says
         except h11.RemoteProtocolError as exc:
             raise RequestMalformed(f"{exc}.") from exc
         if (type(event) is h11.EndOfMessage) is (rest is None):

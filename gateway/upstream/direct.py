@@ -19,7 +19,7 @@ from __future__ import annotations
 import re
 from itertools import compress
 from operator import itemgetter
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple, cast
 
 import h11
 
@@ -243,6 +243,6 @@ def _body_bytes(reader: h11.Connection) -> int:
     follow it."""
     size = 0
     while isinstance(event := reader.next_event(), h11.Data):
-        size += len(event.data)
+        size += len(cast("Any", event).data)  # a bytearray, whatever its type says
     over = isinstance(event, h11.EndOfMessage) and not reader.trailing_data[0]
     return size if over and reader.their_state is h11.DONE else -1
