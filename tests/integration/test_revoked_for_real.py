@@ -115,7 +115,7 @@ class Crowd:
         """Until so many more were made."""
         with self._made:
             wanted = self.calls + calls
-            self._made.wait_for(lambda: self.calls >= wanted or self.failures, 60)
+            self._made.wait_for(lambda: self.calls >= wanted or self.failures, 120)
 
     def revoke(self, kind: str, abort: bool) -> Revoked:
         """One revoke, aimed at the key of a caller of chance."""
@@ -159,7 +159,7 @@ class Crowd:
             self.gateway.admin("POST", "/vault/resume", barred[0])
         for place, grip in enumerate(self.grips):
             if grip.number in revoked.numbers:
-                grip.over.wait(30)
+                assert grip.over.wait(120)
                 with self._made:
                     self.grips[place] = self._grip(place)
                     self._made.notify_all()

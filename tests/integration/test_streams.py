@@ -37,7 +37,9 @@ LAST: Final = b"\r\n--b--\r\n"
 
 @pytest.fixture(scope="module")
 def house(sandbox_process: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
-    with Gateway.start(tmp_path_factory.mktemp("streams"), sandbox_process.base_url) as running:
+    directory = tmp_path_factory.mktemp("streams")
+    patient = "write_timeout_s = 300"  # who stands still here is asked for more, however late
+    with Gateway.start(directory, sandbox_process.base_url, server=patient) as running:
         yield running
 
 
