@@ -9,10 +9,15 @@ turn lets PER_TURN go on from all lanes together, one of each lane after the oth
 whoever is further goes first: so calls are finished before others are begun, and do not move in
 convoys.
 
+A call goes through some eight turns, and each is as long as what others do in it. So while a guest
+is in the house, a key that had no lane lately, a turn takes no more steps from the lanes than were
+taken without one, and one at least: a guest waits for as much as it asks for itself, and where
+many ask a little, who asks much keeps half.
+
 All who bear no key that we know share one lane. While a single key calls there is nobody to be fair
-to, and nobody waits. Beside others a flood gets less done: its smaller turns and commits take more
-CPU a call, 3 % with 32 callers and more with hundreds. No lane is longer than there are
-connections: each has one call."""
+to, and nobody waits. Beside others a flood gets less done, a fifth less beside a guest: smaller
+turns and commits take more CPU a call. No lane is longer than there are connections: each has one
+call."""
 
 from __future__ import annotations
 
@@ -26,11 +31,10 @@ STRANGERS: Final = ""
 FREE: Final = 16
 """Steps of one key in one turn of the loop without a lane: more than a scenario ever takes."""
 PER_TURN: Final = 16
-"""Steps from all lanes together in one turn: some 1.5 ms of work. With fewer, 32 callers of one key
-beside another take a tenth more CPU a call, and the other waits as long at the 99th percentile."""
+"""Steps from all lanes together in one turn: some 1.5 ms of work. Fewer take more CPU a call."""
 SHARED_S: Final = 1.0
-"""For so long after another key's call the house is shared. Who calls less often may find one turn
-of a flood before it, and none after that."""
+"""For so long after another key's call the house is shared, and a guest in it after its own. Who
+calls less often may find some turns of a flood before it, and none after that."""
 
 
 class Step(IntEnum):
@@ -46,9 +50,19 @@ Line = tuple[deque[asyncio.Future[None]], ...]
 
 
 class Lanes:
-    """Living: who waits to go on."""
+    """Living: who waits to go on, and who had to lately."""
 
-    __slots__ = ("_latest", "_lines", "_loop", "_shared_until_s", "_taken", "_turning")
+    __slots__ = (
+        "_crowded_until_s",
+        "_guest",
+        "_guest_until_s",
+        "_latest",
+        "_lines",
+        "_loop",
+        "_shared_until_s",
+        "_taken",
+        "_turning",
+    )
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
@@ -57,6 +71,9 @@ class Lanes:
         self._turning = False
         self._latest: str | None = None
         self._shared_until_s = 0.0
+        self._guest: str | None = None
+        self._guest_until_s = 0.0
+        self._crowded_until_s: dict[str, float] = {}  # who had a lane, the first to be over first
 
     @property
     def waiting(self) -> int:
@@ -75,6 +92,9 @@ class Lanes:
             return False
         self._taken[who] = taken + 1
         self._turn_later()
+        now_s = self._loop.time()
+        if self._crowded_until_s.get(who, 0.0) <= now_s:
+            self._guest, self._guest_until_s = who, now_s + SHARED_S
         return True
 
     async def step(self, who: str, step: Step) -> None:
@@ -85,6 +105,8 @@ class Lanes:
         line = self._lines.get(who)
         if line is None:
             line = self._lines[who] = tuple(deque() for _ in Step)
+            if who == self._guest:
+                self._guest_until_s = 0.0
         line[step].append(turn)
         self._turn_later()
         await turn
@@ -97,13 +119,14 @@ class Lanes:
     def _turn(self) -> None:
         """The loop has come round: its sockets were read since."""
         self._turning = False
+        left = self._steps_of_turn()
         self._taken.clear()
-        left = PER_TURN
         while self._lines and left:
             who, line = next(iter(self._lines.items()))
             turn = _furthest(line)
             if turn is None:
                 del self._lines[who]
+                self._was_crowded(who)
                 continue
             self._lines.move_to_end(who)
             if not turn.done():  # else its call was cancelled: the process ends
@@ -111,6 +134,20 @@ class Lanes:
                 left -= 1
         if self._lines:
             self._turn_later()
+
+    def _steps_of_turn(self) -> int:
+        """From all lanes together."""
+        if not self._lines or self._loop.time() >= self._guest_until_s:
+            return PER_TURN
+        return min(PER_TURN, max(1, sum(self._taken.values())))
+
+    def _was_crowded(self, who: str) -> None:
+        """Whose lane is empty now is no guest for a while."""
+        now_s, until_s = self._loop.time(), self._crowded_until_s
+        while until_s and next(iter(until_s.values())) <= now_s:
+            del until_s[next(iter(until_s))]
+        until_s.pop(who, None)
+        until_s[who] = now_s + SHARED_S
 
 
 def _furthest(line: Line) -> asyncio.Future[None] | None:
