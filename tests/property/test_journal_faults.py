@@ -155,7 +155,7 @@ async def play(directory: Path, steps: list[tuple[str, Any]], *, crash: bool) ->
         await story.step(what, value)
         story.standing_adds_up()
     if story.waiting:
-        await asyncio.wait(story.waiting, timeout=5)
+        await asyncio.wait(story.waiting, timeout=60)
     assert not story.waiting
     if not crash and not story.deaths:
         story.store.faults.clear()

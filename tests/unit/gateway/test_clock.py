@@ -24,14 +24,16 @@ def test_budget_time_begins_at_the_wall_clock_and_runs_with_boot_time(
 
 def test_it_is_never_earlier_than_what_the_books_have_seen() -> None:
     system = SystemClock()
-    ahead = system.now_us() + 5_000_000
-    assert 4_000_000 < system.begin_at_us(ahead) <= 5_000_000
+    hour_us = 3_600_000_000
+    ahead = system.now_us() + hour_us
+    assert 0 < system.begin_at_us(ahead) <= hour_us
     assert system.now_us() >= ahead
     assert system.begin_at_us(0) == 0
 
 
 def test_deadlines_run_on_the_monotonic_clock() -> None:
-    assert abs(SystemClock().monotonic_s() - time.monotonic()) < 1
+    before_s = time.monotonic()
+    assert before_s <= SystemClock().monotonic_s() <= time.monotonic()
     assert clock._boot_us() <= clock._boot_us()
 
 

@@ -220,7 +220,7 @@ async def test_drain_closes_the_idle_and_lets_the_busy_finish(house: House) -> N
     busy.send(GET)
     half.send(GET[:-2])
     await gate.started.wait()
-    drained = asyncio.ensure_future(server.drain(5.0))
+    drained = asyncio.ensure_future(server.drain(20.0))
     assert await idle.at_end()
     assert not drained.done()
     half.send(b"\r\n")
@@ -244,7 +244,7 @@ async def test_who_arrives_while_others_finish_is_answered_once(house: House) ->
     busy.send(GET)
     await gate.started.wait()
     address = server.address
-    drained = asyncio.ensure_future(server.drain(5.0))
+    drained = asyncio.ensure_future(server.drain(20.0))
     await asyncio.sleep(0)
     late, silent = [await house.connect(server) for _ in range(2)]
     late.send(GET.replace(b"GET / ", b"GET /new "))
@@ -269,7 +269,7 @@ async def test_a_drain_that_takes_too_long_says_so(house: House) -> None:
     assert not await server.drain(0.01)
     gate.go_on.set()
     assert (await client.reply()).status == 200
-    assert await server.drain(1.0)
+    assert await server.drain(20.0)
 
 
 async def test_drain_waits_for_handlers_whose_client_is_gone(house: House) -> None:
@@ -279,7 +279,7 @@ async def test_drain_waits_for_handlers_whose_client_is_gone(house: House) -> No
     client.send(GET)
     await gate.started.wait()
     client.writer.transport.abort()
-    drained = asyncio.ensure_future(server.drain(5.0))
+    drained = asyncio.ensure_future(server.drain(20.0))
     await asyncio.sleep(0)
     assert not drained.done()
     gate.go_on.set()
@@ -301,7 +301,7 @@ async def test_a_stream_that_ends_during_a_drain_is_the_last_answer(house: House
     client = await house.connect(server)
     client.send(GET)
     await client.head()
-    drained = asyncio.ensure_future(server.drain(5.0))
+    drained = asyncio.ensure_future(server.drain(20.0))
     await asyncio.sleep(0)
     go_on.set()
     assert await client.reader.read() == b"ab"
@@ -315,7 +315,7 @@ async def test_who_arrives_during_a_drain_is_let_go(house: House) -> None:
     await server.drain(0.01)
     server._service.admit("peer")
     await server._connect(ours, "peer", "")
-    assert await server.drain(1.0)
+    assert await server.drain(20.0)
     assert theirs.recv(1) == b""
     theirs.close()
 
@@ -334,7 +334,7 @@ async def test_close_is_now_and_twice_is_no_harm(
     assert await client.at_end()
     assert server.connections == 1
     gate.go_on.set()
-    assert await server.drain(1.0)
+    assert await server.drain(20.0)
 
 
 async def test_a_server_that_never_started_can_be_closed() -> None:
@@ -454,7 +454,7 @@ async def test_a_request_that_is_in_the_socket_already_is_still_answered(house: 
         asking.setblocking(False)
         await until(lambda: len(server._service.connections) == 1)
         asking.send(GET)
-        drained = asyncio.ensure_future(server.drain(5.0))
+        drained = asyncio.ensure_future(server.drain(20.0))
         assert await drained
         answer = asking.recv(4_096)
     assert answer.startswith(b"HTTP/1.1 200 ")
