@@ -22,10 +22,10 @@ import orjson
 from ledger.chain import BEGIN, Row
 from ledger.codec import is_end
 
-FORMAT: Final = 2
-"""1 is the same without checkpoints in parts. It is read, and 2 from when it is opened to be
-written."""
-_READABLE: Final = frozenset({1, FORMAT})
+FORMAT: Final = 3
+"""1 is the same without checkpoints in parts, 2 has larger ones. They are read, and are of format 3
+from when they are opened to be written."""
+_READABLE: Final = frozenset({1, 2, FORMAT})
 SQLITE_VERSION: Final = sqlite3.sqlite_version
 
 _SCHEMA: Final = """

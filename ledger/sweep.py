@@ -11,12 +11,14 @@ where it would be written, so a thing that has to be forgotten is so before anyt
 with it. A walk therefore goes to its end even if nobody wants its pieces any more.
 
     ["a", [terms, …], [[account_id, parent_id, which terms, (total, days, top-ups)], …]]
-    ["h", hold]    ["n", kind, [name, text, name, text, …]]
+    ["h", hold]    ["d", kind, [name, text, name, text, …]]
     ["r", [retry, …]]    ["f", [refund, …]]
 
-A piece is one of these: so many accounts, one hold, one drawer of a shelf. Equal books give equal
-pieces, but for their order: that is how `verify` compares. A settled hold that is forgotten leaves
-its RetryKey as a piece of its own; of several under one key the latest hold's counts.
+A piece is one of these: so many accounts, one hold, one drawer of a shelf. Formats before 3 had
+larger drawers, and "n" in the place of "d". Equal books give equal pieces, but for their order and
+for what of a shelf lies in one of them: that is how `verify` compares, by `told`. A settled hold
+that is forgotten leaves its RetryKey as a piece of its own; of several under one key the latest
+hold's counts.
 """
 
 from __future__ import annotations
@@ -39,9 +41,18 @@ from ledger.state import State
 
 _GROUP_SHIFT: Final = 5
 """Accounts whose ids differ in the last bits only are one piece, 32 of them."""
-BYTES_MAX: Final = 48 * 1024
-"""Of pieces handed over at a time, but always one; half a millisecond to a whole one."""
-STEPS_MAX: Final = 1_024
+BYTES_MAX: Final = 24 * 1024
+"""Of pieces handed over at a time, but always one: a fourth of a millisecond, and a row that takes
+hardly longer to sync than a short one."""
+COST_MAX: Final = 300
+"""Of the steps behind them, in microseconds as they were on one machine."""
+_GROUP_COST: Final = 20
+_HOLD_COST: Final = 5
+_DRAWER_COST: Final = 8
+_NOTHING_COST: Final = 1
+_LISTED_MAX: Final = 4_096
+_LISTED: Final = 1_024
+"""Drawers in use are listed at once, if they are few, or so many numbers at a time."""
 COPIED_MAX: Final = 100_000
 
 
@@ -50,7 +61,7 @@ class Sweep:
     nobody wants the pieces any more."""
 
     __slots__ = (
-        "_drawers",
+        "_first_group",
         "_groups",
         "_hold_ids",
         "_holds",
@@ -62,6 +73,7 @@ class Sweep:
         "_since_us",
         "_state",
         "_steps",
+        "_written",
         "at_us",
         "over",
         "silent",
@@ -75,9 +87,12 @@ class Sweep:
         self._last_account = state.last_account
         self._last_hold = state.last_hold
         self._hold_ids = _held(state)
-        self._groups: set[int] = set()
+        self._first_group = state.shard << SHARD_SHIFT - _GROUP_SHIFT
+        groups = (state.last_account >> _GROUP_SHIFT) - self._first_group + 1
+        # Flags, and not sets: to let go of a set of 65,536 takes three milliseconds.
+        self._groups = bytearray(groups)
         self._holds: set[int] = set()
-        self._drawers: set[tuple[str, int]] = set()
+        self._written: dict[str, bytearray] = {}
         self._out: deque[bytes] = deque()
         self._out_bytes = 0
         self._reached_all = False
@@ -85,26 +100,28 @@ class Sweep:
         state.at_us = max(state.at_us, at_us)
         state.sweep = self
 
-    def pieces(self) -> list[bytes]:
-        """The next ones; none may be among them though it is not over."""
-        for _ in range(STEPS_MAX):
-            if self._out_bytes >= BYTES_MAX or self._reached_all:
-                break
-            if next(self._steps, None) is None:
+    def pieces(self, times: int = 1) -> list[bytes]:
+        """The next ones, so many times BYTES_MAX; none may be among them though it is not over."""
+        bytes_max, cost_left = times * BYTES_MAX, times * COST_MAX
+        while cost_left > 0 and self._out_bytes < bytes_max and not self._reached_all:
+            cost = next(self._steps, None)
+            if cost is None:
                 self._reached_all = True
                 self._state.sweep = None
-        out = self._taken()
+            else:
+                cost_left -= cost
+        out = self._taken(bytes_max)
         self.over = self._reached_all and not self._out
         return out
 
-    def _taken(self) -> list[bytes]:
+    def _taken(self, bytes_max: int) -> list[bytes]:
         """Many changes in one turn write more than what is handed over at a time."""
         if self.silent:
             self._out.clear()
             self._out_bytes = 0
         taken: list[bytes] = []
         taken_bytes = 0
-        while self._out and taken_bytes < BYTES_MAX:
+        while self._out and taken_bytes < bytes_max:
             taken.append(self._out.popleft())
             taken_bytes += len(taken[-1])
         self._out_bytes -= taken_bytes
@@ -113,7 +130,7 @@ class Sweep:
     # -- before a change -----------------------------------------------------------------------
 
     def before_account(self, account_id: int) -> None:
-        if account_id <= self._last_account and account_id >> _GROUP_SHIFT not in self._groups:
+        if account_id <= self._last_account:
             self._write_group(account_id >> _GROUP_SHIFT)
 
     def before_hold(self, hold_id: int) -> None:
@@ -132,25 +149,29 @@ class Sweep:
     # -- the walk ------------------------------------------------------------------------------
 
     def _walk(self) -> Iterator[int]:
-        """Yields a number of no meaning after each step."""
-        first = self._state.shard << SHARD_SHIFT
-        for group in range(first >> _GROUP_SHIFT, (self._last_account >> _GROUP_SHIFT) + 1):
-            self.before_account(group << _GROUP_SHIFT)
-            yield group
+        """Yields what each step cost."""
+        for group in range(self._first_group, self._first_group + len(self._groups)):
+            self._write_group(group)
+            yield _GROUP_COST
+        state = self._state
         for hold_id in self._hold_ids:
+            yield _HOLD_COST if hold_id in state.holds else _NOTHING_COST
             self.before_hold(hold_id)
-            yield hold_id
-        for kind in tuple(self._state.notes):
-            for drawer in range(DRAWERS):
+        for kind, notes in tuple(state.notes.items()):
+            for drawer in _in_use(notes):
                 self._write_notes(kind, drawer)
-                yield drawer
-        for drawer in range(DRAWERS):
+                yield _DRAWER_COST
+        for drawer in _in_use(state.remembered):
             self._write_retries(drawer)
+            yield _DRAWER_COST
+        for drawer in _in_use(state.refunds):
             self._write_refunds(drawer)
-            yield drawer
+            yield _DRAWER_COST
 
     def _write_group(self, group: int) -> None:
-        self._groups.add(group)
+        if self._groups[group - self._first_group]:
+            return
+        self._groups[group - self._first_group] = 1
         accounts = self._state.accounts
         first = group << _GROUP_SHIFT
         last = min(first + (1 << _GROUP_SHIFT) - 1, self._last_account)
@@ -190,35 +211,44 @@ class Sweep:
             self._state.remembered.drop(retry.key)
 
     def _write_notes(self, kind: str, drawer: int) -> None:
-        if ("n" + kind, drawer) in self._drawers:
+        if not self._is_first("d" + kind, drawer):
             return
-        self._drawers.add(("n" + kind, drawer))
         notes = self._state.notes.get(kind)
         there = None if notes is None else notes.drawers.get(drawer)
         if there:
             flat = [text for name in sorted(there) for text in (name, text_of(there[name]))]
-            self._emit(("n", kind, flat))
+            self._emit(("d", kind, flat))
 
     def _write_retries(self, drawer: int) -> None:
-        if ("r", drawer) in self._drawers:
+        if not self._is_first("r", drawer):
             return
-        self._drawers.add(("r", drawer))
-        there = self._state.remembered.drawers.get(drawer, {})
+        remembered = self._state.remembered
+        there = remembered.drawers.get(drawer, {})
         for key in [key for key, kept in there.items() if kept.at_us <= self._since_us]:
-            del there[key]
+            remembered.drop(key)
         if there:
             self._emit(("r", [_retry_row(key, there[key]) for key in sorted(there)]))
 
     def _write_refunds(self, drawer: int) -> None:
-        if ("f", drawer) in self._drawers:
+        if not self._is_first("f", drawer):
             return
-        self._drawers.add(("f", drawer))
-        there = self._state.refunds.drawers.get(drawer, {})
+        refunds = self._state.refunds
+        there = refunds.drawers.get(drawer, {})
         since_us = self.at_us - REFUND_MEMORY_US
         for name in [name for name, refund in there.items() if refund.at_us <= since_us]:
-            del there[name]
+            refunds.drop(name)
         if there:
             self._emit(("f", [tuple(there[name]) for name in sorted(there)]))
+
+    def _is_first(self, shelf: str, drawer: int) -> bool:
+        """Is this the first time that somebody comes to it?"""
+        flags = self._written.get(shelf)
+        if flags is None:
+            flags = self._written[shelf] = bytearray(DRAWERS)
+        if flags[drawer]:
+            return False
+        flags[drawer] = 1
+        return True
 
     def _emit(self, piece: tuple[Any, ...]) -> None:
         written = orjson.dumps(piece)
@@ -265,10 +295,14 @@ class Reading:
         self._holds[hold.hold_id] = hold
 
     def _notes(self, kind: str, flat: list[str]) -> None:
-        notes = self._state.notes.setdefault(kind, Shelf())
-        drawer = notes.drawers.setdefault(drawer_of(flat[0]), {})
         blobs = map(str.encode, flat[1::2], repeat("latin-1"))
-        drawer.update(zip(flat[::2], blobs, strict=True))
+        drawer = zip(flat[::2], blobs, strict=True)
+        self._state.notes.setdefault(kind, Shelf()).fill(drawer_of(flat[0]), drawer)
+
+    def _notes_of_many_drawers(self, kind: str, flat: list[str]) -> None:
+        """As formats before 3 have them."""
+        for at in range(0, len(flat), 2):
+            self._notes(kind, flat[at : at + 2])
 
     def _retries(self, rows: list[Any]) -> None:
         for key, hold_id, digest, at_us, account_id in rows:
@@ -287,10 +321,23 @@ class Reading:
 _READERS: Final[dict[str, Callable[..., None]]] = {
     "a": Reading._accounts,
     "h": Reading._hold,
-    "n": Reading._notes,
+    "d": Reading._notes,
+    "n": Reading._notes_of_many_drawers,
     "r": Reading._retries,
     "f": Reading._refunds,
 }
+
+
+def told(piece: list[Any]) -> Iterator[list[Any]]:
+    """What a piece tells, one thing at a time where it has a drawer of a shelf."""
+    letter, *rest = piece
+    if letter in "dn":
+        kind, flat = rest
+        yield from (["d", kind, flat[at : at + 2]] for at in range(0, len(flat), 2))
+    elif letter in "rf":
+        yield from ([letter, row] for row in rest[0])
+    else:
+        yield piece
 
 
 def _held(state: State) -> Sequence[int]:
@@ -299,6 +346,17 @@ def _held(state: State) -> Sequence[int]:
     if len(state.holds) <= COPIED_MAX:
         return tuple(state.holds)
     return range(next(iter(state.holds)), state.last_hold + 1)
+
+
+def _in_use(shelf: Shelf[Any, Any]) -> Iterator[int]:
+    """The drawers of a shelf, while it is changed. One that comes into use meanwhile was empty at
+    the beginning."""
+    drawers = shelf.drawers
+    if len(drawers) <= _LISTED_MAX:
+        yield from tuple(drawers)
+        return
+    for first in range(0, DRAWERS, _LISTED):
+        yield from [drawer for drawer in range(first, first + _LISTED) if drawer in drawers]
 
 
 def _used(account: Account) -> tuple[Any, ...]:

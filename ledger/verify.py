@@ -11,7 +11,7 @@ import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import orjson
 
@@ -25,7 +25,7 @@ from ledger.replay import load_checkpoint
 from ledger.settings import LedgerSettings
 from ledger.state import State
 from ledger.store import SqliteStore
-from ledger.sweep import Sweep
+from ledger.sweep import Sweep, told
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,19 +76,20 @@ _IS_OTHER: Final = "is not what a replay gives"
 
 
 class _Heap:
-    """Pieces in no order. Two heaps of the same pieces tell the same."""
+    """What pieces tell, in no order. Two heaps of the same things come to the same."""
 
-    __slots__ = ("_pieces", "_sum")
+    __slots__ = ("_sum", "_things")
 
     def __init__(self) -> None:
-        self._pieces = self._sum = 0
+        self._things = self._sum = 0
 
-    def add(self, piece: bytes) -> None:
-        self._pieces += 1
-        self._sum += int.from_bytes(hashlib.sha256(piece).digest())
+    def add(self, piece: list[Any]) -> None:
+        for thing in told(piece):
+            self._things += 1
+            self._sum += int.from_bytes(hashlib.sha256(orjson.dumps(thing)).digest())
 
-    def told(self) -> tuple[int, int]:
-        return self._pieces, self._sum
+    def comes_to(self) -> tuple[int, int]:
+        return self._things, self._sum
 
 
 class _Walk:
@@ -154,11 +155,11 @@ class _Walk:
         elif row.entries == PART:
             self._parts += 1
             for piece in codec.decode_pieces(row.body):
-                self._found.add(orjson.dumps(piece))
+                self._found.add(piece)
         elif codec.is_end(row.body):
             self._checkpoints += 1
-            told = (codec.decode_end(row.body), *self._found.told())
-            if not self._begun or told != (self._parts, *self._expected.told()):
+            found = (codec.decode_end(row.body), *self._found.comes_to())
+            if not self._begun or found != (self._parts, *self._expected.comes_to()):
                 raise BrokenChain(f"the checkpoint that ends at row {row.seq} {_IS_OTHER}")
         else:
             self._checkpoints += 1
@@ -173,7 +174,7 @@ class _Walk:
         sweep = Sweep(self._state, at_us, retry_memory_us)
         while not sweep.over:
             for piece in sweep.pieces():
-                self._expected.add(piece)
+                self._expected.add(orjson.loads(piece))
 
     def _compare(self, body: bytes) -> None:
         at_us, retry_memory_us, _ = codec.decode_checkpoint(body)

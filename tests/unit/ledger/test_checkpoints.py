@@ -22,6 +22,7 @@ from ledger import (
     Order,
     RetryKey,
     checkpoints,
+    shelf,
     sweep,
     verify,
     verify_copy,
@@ -31,7 +32,7 @@ from ledger.archive import archives_of
 from ledger.copier import Copier
 from ledger.journalfile import StoreFull
 from ledger.shard import Shard
-from ledger.shelf import drawer_of
+from ledger.shelf import Shelf, drawer_of
 from ledger.snapshot import dump
 from tests.ledgers import (
     NOON_US,
@@ -266,6 +267,33 @@ async def test_closing_writes_them_again_if_much_came_since_it_began(
     await again.close()
 
 
+async def test_those_of_format_2_are_read_and_verified(
+    ledger: Ledger, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its drawers were larger, and had another letter."""
+    await ledger.note([Note("kind", f"name {number}", b"\xff") for number in range(90)])
+    emit = sweep.Sweep._emit
+    with monkeypatch.context() as older:
+        older.setattr(sweep.Sweep, "_emit", lambda walk, piece: emit(walk, _as_of_format_2(piece)))
+        for module in (sweep, shelf):
+            older.setattr(module, "DRAWERS", 2)
+        shard_of(ledger).state.notes["kind"] = Shelf()
+        for number in range(90):
+            shard_of(ledger).state.notes["kind"].put(f"name {number}", b"\xff")
+        shard_of(ledger).checkpoint()
+        await until(lambda: not under_way(ledger))
+        await shard_of(ledger).journal.latest().durable()
+    image = crash_image(tmp_path / "var", tmp_path / "image", ledger)
+    tamper(image / "ledger-0.db", "UPDATE meta SET value = '2' WHERE name = 'format'")
+    report = verify(settings_in(image))
+    assert (report.first_error, report.shards[0].checkpoints) == (None, 1)
+    assert await reopened(image) == told(ledger)
+
+
+def _as_of_format_2(piece: tuple[object, ...]) -> tuple[object, ...]:
+    return ("n", *piece[1:]) if piece[0] == "d" else piece
+
+
 async def test_closing_with_no_room_leaves_it(
     ledger: Ledger, faults: Faults, tmp_path: Path
 ) -> None:
@@ -290,11 +318,14 @@ async def test_closing_does_not_wait_for_a_disk_that_is_gone(
     assert (report.ok, report.shards[0].checkpoints) == (True, 0)
 
 
-async def test_a_walk_over_much_that_is_empty_pauses_too(
+async def test_a_walk_over_much_that_is_written_already_pauses_too(
     ledger: Ledger, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sweep, "STEPS_MAX", 300)
+    names = [str(number) for number in range(10)]
+    await ledger.note([Note("kind", name, b"x") for name in names])
+    monkeypatch.setattr(sweep, "COST_MAX", 1)
     shard_of(ledger).checkpoint()
+    shard_of(ledger).note([Note("kind", name, None) for name in names])
     await whole(ledger)
     assert shard_of(ledger)._store.last_checkpoint() is not None
 
@@ -442,7 +473,7 @@ async def test_no_part_takes_the_room_that_is_kept_for_what_happens(
 async def test_the_next_one_waits_for_the_last_part_of_the_one_before(
     ledger: Ledger, faults: Faults, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(sweep, "STEPS_MAX", 1_000_000)
+    monkeypatch.setattr(sweep, "COST_MAX", 1 << 30)
     monkeypatch.setattr(sweep, "BYTES_MAX", 1 << 30)
     shard = shard_of(ledger)
     shard.checkpoint()

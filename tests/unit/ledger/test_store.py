@@ -178,9 +178,9 @@ def test_siblings_are_recorded(path: Path) -> None:
 
 
 def test_a_file_of_another_format_is_refused(path: Path) -> None:
-    tamper(path, "UPDATE meta SET value = '3' WHERE name = 'format'")
+    tamper(path, "UPDATE meta SET value = '4' WHERE name = 'format'")
     conn = connect(path, "FULL")
-    with pytest.raises(StoreBroken, match="format 3 is not known"):
+    with pytest.raises(StoreBroken, match="format 4 is not known"):
         SqliteStore(path, conn, KEY, 0)
     conn.close()
 

@@ -14,6 +14,7 @@ from ledger.entries import (
     Held,
     HoldState,
     Noted,
+    Opened,
     Parted,
     ToppedUp,
 )
@@ -51,7 +52,7 @@ def test_all_pieces_are_the_books(copied_max: int, monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(sweep, "COPIED_MAX", copied_max)
     state = rich_books(0)
     pieces = pieces_of(Sweep(state, NOON_US + 4, DAY_US))
-    assert sorted(orjson.loads(piece)[0] for piece in pieces) == ["a", "f", "h", "h", "h", "n", "r"]
+    assert sorted(orjson.loads(piece)[0] for piece in pieces) == ["a", "d", "f", "h", "h", "h", "r"]
     back = read(state, pieces)
     assert told(back) == told(state)
     assert told(read(state, list(reversed(pieces)))) == told(state)
@@ -148,6 +149,15 @@ def test_every_kind_of_change_comes_after_what_was_there() -> None:
     assert told(read(state, pieces_of(walk))) == before
 
 
+def test_an_account_that_is_new_since_the_beginning_is_not_written() -> None:
+    state = rich_books(0)
+    known = sorted(state.accounts)
+    walk = Sweep(state, NOON_US + 4, DAY_US)
+    state.apply(Opened(state.last_account + 1, None, BudgetTerms(), NOON_US + 5))
+    state.apply(ToppedUp(state.last_account, 5, 20_000, None, NOON_US + 5))
+    assert sorted(read(state, pieces_of(walk)).accounts) == known
+
+
 def test_what_is_gone_before_it_is_reached_is_not_written_again() -> None:
     state = rich_books(0)
     walk = Sweep(state, NOON_US + 4, DAY_US)
@@ -189,6 +199,29 @@ def test_no_more_than_so_much_is_handed_over_at_a_time(monkeypatch: pytest.Monke
         handed.append(walk.pieces())
     assert max(map(len, handed)) <= 2
     assert len(read(state, [piece for pieces in handed for piece in pieces]).notes["k"]) == 50
+
+
+def test_larger_drawers_of_older_formats_are_read_and_tell_the_same() -> None:
+    names = [f"vk_{number}" for number in range(9)]
+    flat = [text for name in names for text in (name, f"text of {name}")]
+    reading = Reading(0, 0, (0, 0))
+    reading.add(["n", "key", flat])
+    notes = reading.books().notes["key"]
+    assert [notes.get(name) for name in names] == [f"text of {name}".encode() for name in names]
+    pairs = [["d", "key", flat[at : at + 2]] for at in range(0, len(flat), 2)]
+    assert [*sweep.told(["n", "key", flat])] == pairs
+    assert [each for pair in pairs for each in sweep.told(pair)] == pairs
+    assert [*sweep.told(["r", [[1], [2]]])] == [["r", [1]], ["r", [2]]]
+    assert [*sweep.told(["h", [1, 2]])] == [["h", [1, 2]]]
+
+
+def test_of_many_drawers_so_many_are_listed_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sweep, "_LISTED_MAX", 2)
+    state = State(0)
+    for number in range(50):
+        state.apply(Noted("k", f"name {number}", b"x", NOON_US))
+    back = read(state, pieces_of(Sweep(state, NOON_US + 1, DAY_US)))
+    assert told(back) == told(state)
 
 
 def test_of_empty_books_nothing_is_written() -> None:
