@@ -13,6 +13,7 @@ from urllib.parse import parse_qsl
 
 import orjson
 
+from tests import operations
 from tests.fuzz.tape import Tape, Target, cut
 from vendors.contract import (
     Answer,
@@ -224,25 +225,9 @@ def stripe(data: bytes) -> None:
     _call(STRIPE, tape, method, path, "")
 
 
-_ROOT = "/2010-04-01/Accounts/AC" + "0a" * 16
-_TWILIO = (
-    ("POST", "", f"{_ROOT}/Messages.json"),
-    ("POST", "", f"{_ROOT}/Messages/SM{'1c' * 16}.json"),
-    ("POST", "", f"{_ROOT}/Calls.json"),
-    ("POST", "", f"{_ROOT}/Calls/CA{'1d' * 16}.json"),
-    ("POST", "", f"{_ROOT}/Conferences/CF1/Participants.json"),
-    ("POST", "", f"{_ROOT}/IncomingPhoneNumbers.json"),
-    ("POST", "verify", "/v2/Services/VA1/Verifications"),
-    ("POST", "verify", "/v2/Services/VA1/VerificationCheck"),
-    ("POST", "lookups", "/v2/batch/query"),
-    ("GET", "lookups", "/v2/PhoneNumbers/+14155552671"),
-    ("POST", "messaging", "/v1/a2p/BrandRegistrations"),
-)
-
-
 def twilio(data: bytes) -> None:
     tape = Tape(data)
-    method, product, path = _TWILIO[tape.number(len(_TWILIO))]
+    method, product, path = operations.TWILIO[tape.number(len(operations.TWILIO))]
     _call(TWILIO, tape, method, path, product)
 
 

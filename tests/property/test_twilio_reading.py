@@ -11,6 +11,8 @@ from urllib.parse import parse_qsl, quote_plus, urlencode
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from tests.operations import ACCOUNT, CA, SM
+from tests.operations import TWILIO as OPERATIONS
 from vendors.contract import (
     Answer,
     Doubt,
@@ -36,25 +38,9 @@ from vendors.twilio.prices import SHIPPED
 from vendors.twilio.segments import count, count_most, smart
 from vendors.twilio.twiml import read_twiml
 
-ACCOUNT = "AC" + "0a" * 16
-ROOT = f"/2010-04-01/Accounts/{ACCOUNT}"
-SM, CA = "SM" + "1c" * 16, "CA" + "1d" * 16
 RATES = Rates({}, datetime.date(2026, 1, 1), 30)
 JSON_TYPE = "application/json"
 
-OPERATIONS = [
-    ("POST", "", f"{ROOT}/Messages.json"),
-    ("POST", "", f"{ROOT}/Messages/{SM}.json"),
-    ("POST", "", f"{ROOT}/Calls.json"),
-    ("POST", "", f"{ROOT}/Calls/{CA}.json"),
-    ("POST", "", f"{ROOT}/Conferences/CF1/Participants.json"),
-    ("POST", "", f"{ROOT}/IncomingPhoneNumbers.json"),
-    ("POST", "verify", "/v2/Services/VA1/Verifications"),
-    ("POST", "verify", "/v2/Services/VA1/VerificationCheck"),
-    ("POST", "lookups", "/v2/batch/query"),
-    ("GET", "lookups", "/v2/PhoneNumbers/+14155552671"),
-    ("POST", "messaging", "/v1/a2p/BrandRegistrations"),
-]
 NAMES = (
     "To to TO From Body body MediaUrl MediaUrl[] MediaUrl[0] ContentSid SendAsMms Status Url Twiml "
     "TimeLimit Record Channel CustomMessage Fields fields Type AddOns PhoneNumber AreaCode _method "
