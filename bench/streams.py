@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import threading
 from dataclasses import asdict, dataclass
-from types import TracebackType
 from typing import Any, Final, Self
 
 from bench import bulk
@@ -97,12 +96,7 @@ class Watch:
         self._thread.start()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        value: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._over.set()
         self._thread.join()
         if self._process is not None:

@@ -14,7 +14,6 @@ import threading
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from time import monotonic
-from types import TracebackType
 from typing import Any, Final, Generic, Self, TypeVar
 from urllib.parse import urlencode
 
@@ -99,12 +98,7 @@ class Speaker:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        value: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.wire.close()
 
 

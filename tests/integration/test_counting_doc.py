@@ -189,7 +189,7 @@ def test_a_vendor_that_answers_500(house: Gateway, vendor: Sandbox) -> None:
 
 def test_a_gateway_that_is_killed(gateway: Gateway, vendor: Sandbox) -> None:
     story = Story(gateway, daily_usd_cap="50")
-    vendor.behave(path=INTENTS, answer_latency_ms=20_000)
+    vendor.behave(path=INTENTS, hold_answer=True)
     form = {"amount": 1200, "currency": "usd", **PAY}
 
     def charged_or_not() -> Answer | None:

@@ -328,7 +328,7 @@ def test_a_message_on_its_way_when_the_gateway_is_killed_is_in_doubt_and_found(
     gateway: Gateway, twilio: Sandbox
 ) -> None:
     key = gateway.make_key(vendor="twilio")
-    twilio.behave(path=MESSAGES, answer_latency_ms=20_000)
+    twilio.behave(path=MESSAGES, hold_answer=True)
     on_its_way = Meanwhile(lambda: text_or_closed(gateway, key))
     until(lambda: messages(twilio))
     gateway.kill()
