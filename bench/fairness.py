@@ -1,5 +1,5 @@
-"""What one quiet key waits while others behave badly: a gateway, a quiet key at a fixed rate, and
-beside it one kind of trouble after the other.
+"""What one quiet key waits while others behave badly: two gateways, a quiet key of the first at a
+fixed rate, and one kind of trouble after the other, through the same gateway and through the other.
 
     python -m bench.fairness [--rounds 5] [--seconds 6] [--rate 50] [--only KIND …]
                              [--var FOLDER] [--save FILE]
@@ -8,6 +8,7 @@ beside it one kind of trouble after the other.
 | --- | --- |
 | `quiet`, `again` | nothing: what two equal parts differ by is the machine's noise |
 | `flood` | another key, 512 connections, a charge on each as soon as the last is answered |
+| `busy` | another key, 32 connections, the same: no flood, a neighbour with much to do |
 | `many` | eight other keys, 64 connections each, the same |
 | `capped` | a key at its cap, 512 connections, refused each time |
 | `waiting` | 500 calls of another key on the same vendor account, whose answers take 30 s |
@@ -15,12 +16,23 @@ beside it one kind of trouble after the other.
 | `strangers` | 512 connections with a key that nobody knows, refused each time |
 | `churn` | connections that are closed as soon as they are open |
 
-Rounds interleave, in changing order. The quiet key's calls leave on a schedule, and latency counts
-from it. Ratios are taken within a round, to the geometric mean of its two quiet parts; `all` puts
-the waits of all rounds together first, which says more about a p99. The gateway has core 0 to
-itself; vendor, quiet caller and trouble share core 1. The trouble runs at the lowest priority, and
-vendor and quiet caller in real time where we may (as root), so that what trouble costs to make is
-not in the quiet key's figures: without that they wait for it some milliseconds each time.
+Trouble takes from a quiet key in two ways: the machine, which everybody on it shares, and the
+gateway. Therefore each kind has two parts in a round: `here`, through the quiet key's own gateway,
+and `there`, through a second one, which runs on the same core with the same settings, a ledger of
+its own, before the same vendor. There the kernel shares the core out between two processes: no
+gateway could keep a quiet key freer of others than one of its own. What `here` is beyond `there`
+is what it costs that both come through one gateway.
+
+Two clocks. Milliseconds are of the wall, from when a call was due. `own` is the CPU time that the
+quiet key's gateway spent, by the kernel's count, between a call's sending and its answer, on it and
+on others: it stands still while others have the core, so other work on the machine does not show in
+it, and all that the gateway puts in front of a call does.
+
+Rounds interleave, in changing order. Ratios are taken within a round; to nothing is to the
+geometric mean of its two quiet parts. The gateways have core 0 to themselves; vendor, quiet caller
+and trouble share core 1. Where we may (as root) vendor and quiet caller run in real time there, so
+that they do not wait for the trouble's own load, and all of ours goes before whatever else the
+machine does. `answered` is what the trouble got a second: a flood that had no CPU was none.
 
 The ledger lies below the checkout. On a shared disk most of what callers wait is that disk's;
 `--var /dev/shm` takes it out, so that what the trouble adds shows: ratios are larger there.
@@ -55,11 +67,18 @@ from bench.shots import CHARGE
 from bench.stage import ROOT, SECRET
 
 QUIET, AGAIN = "quiet", "again"
-FLOOD, KEYS, WAITING, CROWD = 512, 8, 500, 1_000
+HERE, THERE = "here", "there"
+BUSY, FLOOD, KEYS, WAITING, CROWD = 32, 512, 8, 500, 1_000
 SLOW_TARGET: Final = "/stripe/files/v1/files/file_1"
 """Another host of the same account, which takes its time."""
 LEAD_S: Final = 1.0
 """Trouble has begun when the quiet key's calls are counted."""
+_SESSION: Final = Path("/proc/self/autogroup")
+FIRST: Final = -15
+"""As `nice` counts."""
+_CALLS: Final = "keybrake_calls_total{"
+_ALLOWED: Final = 'decision="allowed"'
+_REFUSALS: Final = "keybrake_refusals_total{"
 SETTINGS: Final = """\
 [server]
 listen = "{address}"
@@ -83,28 +102,29 @@ while True:
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One part of a round. others: what the trouble was answered, a second. places: the waits of
-    the quiet key's calls, in seconds, sorted."""
+    """One part of a round. where: the trouble's gateway, `here`, `there`, or '' where there is no
+    trouble. own: see above. answered: the trouble's calls, a second. seconds: what the quiet key's
+    calls waited."""
 
     round: int
     kind: str
+    where: str
     p50_ms: float
     p99_ms: float
-    worst_ms: float
+    own_p50_ms: float
+    own_p99_ms: float
     statuses: dict[int, int]
+    answered: float
     cpu_share: float
     rss_mb: float
     seconds: list[float] = field(repr=False)
 
 
-class Scene:
-    """Living: the gateway, its vendor, and who comes to it."""
+class Gateway:
+    """Living: one gateway, and what an operator asks of it."""
 
-    def __init__(self, gateway: Process, address: str, admin_key: str, var: Path) -> None:
-        self.gateway, self.address, self._admin_key, self.var = gateway, address, admin_key, var
-        self._wrk = gear.program("wrk", "wrk", print)
-        self._core = cores()[1]
-        self._quiet = CHARGE.bytes_for(self.make_key()[1], "/stripe")
+    def __init__(self, process: Process, address: str, admin_key: str) -> None:
+        self.process, self.address, self._admin_key = process, address, admin_key
 
     def make_key(self, cap: int = 100_000_000) -> tuple[str, str]:
         """Its id and its secret."""
@@ -120,60 +140,80 @@ class Scene:
         made = json.loads(body)
         return made["id"], made["key"]
 
-    def quiet(self, rate: float, seconds: float) -> tuple[load.Tally, float]:
-        """The quiet key's calls, and the CPU seconds of the gateway meanwhile."""
-        cpu_s = self.gateway.cpu_s()
+    def abort(self, key_id: str) -> None:
+        """Revoke a key, and end what it has under way."""
+        path, how = f"/vault/keys/{key_id}/revoke", {"in_flight": "abort"}
+        ask(self.address, "POST", path, self._admin_key, how)
+
+    def answers(self) -> float:
+        """How many it gave, of any status, since its start."""
+        _, body = ask(self.address, "GET", "/metrics", self._admin_key)
+        return sum(
+            float(line.rpartition(" ")[2])
+            for line in body.decode().splitlines()
+            if line.startswith(_REFUSALS) or (line.startswith(_CALLS) and _ALLOWED in line)
+        )
+
+
+class Scene:
+    """Living: the gateways, the quiet key, and who comes beside it."""
+
+    def __init__(self, here: Gateway, there: Gateway, var: Path) -> None:
+        self.here, self.there, self.var = here, there, var
+        self._wrk = gear.program("wrk", "wrk", print)
+        self._core = cores()[1]
+        self._quiet = CHARGE.bytes_for(here.make_key()[1], "/stripe")
+
+    def quiet(self, rate: float, seconds: float) -> load.Tally:
+        """The quiet key's calls."""
         with on_core(self._core):
-            tally = uvloop.run(load.open_loop(self.address, self._quiet, rate, seconds))
-        return tally, self.gateway.cpu_s() - cpu_s
+            return uvloop.run(
+                load.open_loop(
+                    self.here.address, self._quiet, rate, seconds, watch=self.here.process.clock_s
+                )
+            )
 
     @contextlib.contextmanager
-    def loops(self, bearers: Sequence[str], connections: int) -> Iterator[None]:
+    def loops(self, at: Gateway, bearers: Sequence[str], connections: int) -> Iterator[None]:
         """Closed loops of charges, one wrk for each of these keys."""
         with contextlib.ExitStack() as running:
             for bearer in bearers:
                 script = self.var / f"{secrets.token_hex(4)}.lua"
                 script.write_text(wrk.script("POST", CHARGE.headers(bearer), CHARGE.body))
-                url = f"http://{self.address}/stripe{CHARGE.target}"
+                url = f"http://{at.address}/stripe{CHARGE.target}"
                 words = wrk.command(self._wrk, url, script, connections, 3_600, self._core)
                 running.enter_context(at_leisure(words))
             yield
 
     @contextlib.contextmanager
-    def flood(self, keys: int, connections: int) -> Iterator[None]:
-        with self.loops([self.make_key()[1] for _ in range(keys)], connections):
+    def flood(self, at: Gateway, *, keys: int, connections: int) -> Iterator[None]:
+        with self.loops(at, [at.make_key()[1] for _ in range(keys)], connections):
             yield
 
     @contextlib.contextmanager
-    def capped(self) -> Iterator[None]:
-        with self.loops([self.make_key(0)[1]], FLOOD):
+    def capped(self, at: Gateway) -> Iterator[None]:
+        with self.loops(at, [at.make_key(0)[1]], FLOOD):
             yield
 
     @contextlib.contextmanager
-    def strangers(self) -> Iterator[None]:
-        with self.loops(["vault_key_" + "x" * 36], FLOOD):
+    def strangers(self, at: Gateway) -> Iterator[None]:
+        with self.loops(at, ["vault_key_" + "x" * 36], FLOOD):
             yield
 
     @contextlib.contextmanager
-    def waiting(self, calls: int) -> Iterator[None]:
+    def waiting(self, at: Gateway, *, calls: int) -> Iterator[None]:
         """Calls that hang at the vendor; their key is revoked at the end, which aborts them."""
-        key_id, bearer = self.make_key()
-        words = [sys.executable, "-m", "bench.fairness", "--hang", self.address, bearer, str(calls)]
+        key_id, bearer = at.make_key()
+        words = [sys.executable, "-m", "bench.fairness", "--hang", at.address, bearer, str(calls)]
         with at_leisure(pinned(words, self._core)):
             yield
-        path, how = f"/vault/keys/{key_id}/revoke", {"in_flight": "abort"}
-        ask(self.address, "POST", path, self._admin_key, how)
+        at.abort(key_id)
 
     @contextlib.contextmanager
-    def churn(self) -> Iterator[None]:
-        words = [sys.executable, "-c", _CHURN, self.address]
+    def churn(self, at: Gateway) -> Iterator[None]:
+        words = [sys.executable, "-c", _CHURN, at.address]
         with at_leisure(pinned(words, self._core)):
             yield
-
-
-def _lowest() -> None:
-    os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))
-    os.nice(19)
 
 
 def _at_once(pid: int) -> None:
@@ -182,11 +222,16 @@ def _at_once(pid: int) -> None:
         os.sched_setscheduler(pid, os.SCHED_RR, os.sched_param(1))
 
 
+def _at_leisure() -> None:
+    """After vendor and quiet caller; what is started inherits the latter's place."""
+    os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))
+
+
 @contextlib.contextmanager
 def at_leisure(words: Sequence[str], out: IO[bytes] | int = subprocess.DEVNULL) -> Iterator[None]:
-    """A process at the lowest priority, until the end of the block."""
+    """A process that does not run in real time, until the end of the block."""
     with subprocess.Popen(
-        words, stdout=out, stderr=subprocess.DEVNULL, preexec_fn=_lowest, cwd=ROOT
+        words, stdout=out, stderr=subprocess.DEVNULL, preexec_fn=_at_leisure, cwd=ROOT
     ) as process:
         try:
             yield
@@ -194,8 +239,25 @@ def at_leisure(words: Sequence[str], out: IO[bytes] | int = subprocess.DEVNULL) 
             process.kill()
 
 
-TROUBLE: Final[dict[str, Callable[[Scene], contextlib.AbstractContextManager[None]]]] = {
+@contextlib.contextmanager
+def before_others() -> Iterator[None]:
+    """Where the kernel shares cores out by session, ours weighs more than others', if we may."""
+    try:
+        before = _SESSION.read_text().split()[-1]
+        _SESSION.write_text(str(FIRST))
+    except OSError:
+        yield
+        return
+    try:
+        yield
+    finally:
+        _SESSION.write_text(before)
+
+
+Trouble = Callable[[Scene, Gateway], contextlib.AbstractContextManager[None]]
+TROUBLE: Final[dict[str, Trouble]] = {
     "flood": partial(Scene.flood, keys=1, connections=FLOOD),
+    "busy": partial(Scene.flood, keys=1, connections=BUSY),
     "many": partial(Scene.flood, keys=KEYS, connections=FLOOD // KEYS),
     "capped": Scene.capped,
     "waiting": partial(Scene.waiting, calls=WAITING),
@@ -213,70 +275,84 @@ def scene(folder: Path, *, files: str = "slow") -> Iterator[Scene]:
     var.mkdir(parents=True)
     with contextlib.ExitStack() as closing:
         closing.callback(shutil.rmtree, var)
-        core, load_core = cores()
-        vendor = closing.enter_context(
-            Process("vendor", [sys.executable, "-m", "bench.vendor"], core=load_core, cwd=ROOT)
-        )
-        at = vendor.first_line()
-        other = closing.enter_context(
-            Process("other", [sys.executable, "-m", "bench.vendor"], core=load_core, cwd=ROOT)
-        )
-        address, admin_key = f"127.0.0.1:{free_port()}", secrets.token_hex(20)
-        settings = var / "gateway.toml"
-        settings.write_text(
-            SETTINGS.format(
-                address=address, var=var, vendor=at["stripe"], files=other.first_line()[files]
+        closing.enter_context(before_others())
+        vendors = [
+            closing.enter_context(
+                Process(name, [sys.executable, "-m", "bench.vendor"], core=cores()[1], cwd=ROOT)
             )
+            for name in ("vendor", "other")
+        ]
+        at, other = (each.first_line() for each in vendors)
+        here, there = (
+            closing.enter_context(_gateway(var / name, at["stripe"], other[files]))
+            for name in (HERE, THERE)
         )
-        gateway = closing.enter_context(
-            Process(
-                "gateway",
-                [sys.executable, "-m", "gateway", "serve", "--config", str(settings)],
-                core=core,
-                env={"KEYBRAKE_ADMIN_KEY": admin_key, "STRIPE_SECRET_KEY": SECRET},
-                log=var / "gateway.log",
-                cwd=ROOT,
-            )
-        )
-        wait_ready(gateway, address)
-        for pid in (0, vendor.pid):
+        for pid in (0, vendors[0].pid):
             _at_once(pid)
-        yield Scene(gateway, address, admin_key, var)
+        yield Scene(here, there, var)
+
+
+@contextlib.contextmanager
+def _gateway(var: Path, vendor: str, files: str) -> Iterator[Gateway]:
+    var.mkdir()
+    address, admin_key = f"127.0.0.1:{free_port()}", secrets.token_hex(20)
+    settings = var / "gateway.toml"
+    settings.write_text(SETTINGS.format(address=address, var=var, vendor=vendor, files=files))
+    with Process(
+        f"gateway {var.name}",
+        [sys.executable, "-m", "gateway", "serve", "--config", str(settings)],
+        core=cores()[0],
+        env={"KEYBRAKE_ADMIN_KEY": admin_key, "STRIPE_SECRET_KEY": SECRET},
+        log=var / "gateway.log",
+        cwd=ROOT,
+    ) as process:
+        wait_ready(process, address)
+        yield Gateway(process, address, admin_key)
 
 
 # The rounds
 
 
-def play(scene: Scene, given: argparse.Namespace, number: int, kind: str) -> Part:
-    with TROUBLE[kind](scene) if kind in TROUBLE else contextlib.nullcontext():
+def play(scene: Scene, given: argparse.Namespace, number: int, kind: str, where: str) -> Part:
+    at = scene.there if where == THERE else scene.here
+    with TROUBLE[kind](scene, at) if where else contextlib.nullcontext():
         scene.quiet(given.rate, LEAD_S)
-        tally, cpu_s = scene.quiet(given.rate, given.seconds)
-    waits_s = sorted(tally.seconds)
-    p50_ms, p99_ms = (1e3 * percentile(waits_s, at) for at in (50, 99))
+        cpu_s, answers = at.process.clock_s(), at.answers()
+        began_s = time.monotonic()
+        tally = scene.quiet(given.rate, given.seconds)
+        took_s = time.monotonic() - began_s
+        cpu_s = at.process.clock_s() - cpu_s
+        answers = at.answers() - answers - (0 if where == THERE else len(tally.seconds))
+    waits_s, own_s = sorted(tally.seconds), sorted(tally.watched)
     return Part(
         number,
         kind,
-        p50_ms,
-        p99_ms,
-        1e3 * waits_s[-1],
+        where,
+        1e3 * percentile(waits_s, 50),
+        1e3 * percentile(waits_s, 99),
+        1e3 * percentile(own_s, 50),
+        1e3 * percentile(own_s, 99),
         tally.statuses,
-        cpu_s / tally.wall_s,
-        scene.gateway.rss_bytes() / 1e6,
+        answers / took_s,
+        cpu_s / took_s,
+        at.process.rss_bytes() / 1e6,
         waits_s,
     )
 
 
 def play_all(scene: Scene, given: argparse.Namespace) -> list[Part]:
     scene.quiet(given.rate, 2.0)
-    kinds, played = [QUIET, *given.only, AGAIN], []
+    parts = [(kind, where) for kind in given.only for where in (HERE, THERE)]
+    parts, played = [(QUIET, ""), *parts, (AGAIN, "")], []
     for number in range(given.rounds):
-        at = number % len(kinds)
-        for kind in kinds[at:] + kinds[:at]:
-            part = play(scene, given, number, kind)
+        at = number % len(parts)
+        for kind, where in parts[at:] + parts[:at]:
+            part = play(scene, given, number, kind, where)
             played.append(part)
-            told = f"p50 {part.p50_ms:.1f}, p99 {part.p99_ms:.1f}, worst {part.worst_ms:.1f} ms"
-            told += f", CPU {100 * part.cpu_share:.0f} %, {part.statuses}"
-            print(f"round {number + 1} {kind}: {told}", file=sys.stderr, flush=True)
+            told = f"p50 {part.p50_ms:.1f}, p99 {part.p99_ms:.1f}, "
+            told += f"own {part.own_p50_ms:.1f}, {part.own_p99_ms:.1f} ms, "
+            told += f"CPU {100 * part.cpu_share:.0f} %, {part.answered:.0f}/s, {part.statuses}"
+            print(f"round {number + 1} {kind} {where}: {told}", file=sys.stderr, flush=True)
             time.sleep(LEAD_S)  # what the trouble had begun ends
     return played
 
@@ -285,35 +361,41 @@ def play_all(scene: Scene, given: argparse.Namespace) -> list[Part]:
 
 
 def table(played: Sequence[Part]) -> str:
-    """A line for each kind: medians of the parts, and of the ratios within a round."""
-    lines = ["| beside it | p50 ms | p99 ms | p99 ratio (range) | all | gateway CPU | wrong |"]
-    lines.append("| --- | ---: | ---: | ---: | ---: | ---: | ---: |")
+    """A line for each kind and place: medians of the parts, and of the ratios within a round."""
+    lines = [
+        "| beside it | p50 ms | p99 ms | to nothing (range) | here to there (range) | own p50 |"
+    ]
+    lines[0] += " own p99 ms | answered/s | gateway CPU | wrong |"
+    lines.append("| --- |" + " ---: |" * 9)
     calm = [math.sqrt(q * a) for q, a in zip(_p99(played, QUIET), _p99(played, AGAIN), strict=True)]
-    calm_all_s = percentile(_together(played, QUIET, AGAIN), 99)
-    for kind in dict.fromkeys(part.kind for part in sorted(played, key=lambda p: p.round)):
-        parts = [part for part in played if part.kind == kind]
-        to = _p99(played, QUIET) if kind == AGAIN else calm
-        ratios = [one / other for one, other in zip(_p99(played, kind), to, strict=True)]
-        shown = f"{statistics.median(ratios):.2f} ({min(ratios):.2f}-{max(ratios):.2f})"
-        p50_ms, p99_ms = (statistics.median(getattr(p, n) for p in parts) for n in _SHOWN)
-        together = percentile(_together(played, kind), 99) / calm_all_s
-        cpu = statistics.median(part.cpu_share for part in parts)
+    for kind, where in dict.fromkeys((part.kind, part.where) for part in played):
+        parts = [part for part in played if (part.kind, part.where) == (kind, where)]
+        mine = _p99(played, kind, where)
+        to_calm = _ratio(mine, _p99(played, QUIET) if kind == AGAIN else calm)
+        to_there = _ratio(mine, _p99(played, kind, THERE)) if where == HERE else ""
+        p50, p99, own_50, own_99, answered, cpu = (
+            statistics.median(getattr(part, name) for part in parts) for name in _SHOWN
+        )
         wrong = sum(n for part in parts for status, n in part.statuses.items() if status != 200)
-        figures = f"{p50_ms:.1f} | {p99_ms:.1f} | {shown} | {together:.2f} | {100 * cpu:.0f} %"
-        lines.append(f"| `{kind}` | {figures} | {wrong} |")
+        lines.append(
+            f"| `{kind}` {where} | {p50:.1f} | {p99:.1f} | {to_calm} | {to_there} | {own_50:.2f} |"
+            f" {own_99:.2f} | {answered:.0f} | {100 * cpu:.0f} % | {wrong} |"
+        )
     return "\n".join(lines)
 
 
-_SHOWN: Final = ("p50_ms", "p99_ms")
+_SHOWN: Final = ("p50_ms", "p99_ms", "own_p50_ms", "own_p99_ms", "answered", "cpu_share")
 
 
-def _p99(played: Sequence[Part], kind: str) -> list[float]:
+def _ratio(these: Sequence[float], those: Sequence[float]) -> str:
+    ratios = [one / other for one, other in zip(these, those, strict=True)]
+    return f"{statistics.median(ratios):.2f} ({min(ratios):.2f}-{max(ratios):.2f})"
+
+
+def _p99(played: Sequence[Part], kind: str, where: str = "") -> list[float]:
     """By round."""
-    return [p.p99_ms for p in sorted(played, key=lambda p: p.round) if p.kind == kind]
-
-
-def _together(played: Sequence[Part], *kinds: str) -> list[float]:
-    return sorted(wait_s for part in played if part.kind in kinds for wait_s in part.seconds)
+    parts = [part for part in played if (part.kind, part.where) == (kind, where)]
+    return [part.p99_ms for part in sorted(parts, key=lambda part: part.round)]
 
 
 # Calls that hang

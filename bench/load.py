@@ -45,10 +45,12 @@ class Result:
 
 @dataclass(slots=True)
 class Tally:
-    """What a loop measured. seconds: the latency of each answer; wall_s: how long the loop ran."""
+    """What a loop measured. seconds: the latency of each answer; wall_s: how long the loop ran;
+    watched: what another clock said of each answer, if one was given."""
 
     wall_s: float = 0.0
     seconds: list[float] = field(default_factory=list)
+    watched: list[float] = field(default_factory=list)
     statuses: dict[int, int] = field(default_factory=dict)
 
     def note(self, result: Result) -> None:
@@ -270,12 +272,18 @@ async def closed_loop(address: str, data: bytes, callers: int, seconds: float) -
 
 
 async def open_loop(
-    address: str, data: bytes, rate: float, seconds: float, connections: int = 64
+    address: str,
+    data: bytes,
+    rate: float,
+    seconds: float,
+    connections: int = 64,
+    watch: Callable[[], float] | None = None,
 ) -> Tally:
     """`rate` requests a second leave on schedule. When all connections are busy a request waits for
-    one, and its latency counts from when it should have left."""
+    one, and its latency counts from when it should have left. watch: another clock, whose time from
+    sending to answer is kept too."""
     tally = Tally()
-    schedule = _Schedule(await connect(address, connections), data, tally)
+    schedule = _Schedule(await connect(address, connections), data, tally, watch)
     started = time.perf_counter()
     total = int(rate * seconds)
     for number in range(total):
@@ -292,13 +300,20 @@ async def open_loop(
 class _Schedule:
     """Requests that are due, and the callers that are free."""
 
-    __slots__ = ("_all", "_data", "_due", "_free", "_in_flight", "_quiet", "_tally")
+    __slots__ = ("_all", "_data", "_due", "_free", "_in_flight", "_quiet", "_tally", "_watch")
 
-    def __init__(self, callers: list[Caller], data: bytes, tally: Tally) -> None:
+    def __init__(
+        self,
+        callers: list[Caller],
+        data: bytes,
+        tally: Tally,
+        watch: Callable[[], float] | None = None,
+    ) -> None:
         self._all = callers
         self._free = list(callers)
         self._data = data
         self._tally = tally
+        self._watch = watch
         self._due: deque[float] = deque()
         self._in_flight = 0
         self._quiet = asyncio.Event()
@@ -312,9 +327,13 @@ class _Schedule:
             self._send(self._free.pop(), self._due.popleft())
 
     def _send(self, caller: Caller, at: float) -> None:
+        watch = self._watch
+
         def done(result: Result) -> None:
             self._in_flight -= 1
             self._tally.note(result)
+            if watch is not None:
+                self._tally.watched.append(watch() - began)
             if result.status:
                 self._free.append(caller)
             self._go()
@@ -323,6 +342,7 @@ class _Schedule:
 
         self._in_flight += 1
         self._quiet.clear()
+        began = 0.0 if watch is None else watch()
         caller.send(self._data, done, since=at)
 
     async def all_answered(self) -> None:

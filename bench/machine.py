@@ -17,6 +17,7 @@ TICKS_PER_SECOND: Final = os.sysconf("SC_CLK_TCK")
 STOP_SECONDS: Final = 15.0
 REST_SECONDS: Final = 0.1
 PROC: Final = Path("/proc")
+_CPUCLOCK_SCHED: Final = 2
 
 
 class Process:
@@ -70,6 +71,11 @@ class Process:
 
     def cpu_s(self) -> float:
         return sum(_cpu_ticks(pid) for pid in family(self.pid)) / TICKS_PER_SECOND
+
+    def clock_s(self) -> float:
+        """CPU seconds of the process itself, finely, and quick to ask; `man 3 clock_getcpuclockid`
+        for what the number is."""
+        return time.clock_gettime(~self.pid << 3 | _CPUCLOCK_SCHED)
 
     def rss_bytes(self) -> int:
         return sum(_rss_bytes(pid) for pid in family(self.pid))

@@ -147,8 +147,8 @@ def stay(address: str, bearer: str, connections: int, kinds: Sequence[str]) -> N
 @contextmanager
 def crowded(scene: Scene, given: argparse.Namespace, log: Path) -> Iterator[None]:
     """With the crowd, from when it is all there."""
-    bearer = scene.make_key()[1]
-    words = [sys.executable, "-m", "bench.slow", "--crowd", scene.address, bearer]
+    bearer = scene.here.make_key()[1]
+    words = [sys.executable, "-m", "bench.slow", "--crowd", scene.here.address, bearer]
     words += ["--connections", str(given.connections), "--kinds", *given.kinds]
     words = pinned(words, cores()[1])
     with log.open("wb") as out, at_leisure(words, out):
@@ -164,7 +164,7 @@ def play(scene: Scene, given: argparse.Namespace, number: int, log: Path) -> tup
         coming = _p99_ms(scene, given)
         time.sleep(given.hold)
         busy = _p99_ms(scene, given)
-        rss_mb = scene.gateway.rss_bytes() / 1e6
+        rss_mb = scene.here.process.rss_bytes() / 1e6
     told = json.loads(log.read_text().splitlines()[-1])
     print(
         f"round {number + 1}: p99 {quiet:.1f} ms without, {coming:.1f} ms while they came, "
@@ -180,7 +180,7 @@ PEAKS: Final[list[float]] = []
 
 
 def _p99_ms(scene: Scene, given: argparse.Namespace) -> float:
-    tally, _ = scene.quiet(given.rate, given.seconds)
+    tally = scene.quiet(given.rate, given.seconds)
     if set(tally.statuses) != {200}:
         print(f"answers to the quiet key: {tally.statuses}", flush=True)
     return 1e3 * percentile(sorted(tally.seconds), 99)

@@ -108,6 +108,15 @@ async def test_open_loop_sends_its_schedule() -> None:
     assert tally.statuses == {200: 100}
 
 
+async def test_open_loop_keeps_what_another_clock_says_of_each_answer() -> None:
+    told = count()
+    async with fixed_vendor() as address:
+        tally = await load.open_loop(
+            address, GET, rate=1e6, seconds=3e-6, connections=1, watch=lambda: float(next(told))
+        )
+    assert tally.watched == [1.0, 1.0, 1.0], "one look when it leaves, one when it is answered"
+
+
 async def test_open_loop_counts_a_stall_from_the_schedule() -> None:
     """One slow connection for 20 requests: the last waited for all before it."""
     async with server(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n") as address:

@@ -25,6 +25,7 @@ def test_a_process_is_pinned_and_measured() -> None:
         assert said["pid"] == process.pid  # taskset becomes the program, it does not stay around
         assert core is None or said["cores"] == 1
         assert process.cpu_s() >= 0.15
+        assert process.clock_s() >= 0.2
         assert process.rss_bytes() > 1_000_000
         assert process.ended() is None
     assert process.ended() is not None
