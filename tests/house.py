@@ -35,7 +35,7 @@ TWILIO_SANDBOX: Final = ("twilio", "--secret", f"{TWILIO_SID}:{TWILIO_TOKEN}")
 RESEND_SANDBOX: Final = ("resend", "--secret", RESEND_SECRET)
 """What `Sandbox.start` takes for an account that the settings below hold the credentials of."""
 ANSWER_TIMEOUT_S: Final = 60.0
-END_TIMEOUT_S: Final = 60.0
+END_TIMEOUT_S: Final = 120.0
 
 _SETTINGS: Final = """\
 [server]

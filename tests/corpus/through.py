@@ -22,7 +22,7 @@ from tests.corpus.caller import (
 )
 from tests.corpus.entries import NONCE_CHARS, Entry
 
-QUIET_S = 1.0
+QUIET_S = 4.0
 """Who waits for more of a body says nothing; that is an end as well."""
 ANSWERS_MAX = 40
 NEIGHBOURS = 4

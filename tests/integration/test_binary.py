@@ -30,7 +30,7 @@ from tests.vendor_double import CERTIFICATE
 
 BINARY: Final = ROOT / "dist" / "keybrake"
 INTENTS: Final = "/v1/payment_intents"
-DEMO_TIMEOUT_S: Final = 60.0
+DEMO_TIMEOUT_S: Final = 180.0
 SANDBOXED: Final = """
 [server]
 listen = "127.0.0.1:0"

@@ -20,7 +20,7 @@ from tests.browser.people import Town
 from tests.house import ROOT
 from tests.pages import Page, Visitor
 
-END_TIMEOUT_S: Final = 60.0
+END_TIMEOUT_S: Final = 180.0
 NODE_MODULES: Final = ROOT / "tests" / "node" / "node_modules"
 FIELDS: Final = {
     "vendor": "stripe",

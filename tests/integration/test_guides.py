@@ -24,7 +24,7 @@ from gateway.errors import Refusal
 from tests.house import ROOT, Gateway, VaultKey, resend_at, twilio_at
 
 NODE: Final = ROOT / "tests" / "node"
-END_TIMEOUT_S: Final = 60.0
+END_TIMEOUT_S: Final = 180.0
 SECTIONS: Final = ("Stripe", "Twilio", "Resend")
 
 

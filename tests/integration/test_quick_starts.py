@@ -19,7 +19,7 @@ from bench.sandbox.launch import Sandbox
 from tests.house import ROOT, STRIPE_SECRET, Gateway
 from tests.lives import INTENTS, PAY
 
-END_TIMEOUT_S: Final = 60.0
+END_TIMEOUT_S: Final = 180.0
 BIN: Final = Path(sys.executable).parent
 SERVES: Final = re.compile(
     r"(?m)^(make|keybrake (serve|demo)|\S+=\S+ make|\.venv/bin/keybrake demo)\b"

@@ -22,7 +22,7 @@ from bench.sandbox.launch import Sandbox
 from tests.house import ROOT, STRIPE_SECRET, Gateway, VaultKey
 
 HERE: Final = ROOT / "tests" / "node"
-END_TIMEOUT_S: Final = 60.0
+END_TIMEOUT_S: Final = 180.0
 PAY: Any = {"amount": 1200, "currency": "usd", "payment_method": "pm_card_visa", "confirm": True}
 Call = tuple[Any, ...]
 Drive = Callable[..., list[dict[str, Any]]]

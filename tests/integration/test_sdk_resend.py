@@ -40,7 +40,7 @@ from tests.mails import (
 )
 
 HERE: Final = ROOT / "tests" / "node"
-END_TIMEOUT_S: Final = 60.0
+END_TIMEOUT_S: Final = 180.0
 UNKNOWN: Final = "vault_key_0123456789ABCDEFGHIJabcdefghij123456"
 Call = tuple[Any, ...]
 Drive = Callable[..., list[dict[str, Any]]]

@@ -46,7 +46,7 @@ TwilioException: Any = exceptions.TwilioException
 TwilioRestException: Any = exceptions.TwilioRestException
 
 HERE: Final = ROOT / "tests" / "node"
-END_TIMEOUT_S: Final = 60.0
+END_TIMEOUT_S: Final = 180.0
 PRODUCTS: Final = ("verify", "lookups", "messaging", "pricing", "studio")
 VERIFY: Final = f"VA{'a' * 32}"
 TO: Final = SMS["To"]

@@ -28,7 +28,7 @@ from vendors.rates import Rates
 NODE: Final = ROOT / "tests" / "node"
 SET_UP: Final = "is not set up here: `make integration` does that"
 RUNNING: Final = re.compile(rb"Running on http://\S+:(\d+) ")
-END_TIMEOUT_S: Final = 60.0
+END_TIMEOUT_S: Final = 180.0
 MONEY: Final = """
 [money]
 rates_margin_percent = "2"
