@@ -12,7 +12,7 @@ convoys.
 A call goes through some eight turns, and each is as long as what others do in it. So while a guest
 is in the house, a key that had no lane lately, a turn takes no more steps from the lanes than were
 taken without one, and one at least: a guest waits for as much as it asks for itself, and where
-many ask a little, who asks much keeps half.
+many ask a little, who asks much keeps half. Who had a lane takes no step without one meanwhile.
 
 All who bear no key that we know share one lane. While a single key calls there is nobody to be fair
 to, and nobody waits. Beside others a flood gets less done, a fifth less beside a guest: smaller
@@ -90,11 +90,13 @@ class Lanes:
         taken = self._taken.get(who, 0)
         if taken >= FREE or who in self._lines:
             return False
-        self._taken[who] = taken + 1
-        self._turn_later()
         now_s = self._loop.time()
         if self._crowded_until_s.get(who, 0.0) <= now_s:
             self._guest, self._guest_until_s = who, now_s + SHARED_S
+        elif now_s < self._guest_until_s:
+            return False
+        self._taken[who] = taken + 1
+        self._turn_later()
         return True
 
     async def step(self, who: str, step: Step) -> None:
@@ -142,12 +144,12 @@ class Lanes:
         return min(PER_TURN, max(1, sum(self._taken.values())))
 
     def _was_crowded(self, who: str) -> None:
-        """Whose lane is empty now is no guest for a while."""
+        """Whose lane is empty now is no guest for a while; lanes that it has in that time make it
+        no longer."""
         now_s, until_s = self._loop.time(), self._crowded_until_s
         while until_s and next(iter(until_s.values())) <= now_s:
             del until_s[next(iter(until_s))]
-        until_s.pop(who, None)
-        until_s[who] = now_s + SHARED_S
+        until_s.setdefault(who, now_s + SHARED_S)
 
 
 def _furthest(line: Line) -> asyncio.Future[None] | None:

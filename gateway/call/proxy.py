@@ -129,7 +129,11 @@ class Proxy:
         await self._read(journey)
         if not journey.metered:
             return await self._pass(journey)
-        await self._take_turns(journey)
+        try:
+            await self._take_turns(journey)
+        except Refusal:
+            await self._step(journey, Step.SETTLE)
+            raise
         if journey.retried is not None and not journey.heeds_keys:
             return self._first_answer(journey, journey.retried)
         try:
@@ -155,7 +159,8 @@ class Proxy:
             raise
 
     async def _step(self, journey: Journey, step: Step) -> None:
-        """Those who ask little go first."""
+        """Those who ask little go first. Who waited in vain takes one too: as many as came together
+        give up together."""
         lanes, key_id = self._doors.lanes, journey.key.terms.key_id
         if not lanes.try_step(key_id):
             await lanes.step(key_id, step)
@@ -276,7 +281,11 @@ class Proxy:
         """A call that costs nothing: no hold, and a body that nobody had to read streams
         through."""
         pricing.judge_terms(journey, None)
-        await self._enter(journey)
+        try:
+            await self._enter(journey)
+        except Refusal:
+            await self._step(journey, Step.SETTLE)
+            raise
         request, reading = journey.request, journey.reading
         whole = bool(reading.body) or request.body.length == 0
         reply = await self._sender.send(

@@ -183,20 +183,32 @@ async def test_who_had_a_lane_lately_is_no_guest() -> None:
     await house.flood("b", PER_TURN)
     await house.over()
     assert house.lanes.waiting == 0
-    await house.flood("a", 5 * PER_TURN)
-    assert house.lanes.try_step("b")
-    assert await house.over() == PER_TURN
+    assert house.lanes.try_step("q")
+    assert not house.lanes.try_step("b"), "beside a guest it has a lane again"
+    house.come("b-again")
+    assert [await house.over() for _ in range(2)] == [0, 1]
+    await house.over()
     house.still.now_s = SHARED_S
-    assert house.lanes.try_step("b"), "one by now"
-    assert await house.over() == 1
+    assert house.lanes.try_step("b"), "a guest itself by now"
+
+
+async def test_without_a_guest_who_had_a_lane_goes_on_at_once() -> None:
+    house = WoundHouse()
+    await house.flood("b", PER_TURN)
+    await house.over()
+    house.lanes._guest_until_s = 0.0
+    assert house.lanes.try_step("b")
+    await house.flood("a", 3 * PER_TURN)
+    assert house.lanes.try_step("b")
+    assert await house.over() == PER_TURN, "not for its sake"
 
 
 async def test_who_had_a_lane_is_forgotten() -> None:
     house = WoundHouse()
-    for who in ("a", "b", "a"):
+    for who in "ab":
         await house.flood(who, PER_TURN)
         await house.over()
-    assert list(house.lanes._crowded_until_s) == ["b", "a"]
+    assert list(house.lanes._crowded_until_s) == ["a", "b"]
     house.still.now_s = SHARED_S
     assert house.lanes.try_step("q")
     await house.flood("c", PER_TURN)

@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from gateway.call import lasting
+from gateway.call import lasting, turnstile
+from gateway.call.lanes import Lanes, Step
 from gateway.call.proxy import Proxy
 from gateway.errors import RequestTimeout
 from gateway.http.message import ClientGone
@@ -77,6 +78,29 @@ async def test_a_long_answer_for_which_there_is_no_room_is_told_to_come_again(
     await first.stream.aclose()  # type: ignore[attr-defined]
     assert (await calls.call(key, "GET", "/v1/customers")).status == 200
     assert calls.doors.turnstiles["stripe", "default"]._inside == 0
+
+
+@pytest.mark.parametrize(("method", "form"), [("POST", PAY), ("GET", None)])
+async def test_who_waited_in_vain_is_told_when_it_is_its_keys_turn(
+    calls: Calls, monkeypatch: pytest.MonkeyPatch, method: str, form: dict[str, Any] | None
+) -> None:
+    """Hundreds that came together give up together, and others are there too."""
+    took: list[Step] = []
+
+    class NoticedLanes(Lanes):
+        def try_step(self, who: str) -> bool:
+            return False
+
+        async def step(self, who: str, step: Step) -> None:
+            took.append(step)
+
+    key = await calls.key()
+    calls.doors.lanes = NoticedLanes(calls.doors.loop)
+    monkeypatch.setattr(turnstile, "LINE_MAX", 0)
+    monkeypatch.setattr(calls.doors.turnstiles["stripe", "default"], "_places", 0)
+    assert (await calls.call(key, method, INTENTS, form)).code == "rate_limited"
+    assert took == [Step.BEGIN, Step.SETTLE]
+    calls.doors.turnstiles["stripe", "default"]._lines.clear()
 
 
 async def test_test_mode_money_is_not_counted_where_the_key_says_so(calls: Calls) -> None:
