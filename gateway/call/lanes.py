@@ -15,8 +15,8 @@ taken without one, and one at least: a guest waits for as much as it asks for it
 many ask a little, who asks much keeps half. Who had a lane takes no step without one meanwhile.
 
 All who bear no key that we know share one lane. While a single key calls there is nobody to be fair
-to, and nobody waits. Beside others a flood gets less done, a fifth less beside a guest: smaller
-turns and commits take more CPU a call. No lane is longer than there are connections: each has one
+to, and nobody waits. Beside a guest a flood gets a quarter to a third less done: smaller turns and
+commits take more CPU a call. No lane is longer than there are connections: each has one
 call."""
 
 from __future__ import annotations
