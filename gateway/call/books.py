@@ -154,6 +154,7 @@ class Books:
                 return
             if outcome.replayed and not journey.known:
                 outcome = objects.for_good(outcome, journey.made)
+            outcome = self._beside_doubts(journey, outcome, (*journey.known, *journey.made))
             await self._spread(journey, outcome, memo)
             self._restore(journey, outcome, journey.made[-1])
 
@@ -167,6 +168,19 @@ class Books:
         if not outcome.replayed or journey.known:
             return False
         return bool(known_holds(journey, outcome.object_id, self._ledger))
+
+    def _beside_doubts(self, journey: Journey, outcome: Outcome, holds: Sequence[Hold]) -> Outcome:
+        """What goes above the holds may be what a call in doubt made of the object: that one counts
+        for it until it is looked at. A call that set nothing aside leaves the object with those who
+        carry it."""
+        total = outcome.settled_micros + outcome.standing_micros
+        room = objects.carried(holds, holds[-1].account_id)
+        if total <= room or outcome.object_id is None:
+            return outcome
+        room = room or sum(objects.counted(hold) for hold in holds if not hold.shed)
+        tagged = self._ledger.tagged(object_tag(journey, outcome.object_id))
+        doubts = [h for h in tagged if h.state is HoldState.IN_DOUBT and h not in holds]
+        return objects.beside(outcome, room, sum(map(objects.counted, doubts)))
 
     async def _spread(self, journey: Journey, outcome: Outcome, memo: bytes) -> None:
         key, known, made = journey.key, journey.known, journey.made
@@ -244,6 +258,7 @@ class Books:
             return
         if not known and hold.tag == tag != "":
             outcome = objects.no_more_than_held(outcome, made)
+        outcome = self._beside_doubts(journey, outcome, (*known, *made))
         spread = objects.spread(outcome, known, made, hold.account_id, hold.parent_id, memo)
         units = _fewer(outcome.units, hold)
         named = (

@@ -206,6 +206,18 @@ def no_more_than_held(outcome: Outcome, made: Sequence[Hold]) -> Outcome:
     return replace(outcome, settled_micros=min(outcome.settled_micros, room))
 
 
+def beside(outcome: Outcome, room_micros: int, elsewhere_micros: int) -> Outcome:
+    """Of an object's money what is for holds that count for room_micros, where other calls about it
+    count for elsewhere_micros, in doubt or settled: what goes above the holds may be what those
+    made of it, and is in the books already."""
+    total = outcome.settled_micros + outcome.standing_micros
+    excess = min(total - room_micros, elsewhere_micros)
+    if excess <= 0:
+        return outcome
+    standing = max(0, outcome.standing_micros - excess)
+    return replace(outcome, settled_micros=total - excess - standing, standing_micros=standing)
+
+
 def is_old_news(outcome: Outcome, known: Sequence[Hold]) -> bool:
     """A stored answer tells of the moment of the first call. Where it says less than is counted for
     an object that still stands, a later answer may have said more."""

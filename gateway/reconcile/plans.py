@@ -172,17 +172,9 @@ def single(outcome: Outcome, doubts: Sequence[Hold], tag: str, memo: bytes) -> P
 
 
 def beside(outcome: Outcome, holds: Sequence[Hold], elsewhere_micros: int) -> Outcome:
-    """Of an object's money what is for these holds, where other calls about it count for
-    elsewhere_micros, in doubt or settled: what goes above the holds may be what those made of it,
-    and is in the books already."""
-    total = outcome.settled_micros + outcome.standing_micros - remark_of(holds[0]).base_micros
+    """`objects.beside`, of an outcome with what was there before us."""
     room = sum(objects.counted(hold) for hold in holds if not hold.shed)
-    excess = min(total - room, elsewhere_micros)
-    if excess <= 0:
-        return outcome
-    standing = max(0, outcome.standing_micros - excess)
-    settled = outcome.settled_micros + outcome.standing_micros - excess - standing
-    return replace(outcome, settled_micros=settled, standing_micros=standing)
+    return objects.beside(outcome, room + remark_of(holds[0]).base_micros, elsewhere_micros)
 
 
 def released(doubts: Iterable[Hold], memo: bytes) -> Plan:

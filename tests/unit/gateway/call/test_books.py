@@ -140,6 +140,38 @@ async def test_what_the_vendor_declares_above_the_hold_is_drift(calls: Calls) ->
     assert (calls.spent(key), calls.doors.metrics.drift.value) == (15 * USD, 3 * USD)
 
 
+async def test_what_a_call_in_doubt_may_have_made_of_it_is_no_drift(calls: Calls) -> None:
+    """A raise reached the vendor between the look-up of a confirm and the confirm itself, and
+    nobody heard of it: both were booked for it, above the cap."""
+    key = await calls.key()
+    calls.upstream.vendor = Script(
+        (200, intent(1200)), OutcomeUnknown("lost"), (200, intent(1200)),
+        (200, intent(3000, "succeeded")),
+    )  # fmt: skip
+    await calls.call(key, "POST", f"{INTENTS}/pi_1", {"amount": 3000})
+    await calls.call(key, "POST", f"{INTENTS}/pi_1/confirm", {})
+    now = calls.standing(key)
+    assert (now.settled_micros, now.in_doubt_micros) == (12 * USD, 30 * USD)
+    assert calls.doors.metrics.drift.value == 0
+
+
+async def test_what_a_call_that_holds_nothing_shows_stays_with_whoever_carries_it(
+    calls: Calls,
+) -> None:
+    """The object's raise is in doubt; another key's cancel comes too late to be one."""
+    key, other = await calls.key(), await calls.key()
+    calls.upstream.vendor = Script(
+        (200, intent(1200)), (200, intent(1200)), OutcomeUnknown("lost"),
+        (200, intent(3000)),
+    )  # fmt: skip
+    await calls.call(key, "POST", INTENTS, NEW)
+    await calls.call(key, "POST", f"{INTENTS}/pi_1", {"amount": 3000})
+    await calls.call(other, "POST", f"{INTENTS}/pi_1/cancel", {})
+    now = calls.standing(key)
+    assert (now.standing_micros, now.in_doubt_micros) == (12 * USD, 18 * USD)
+    assert calls.spent(other) == 0
+
+
 async def test_what_an_object_had_cost_before_is_not_counted(calls: Calls) -> None:
     key = await calls.key()
     before = intent(2000, "requires_capture", amount_received=500, amount_capturable=1500)

@@ -7,6 +7,7 @@ from dataclasses import replace
 from gateway.call.objects import (
     Need,
     alive,
+    beside,
     counted,
     is_old_news,
     kept_rate,
@@ -205,6 +206,13 @@ def test_a_key_of_elsewhere_frees_the_shed_leg_too() -> None:
     result = spread(settles(1000), known, made, KEY_C, None, b"")
     assert result.first == (Ending(3, HoldState.SETTLED, 1000, 0),)
     assert set(result.then) == {Ending(1, HoldState.RELEASED), Ending(2, HoldState.RELEASED)}
+
+
+def test_what_goes_above_the_holds_may_be_counted_elsewhere() -> None:
+    assert beside(settles(1500), 1000, 800) == settles(1000)
+    assert beside(stands(1500), 1000, 200) == stands(1300)
+    assert beside(settles(1500), 1000, 0) == settles(1500)
+    assert beside(settles(900), 1000, 800) == settles(900)
 
 
 def test_old_news_says_less_than_is_counted_already() -> None:
