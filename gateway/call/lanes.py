@@ -1,7 +1,7 @@
 """Whose call goes on next, when more is ready at once than the loop does in a moment.
 
 One loop carries all calls, and what is ready together makes everybody wait: a key that sends 512
-calls at once makes each turn of the loop 512 steps long. A call takes some five turns from its
+calls at once makes each turn of the loop 512 steps long. A call takes some eight turns from its
 first byte to its answer, so a quiet key beside it would wait as long as the flood does. Therefore a
 call has three steps, each the work between two waits: to begin, to be sent, to be settled. A key
 does FREE of them in a turn of the loop; what more is ready waits in a lane of its own, and each
@@ -9,15 +9,14 @@ turn lets PER_TURN go on from all lanes together, one of each lane after the oth
 whoever is further goes first: so calls are finished before others are begun, and do not move in
 convoys.
 
-A call goes through some eight turns, and each is as long as what others do in it. So while a guest
-is in the house, a key that had no lane lately, a turn takes no more steps from the lanes than were
-taken without one, and one at least: a guest waits for as much as it asks for itself, and where
-many ask a little, who asks much keeps half. Who had a lane takes no step without one meanwhile.
+Each of these turns is as long as what all do in it. So while a guest is in the house, a key that
+had no lane lately, a turn takes no more steps from the lanes than were taken without one, and one at
+least: a guest waits for as much as it asks for itself, and where many ask a little, who asks much
+keeps half. Who had a lane takes no step without one meanwhile.
 
 All who bear no key that we know share one lane. While a single key calls there is nobody to be fair
 to, and nobody waits. Beside a guest a flood gets a quarter to a third less done: smaller turns and
-commits take more CPU a call. No lane is longer than there are connections: each has one
-call."""
+commits take more CPU a call. No lane is longer than there are connections: each has one call."""
 
 from __future__ import annotations
 
