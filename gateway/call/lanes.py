@@ -10,9 +10,9 @@ whoever is further goes first: so calls are finished before others are begun, an
 convoys.
 
 Each of these turns is as long as what all do in it. So while a guest is in the house, a key that
-had no lane lately, a turn takes no more steps from the lanes than were taken without one, and one at
-least: a guest waits for as much as it asks for itself, and where many ask a little, who asks much
-keeps half. Who had a lane takes no step without one meanwhile.
+had no lane lately, a turn takes no more steps from the lanes than were taken without one, and one
+at least: a guest waits for as much as it asks for itself, and where many ask a little, who asks
+much keeps half. Who had a lane takes no step without one meanwhile.
 
 All who bear no key that we know share one lane. While a single key calls there is nobody to be fair
 to, and nobody waits. Beside a guest a flood gets a quarter to a third less done: smaller turns and
