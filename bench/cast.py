@@ -1,4 +1,4 @@
-"""Who can be on stage, and how each is started: the vendor alone, us in four modes, and peers that
+"""Who can be on stage, and how each is started: the vendor alone, us in five modes, and peers that
 swap one header and check no budget.
 
 | name | is |
@@ -6,6 +6,7 @@ swap one header and check no budget.
 | direct | straight to the vendor: the floor of every latency |
 | aiohttp, nginx, uvicorn, litellm | peers; see README.md |
 | keybrake | `synchronous = "FULL"`: charges, reads, Twilio's messages, Resend's mails |
+| binary | the same charges and reads by `dist/keybrake`, whose hot modules are compiled |
 | normal, unwritten, tls | the same charge with `NORMAL`; unwritten.py; to a vendor behind TLS |
 
 Who cannot be had here is left out with a line that says why.
@@ -162,6 +163,13 @@ def keybrake(made: Stage, tell: gear.Tell) -> None:
     _gateway(made, "keybrake FULL", (CHARGE, READ, MESSAGE, MAIL), bulk=True)
 
 
+def binary(made: Stage, tell: gear.Tell) -> None:
+    built = gear.BENCH.parent / "dist" / "keybrake"
+    if not built.exists():
+        raise gear.Unavailable("it is not built: make binary")
+    _gateway(made, "keybrake FULL, binary", (CHARGE, READ), command=[str(built)])
+
+
 def normal(made: Stage, tell: gear.Tell) -> None:
     _gateway(made, "keybrake NORMAL", (CHARGE,), synchronous="NORMAL")
 
@@ -181,7 +189,10 @@ def tls(made: Stage, tell: gear.Tell) -> None:
 
 CAST: Final[Mapping[str, Callable[[Stage, gear.Tell], None]]] = {
     entry.__name__: entry
-    for entry in (direct, aiohttp, nginx, uvicorn, litellm, keybrake, normal, unwritten, tls)
+    for entry in (
+        *(direct, aiohttp, nginx, uvicorn, litellm),
+        *(keybrake, binary, normal, unwritten, tls),
+    )
 }
 USUAL: Final = tuple(name for name in CAST if name != "litellm")
 OTHERS: Final = ("aiohttp", "nginx", "uvicorn", "litellm")

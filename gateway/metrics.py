@@ -29,7 +29,7 @@ LATENCY_BOUNDS_US: Final = (
 
 CONTENT_TYPE: Final = b"text/plain; version=0.0.4; charset=utf-8"
 
-Number = float | str
+Number = int | float | str
 """A string is a number already written."""
 Sample = tuple[str, str, Number]
 """Suffix of the name, labels as they are printed, number."""
@@ -60,7 +60,7 @@ class Histogram:
         self.counts[bisect_left(self._bounds, duration_us)] += 1
         self.sum_us += duration_us
 
-    def samples(self) -> Iterator[tuple[str, str, float]]:
+    def samples(self) -> Iterator[tuple[str, str, int | float]]:
         """(suffix, bound as a label, number): cumulative buckets, then sum and count, in
         seconds."""
         total = 0
@@ -125,7 +125,7 @@ class Page:
             lambda: [("", _labels(labels, values), number) for values, number in read()],
         )
 
-    def summary(self, name: str, text: str, read: Callable[[], tuple[float, int]]) -> None:
+    def summary(self, name: str, text: str, read: Callable[[], tuple[int | float, int]]) -> None:
         """A sum in seconds and how many it is of. name: ends in `_seconds`."""
 
         def samples() -> list[Sample]:

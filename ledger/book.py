@@ -286,9 +286,9 @@ class Ledger:
     def last_journaled_us(self) -> int:
         return max(shard.state.at_us for shard in self._by_number.values())
 
-    def metrics(self) -> Mapping[str, float]:
+    def metrics(self) -> Mapping[str, int | float]:
         """Counters over all shards since the start, and gauges."""
-        sums: dict[str, float] = {"queued": 0, "holds": 0, "accounts": 0}
+        sums: dict[str, int | float] = {"queued": 0, "holds": 0, "accounts": 0}
         for shard in self._by_number.values():
             sums["queued"] += shard.journal.queued
             sums["holds"] += len(shard.state.holds)

@@ -230,7 +230,7 @@ class GatewayEnded(Exception):
 class Gateway:
     """A gateway process and its directory. address, admin_address: host:port, new at each start.
     program: what Python runs at the next start, the gateway itself or something around it.
-    python: what runs it.
+    python: what runs it; KEYBRAKE_TESTED names another than this Python, such as the binary.
     more_fds: file descriptors that it inherits then."""
 
     directory: Path
@@ -239,7 +239,7 @@ class Gateway:
     admin_address: str = ""
     admin_key: str = ADMIN_KEY
     program: tuple[str, ...] = ("-m", "gateway")
-    python: str = sys.executable
+    python: str = os.environ.get("KEYBRAKE_TESTED", sys.executable)
     more_fds: tuple[int, ...] = ()
     _process: subprocess.Popen[bytes] | None = None
 

@@ -12,7 +12,7 @@ FIND_SHIPPED := find gateway ledger vendors bench -type f -not -name '*.pyc' \
 .PHONY: binary
 binary: $(BINARY) ## dist/keybrake: one file, for a bare Debian 12
 
-$(BINARY): $(shell $(FIND_SHIPPED)) $(wildcard deploy/binary/*) requirements.txt pyproject.toml $(VENV)/.run $(VENV)/.assets
+$(BINARY): $(shell $(FIND_SHIPPED)) $(wildcard deploy/binary/*) requirements.txt pyproject.toml $(VENV)/.run $(VENV)/.dev $(VENV)/.assets
 	@eval "$$GET_LINKER"
 	@echo "building $(BINARY) …" >&2
 	@rm -rf $(MADE) && mkdir -p $(MADE)/source dist && touch $(MADE)/begun
@@ -21,6 +21,8 @@ $(BINARY): $(shell $(FIND_SHIPPED)) $(wildcard deploy/binary/*) requirements.txt
 	@rm -rf $(MADE)/site/setuptools* $(MADE)/site/_distutils_hack $(MADE)/site/*.pth
 	@$(PIP) --no-deps --no-build-isolation --no-index --no-compile --upgrade --target $(MADE)/site $(MADE)/source
 	@rm -rf $(MADE)/site/bin
+	@echo "compiling what a call passes through; a minute or more …" >&2
+	@$(BIN)/python deploy/binary/hot.py $(MADE)/source $(MADE)/site $(MADE)/hot >$(MADE)/hot.log || { cat $(MADE)/hot.log >&2; exit 3; }
 	@$(BIN)/python deploy/binary/build.py $(MADE)/source $(MADE)/site $(MADE)/work $(BINARY)
 	@touch -r $(MADE)/begun $(BINARY)
 

@@ -90,9 +90,9 @@ class Books:
                 retry=journey.retry,
                 restorable=key.terms.refunds_restore_cap,
             )
-        except CapExceeded as exc:
+        except CapExceeded as full:
             self.release(journey)
-            raise spend_refusal(exc, key.account_id) from None
+            raise spend_refusal(full, key.account_id) from None
         except (JournalFull, JournalUnavailable) as exc:
             self.release(journey)
             raise LedgerUnavailable(reason=str(exc)) from exc

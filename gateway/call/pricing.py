@@ -188,8 +188,9 @@ def _ask(journey: Journey, rates: Rates, found: Sequence[Answer]) -> Quote | Loo
     try:
         kept = objects.kept_rate(journey.known)
         return journey.vendor.quote(journey.reading, rates, found, kept)
-    except Unpriced as exc:
-        return _fixed_quote(journey, _fixed_hold(journey, str(exc)), exc.countries)
+    except Unpriced as unpriced:
+        held = _fixed_hold(journey, str(unpriced))
+        return _fixed_quote(journey, held, unpriced.countries)
     except (Unreadable, MediaTypeRefused, RuleRefused) as exc:
         raise as_refusal(exc) from None
 

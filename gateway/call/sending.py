@@ -45,14 +45,14 @@ class Sender:
             return await journey.upstream.send(order, journey.watch)
         except NotSent as exc:
             self._release(journey, VendorUnreachable(f"{VendorUnreachable.message} ({exc})"))
-        except Aborted as exc:
-            refusal = KeyRevoked(in_doubt=exc.left and _counts(journey))
-            if exc.left:
+        except Aborted as aborted:
+            refusal = KeyRevoked(in_doubt=aborted.left and _counts(journey))
+            if aborted.left:
                 self._doubt(journey, refusal)
             self._release(journey, refusal)
-        except OutcomeUnknown as exc:
-            kind = VendorTimeout if exc.timed_out else VendorBrokeOff
-            self._doubt(journey, kind(in_doubt=_counts(journey), why=exc.why))
+        except OutcomeUnknown as unknown:
+            kind = VendorTimeout if unknown.timed_out else VendorBrokeOff
+            self._doubt(journey, kind(in_doubt=_counts(journey), why=unknown.why))
         except Refusal as refusal:
             self._release(journey, refusal)
         except ClientGone:  # in the middle of a body that passes: it never ran

@@ -229,8 +229,8 @@ class Exchange:
                     self._take_by_s = self._home.loop.time() + self._home.limits.idle_s
                     await socket.drained()
                     self._take_by_s = NEVER
-        except plain.Unwritable as exc:
-            self._fail(NotSent(f"not a body of the announced length: {exc}"))
+        except plain.Unwritable as unwritable:
+            self._fail(NotSent(f"not a body of the announced length: {unwritable}"))
         except Exception as exc:
             self._fail(exc)
 

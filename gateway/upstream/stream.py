@@ -183,8 +183,8 @@ class VendorStream:
                 piece = await self.receive()
         except TimeoutError as exc:
             raise httpcore.ReadTimeout from exc
-        except Broken as exc:
-            raise httpcore.ReadError(str(exc)) from exc
+        except Broken as broken:
+            raise httpcore.ReadError(str(broken)) from broken
         if len(piece) > max_bytes:
             self._received.appendleft(piece[max_bytes:])
             self._waiting_bytes += len(piece) - max_bytes

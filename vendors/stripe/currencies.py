@@ -60,7 +60,7 @@ def rate_for(currency: str, rates: Rates, kept: Rate | None) -> Rate:
         return kept
     try:
         return rates.rate(currency, exponent)
-    except RatesTooOld as exc:
-        raise RuleRefused("rates_age", str(exc)) from exc
+    except RatesTooOld as old:
+        raise RuleRefused("rates_age", str(old)) from old
     except CurrencyUnknown as exc:
         raise Unreadable("currency", f"there is no exchange rate for {currency}") from exc
