@@ -84,7 +84,8 @@ async def _carry(
         status, headers, length = reply.status, reply.headers, reply.length
         body = await all_of(reply.chunks())
     except (NotSent, OutcomeUnknown) as exc:
-        failure, status = type(exc).__name__, 0  # however late: nobody is told of half an answer
+        failure = type(exc).__name__  # however late: what came before it is no answer
+        status, headers, length = 0, Headers(), None
         exchange.end()
     return Outcome(
         *(transport.written, failure, status, headers, length, body, home.kept), exchange._direct
