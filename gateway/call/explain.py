@@ -10,7 +10,6 @@ object learns nothing of it. What a step needs that failed is not judged.
 from __future__ import annotations
 
 import logging
-from typing import cast
 
 from gateway.call import admission, objects, pricing, retries
 from gateway.call.case import Case
@@ -26,7 +25,6 @@ from gateway.errors import (
     VendorMismatch,
 )
 from gateway.http.headgate import EMPTY_OBJECT
-from gateway.upstream.pool import Upstream
 from gateway.vault.keys import Key
 from gateway.vault.paths import canonical
 from gateway.vault.rules import judge
@@ -233,8 +231,8 @@ class _Steps(Case):
             return self.add("price", True, f"{told.capitalize()}.")
         terms = journey.key.terms
         turnstile = doors.turnstiles[terms.vendor, terms.account]
-        eyes = Eyes(self.upstream, turnstile if self.admitted else None, terms.key_id)
-        journey.upstream = cast("Upstream", eyes)
+        entrance = turnstile if self.admitted else None
+        journey.eyes = Eyes(self.upstream, entrance, terms.key_id)
         try:
             await pricing.price(journey, doors.rates(), doors.ledger)
         except pricing.RefusedByVendor as no:

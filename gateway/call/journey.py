@@ -8,7 +8,7 @@ default is set by the step that its comment names; no step reads it earlier."""
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from gateway.call.record import CallRecord
 from gateway.call.routes import Route
@@ -19,6 +19,9 @@ from gateway.upstream.pool import Upstream, Watch
 from gateway.vault.registry import Key
 from ledger import Hold, Retried, RetryKey
 from vendors.contract import Money, Operation, Quote, Reading, Sent, StreamReader, Vendor
+
+if TYPE_CHECKING:
+    from gateway.call.looking import Eyes
 
 _UNCOUNTED: Final = frozenset({Money.FREE, Money.MINTS})
 
@@ -35,6 +38,7 @@ class Journey:
         "called",
         "cost_micros",
         "estimated",
+        "eyes",
         "fixed",
         "idempotency_key",
         "key",
@@ -104,6 +108,7 @@ class Journey:
         self.called = ""  # what the caller calls the account in paths, where the vendor's name it
         self.fixed = False  # is the quote the fixed hold of the key's allow_unpriced?
         self.estimated = False
+        self.eyes: Eyes | None = None  # what prices are looked up through, where not the upstream
         self.lookups: list[str] = []
         self.took_us = 0  # from its head to its answer, once that is known
         self.vendor_us = 0  # of it, spent waiting for the vendor

@@ -21,11 +21,6 @@ class Eyes:
         self._turnstile = turnstile
         self._key_id = key_id
 
-    @property
-    def livemode(self) -> bool | None:
-        """Do the account's calls move real money?"""
-        return self._upstream.livemode
-
     async def look(
         self, lookup: Lookup, headers: Mapping[bytes, bytes], gate: Gate = open_gate
     ) -> Reply:

@@ -210,7 +210,8 @@ async def _look_up(journey: Journey, lookup: Lookup, gate: Gate) -> Answer:
     journey.lookups.append(lookup.target)
     began_ns = monotonic_ns()
     try:
-        reply = await journey.upstream.look(lookup, journey.account_headers, gate)
+        through = journey.eyes or journey.upstream
+        reply = await through.look(lookup, journey.account_headers, gate)
     except (NotSent, OutcomeUnknown) as exc:
         raise VendorUnreachable(
             f"The price could not be looked up: {exc}.", stage="lookup"
