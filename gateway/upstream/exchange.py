@@ -61,6 +61,7 @@ class Exchange:
     __slots__ = (
         "_answer_by_s",
         "_answering",
+        "_clean",
         "_connection",
         "_direct",
         "_ended",
@@ -100,6 +101,8 @@ class Exchange:
         it are still to come, below 0 while that is not known, or when more came than it has."""
         self._rest = b""
         self._left = -1
+        self._clean = False
+        """Was there no credential in what came first? The usual body came with it."""
         self._total_at_s = NEVER
         self._answer_by_s = NEVER
         self._take_by_s = NEVER
@@ -275,7 +278,8 @@ class Exchange:
         while not (end := head_end(received)):
             received += await self._more()
         if self._direct:
-            head = self.scrubber.whole(received[:end])
+            self._clean = self.scrubber.whole(received) is received
+            head = received[:end] if self._clean else self.scrubber.whole(received[:end])
             found = self._home.direct.read(head, to_head=self._order.method == b"HEAD")
             if found is not None:
                 self._rest = received[end:]
@@ -348,7 +352,9 @@ class Exchange:
         """Read the body whole, or leave what was read to the reply's chunks if it is longer."""
         if self._direct and self._left <= 0 and self._inflated is None:
             body, self._rest = self._rest, b""  # the usual answer, which came in one piece
+            clean = self._clean
         else:
+            clean = False
             parts: deque[bytes] = deque()
             size = 0
             while piece := await self._next():
@@ -358,7 +364,7 @@ class Exchange:
                     reply.early = parts
                     return
             body = b"".join(parts)
-        reply.body = self.scrubber.whole(body)
+        reply.body = body if clean else self.scrubber.whole(body)
         self.end()
 
     def _wired(self) -> VendorConnection:
