@@ -230,7 +230,8 @@ class GatewayEnded(Exception):
 class Gateway:
     """A gateway process and its directory. address, admin_address: host:port, new at each start.
     program: what Python runs at the next start, the gateway itself or something around it.
-    python: what runs it; KEYBRAKE_TESTED names another than this Python, such as the binary.
+    python: what runs it; KEYBRAKE_TESTED names another than this Python, such as the binary. A
+    program of a test's own runs on this Python all the same.
     more_fds: file descriptors that it inherits then."""
 
     directory: Path
@@ -299,8 +300,9 @@ class Gateway:
             (self.directory / "stdout.log").open("ab") as out,
             (self.directory / "stderr.log").open("ab") as err,
         ):
+            python = sys.executable if self.program[:1] == ("-c",) else self.python
             return subprocess.Popen(
-                [self.python, *self.program, "serve", "--config", "gateway.toml"],
+                [python, *self.program, "serve", "--config", "gateway.toml"],
                 cwd=self.directory,
                 env={**self._environment(), "KEYBRAKE_READY_FD": str(ready_fd)},
                 pass_fds=(ready_fd, *self.more_fds),

@@ -6,7 +6,8 @@ is installed and gets a native module beside each that is listed here, WORK is a
 
 Left to the interpreter, though calls pass: protocols of asyncio's transports and what inherits from
 libraries, which have to be ordinary classes; `vendors/values.py`, `plain.py` and the vendors
-themselves, from which vendors of other people inherit; keys, which are referred to weakly;
+themselves, from which vendors of other people inherit; keys and upstreams, which are referred to
+weakly;
 asynchronous generators, for which there is no C. A class may only inherit from a compiled one when
 it is compiled too.
 """
@@ -33,7 +34,7 @@ HOT: Final = {
     "gateway/http": """answers body bodygate connection headgate message outflow secondreader
         service""",
     "gateway/run": "calllines lines",
-    "gateway/upstream": "answerhead direct exchange order pool scrub stream upstreams",
+    "gateway/upstream": "answerhead direct exchange order scrub stream",
     "gateway/vault": "allowlist bars paths rules runs secrets",
     "ledger": """account batch book codec days entries hold journal memory shard shelf standing
         state""",
