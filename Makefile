@@ -22,7 +22,7 @@ OWN := gateway ledger vendors bench tests docs
 
 .PHONY: help
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 # ── using it ────────────────────────────────────────────────────────────────────────────────────
 
@@ -37,10 +37,14 @@ demo: $(VENV)/.run ## a key with a 500 USD cap, charged until it brakes, in 20 s
 
 # ── working on it ───────────────────────────────────────────────────────────────────────────────
 
-.PHONY: test check lint types format unit property integration browser screenshots crash simulate cover fuzz micro
+.PHONY: test check lint types format unit property integration integration-binary browser screenshots crash simulate cover fuzz micro
 test: lint types $(VENV)/.node $(VENV)/.assets $(VENV)/.browser $(VENV)/.balancer $(VENV)/.tracer binary ## everything: lint, types, all suites, 100 % of ledger and vendors covered
 	$(BIN)/python -m pytest -q --cov=ledger --cov=vendors --cov-branch --cov-report=term-missing:skip-covered \
 	  --cov-fail-under=100 tests
+	$(BY_BINARY) $(addprefix tests/integration/test_,$(addsuffix .py,$(MOST_TELLING)))
+
+BY_BINARY := KEYBRAKE_TESTED=$(CURDIR)/dist/keybrake $(BIN)/python -m pytest -q
+MOST_TELLING := admin_rows caps charges_and_refunds doubts process_life retries streams twilio_calls resend_calls
 
 check: lint types ## before a commit: format, lint, types, unit and property tests
 	$(BIN)/python -m pytest -q tests/unit tests/property tests/test_*.py
@@ -64,6 +68,9 @@ property: $(VENV)/.dev ## hypothesis
 
 integration: $(VENV)/.node $(VENV)/.assets $(VENV)/.balancer binary ## a real gateway and the sandbox, from outside; official SDKs
 	$(BIN)/python -m pytest -q tests/integration
+
+integration-binary: $(VENV)/.node $(VENV)/.assets $(VENV)/.balancer binary ## the same against dist/keybrake, whose hot modules are compiled
+	$(BY_BINARY) tests/integration
 
 browser: $(VENV)/.node $(VENV)/.assets $(VENV)/.browser ## the dashboard in a real browser
 	$(BIN)/python -m pytest -q tests/browser

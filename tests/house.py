@@ -455,3 +455,10 @@ class Gateway:
     def record(self, key: VaultKey) -> Any:
         """A key as it stands now."""
         return self.ask(f"/vault/keys/{key.id}")
+
+
+@dataclass(slots=True)
+class OnThisPython(Gateway):
+    """For tests that plant something in Python itself: so, whatever else is tested."""
+
+    python: str = sys.executable

@@ -7,9 +7,12 @@ is installed and gets a native module beside each that is listed here, WORK is a
 Left to the interpreter, though calls pass: protocols of asyncio's transports and what inherits from
 libraries, which have to be ordinary classes; `vendors/values.py`, `plain.py` and the vendors
 themselves, from which vendors of other people inherit; keys and upstreams, which are referred to
-weakly;
-asynchronous generators, for which there is no C. A class may only inherit from a compiled one when
-it is compiled too.
+weakly; asynchronous generators, for which there is no C.
+
+Compiled code takes types at their word, so what is listed here keeps to four rules, which tests of
+the binary notice when they are broken: a class inherits from a compiled one only when it is
+compiled too; no `cast` says what is not so; each kind of exception has a name of its own in a
+function; and what may be a whole number is no `float`, for it would become one.
 """
 
 from __future__ import annotations

@@ -16,7 +16,7 @@ from typing import Any, Final
 import pytest
 
 from bench.sandbox.launch import Sandbox
-from tests.house import ROOT, Answer, Closed, Gateway, VaultKey, resend_at, twilio_at
+from tests.house import ROOT, Answer, Closed, Gateway, OnThisPython, VaultKey, resend_at, twilio_at
 from tests.integration.test_twilio_late import PLANTED
 from tests.lives import HELD, INTENTS, PAY, Issuer
 from tests.mails import mail, people
@@ -40,7 +40,7 @@ def begun(directory: Path, stripe: Sandbox, twilio: Sandbox, resend: Sandbox) ->
     (directory / "sitecustomize.py").write_text(PLANTED)
     more = twilio_at(twilio.base_url) + resend_at(resend.base_url) + QUICK
     path = f"{directory}{os.pathsep}{ROOT}"
-    return Gateway.start(directory, stripe.base_url, more=more, env={"PYTHONPATH": path})
+    return OnThisPython.start(directory, stripe.base_url, more=more, env={"PYTHONPATH": path})
 
 
 @pytest.fixture(scope="module")

@@ -20,7 +20,7 @@ import pytest
 
 from bench.sandbox.launch import Sandbox
 from gateway import errors
-from tests.house import ROOT, Answer, Gateway
+from tests.house import ROOT, Answer, Gateway, OnThisPython
 from tests.refusal_scenes import CONNECTIONS_MAX, PLANTED, SCENES, Row, Scene
 from tests.speaker import Speaker
 
@@ -42,7 +42,7 @@ def planted(
     with socket.socket() as nobody_listens:
         nobody_listens.bind(("127.0.0.1", 0))
         port = nobody_listens.getsockname()[1]
-        with Gateway.start(
+        with OnThisPython.start(
             directory,
             sandbox_process.base_url,
             server=f"connections_max = {CONNECTIONS_MAX}\nhead_timeout_s = 0.5",

@@ -16,7 +16,16 @@ from typing import Any, Final
 import pytest
 
 from bench.sandbox.launch import Sandbox
-from tests.house import ROOT, TWILIO_SANDBOX, Answer, Closed, Gateway, VaultKey, twilio_at
+from tests.house import (
+    ROOT,
+    TWILIO_SANDBOX,
+    Answer,
+    Closed,
+    Gateway,
+    OnThisPython,
+    VaultKey,
+    twilio_at,
+)
 from tests.speaker import Meanwhile, until
 from tests.texting import (
     ACCOUNT,
@@ -275,7 +284,7 @@ def test_a_price_is_booked_on_the_day_of_its_call(twilio: Sandbox, tmp_path: Pat
     (tmp_path / "sitecustomize.py").write_text(PLANTED)
     path = f"{tmp_path}{os.pathsep}{ROOT}"
     more = twilio_at(twilio.base_url) + AT_ONCE
-    with Gateway.start(tmp_path, NOWHERE, more=more, env={"PYTHONPATH": path}) as gateway:
+    with OnThisPython.start(tmp_path, NOWHERE, more=more, env={"PYTHONPATH": path}) as gateway:
         key = gateway.make_key(vendor="twilio", daily_usd_cap="0.02", expires_in=None)
         answer = text(gateway, key)
         call_id, day = answer.headers["keybrake-call-id"], gateway.record(key)["day"]
