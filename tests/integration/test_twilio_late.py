@@ -307,7 +307,7 @@ def test_a_price_that_never_comes_is_taken_to_be_the_quote(twilio: Sandbox, tmp_
     (tmp_path / "sitecustomize.py").write_text(PLANTED)
     path = f"{tmp_path}{os.pathsep}{ROOT}"
     more = twilio_at(twilio.base_url) + AT_ONCE
-    with Gateway.start(tmp_path, NOWHERE, more=more, env={"PYTHONPATH": path}) as gateway:
+    with OnThisPython.start(tmp_path, NOWHERE, more=more, env={"PYTHONPATH": path}) as gateway:
         key = gateway.make_key(vendor="twilio", expires_in=None)
         call_id = sent(gateway, key, To="+14155539999")
         gateway.admin("POST", f"/vault/calls/{call_id}/reconcile", {})

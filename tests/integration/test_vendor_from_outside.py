@@ -103,8 +103,9 @@ def acme() -> Iterator[Fake]:
 
 def start(directory: Path, installed: Path, url: str, lines: str = "", **env: str) -> Gateway:
     settings = SETTINGS.format(url=url, lines=lines)
-    path = {"PYTHONPATH": f"{ROOT}:{installed}", "ACME_KEY": SECRET, **env}
-    return Gateway.start(directory, "http://127.0.0.1:9", more=settings, env=path)
+    path = {"PYTHONPATH": f"{ROOT}:{installed}", "KEYBRAKE_PACKAGES": str(installed)}
+    secrets = {"ACME_KEY": SECRET, **env}
+    return Gateway.start(directory, "http://127.0.0.1:9", more=settings, env=path | secrets)
 
 
 @pytest.fixture
@@ -211,8 +212,10 @@ def test_a_vendor_that_cannot_be_used_refuses_the_start_with_its_package(
     broken = tmp_path / "broken"
     broken.mkdir()
     (broken / "acme_vendor.py").write_text("ACME = object()\n")
+    folders = f"{broken}:{installed}"
+    env = {"PYTHONPATH": f"{ROOT}:{folders}", "KEYBRAKE_PACKAGES": folders}
     with pytest.raises(GatewayEnded) as ended:
-        start(tmp_path, installed, acme.url, PYTHONPATH=f"{ROOT}:{broken}:{installed}")
+        start(tmp_path, installed, acme.url, **env)
     assert ended.value.code == 2
     last = ended.value.said.splitlines()[-1]
     assert last.startswith("the vendor acme of acme-vendor 1.0 (acme_vendor:ACME) is no vendor: ")
