@@ -149,9 +149,11 @@ class Books:
             self.release(journey, memo)
         else:
             outcome = objects.since_known(outcome, journey.base_micros)
-            if self._is_told_already(journey, outcome):
+            told = objects.retold(outcome, journey.known, journey.made)
+            if told is None or self._is_told_already(journey, outcome):
                 self.release(journey, memo)
                 return
+            outcome = told
             if outcome.replayed and not journey.known:
                 outcome = objects.for_good(outcome, journey.made)
             outcome = self._beside_doubts(journey, outcome, (*journey.known, *journey.made))
@@ -163,8 +165,6 @@ class Books:
         budget took the object over, or it is too long ago). It tells of the object as it was then,
         and the holds that live tell what it is now. What this call set aside goes back and binds
         nothing: once the vendor forgets that answer, the next call with this key is a new one."""
-        if objects.is_old_news(outcome, journey.known):
-            return True
         if not outcome.replayed or journey.known:
             return False
         return bool(known_holds(journey, outcome.object_id, self._ledger))
@@ -174,10 +174,9 @@ class Books:
         for it until it is looked at. A call that set nothing aside leaves the object with those who
         carry it."""
         total = outcome.settled_micros + outcome.standing_micros
-        room = objects.carried(holds, holds[-1].account_id)
+        room = objects.room_micros(holds)
         if total <= room or outcome.object_id is None:
             return outcome
-        room = room or sum(objects.counted(hold) for hold in holds if not hold.shed)
         tagged = self._ledger.tagged(object_tag(journey, outcome.object_id))
         doubts = [h for h in tagged if h.state is HoldState.IN_DOUBT and h not in holds]
         return objects.beside(outcome, room, sum(map(objects.counted, doubts)))

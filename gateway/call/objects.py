@@ -226,6 +226,31 @@ def is_old_news(outcome: Outcome, known: Sequence[Hold]) -> bool:
     return outcome.replayed and outcome.standing_micros > 0 and total < covered
 
 
+def room_micros(holds: Sequence[Hold]) -> int:
+    """What these count for: for the budget of the last one, or, where that carries nothing, for
+    those who do."""
+    own = carried(holds, holds[-1].account_id)
+    return own or sum(counted(hold) for hold in holds if not hold.shed)
+
+
+def retold(outcome: Outcome, known: Sequence[Hold], made: Sequence[Hold]) -> Outcome | None:
+    """What is left to be booked of an answer to a call that held afresh; None: nothing. Of a stored
+    one about an object that lives in the books: it was booked when it was given, or else the call
+    set aside what it tells. What it says to stand above all holds stands no longer, and is no
+    drift. What has moved is never taken back: more of that than is held counts in full."""
+    if not (outcome.replayed and outcome.standing_micros and known):
+        return outcome
+    room = room_micros((*known, *made))
+    told = outcome
+    if outcome.settled_micros <= room:
+        told = beside(outcome, room, outcome.standing_micros)
+    total = told.settled_micros + told.standing_micros
+    covered = sum(counted(hold) for hold in known if not hold.shed)
+    if total < covered or (told is not outcome and total == covered):
+        return None
+    return told
+
+
 def for_good(outcome: Outcome, made: Sequence[Hold]) -> Outcome:
     """A stored answer about what the books do not know, or no longer: it counts once more, no less
     than was set aside, and is no part of the object. The vendor may forget it before we do and

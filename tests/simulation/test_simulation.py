@@ -22,10 +22,12 @@ ONCE_UNTRUE: Final = [
     ("vendor", 31768),
     ("everything", 50379),
     ("crashes", 51187),
+    ("calm", 70021),
 ]
 """Stories of 90 steps: another key raised an intent whose create was in doubt, and saw it through;
 a text that never ran beside a dear one under the same Idempotency-Key, a day later; a raise that
-a crash left in doubt came to the vendor between the look-up of a confirm and the confirm."""
+a crash left in doubt came to the vendor between the look-up of a confirm and the confirm; a stored
+refusal told of an intent as it was before it was lowered."""
 
 
 @pytest.mark.parametrize("mix", list(MIXES))

@@ -426,6 +426,41 @@ async def test_a_stored_refusal_that_is_old_news_frees_nothing(calls: Calls) -> 
     assert calls.row.state == "released"
 
 
+@pytest.mark.parametrize("same", [True, False])
+async def test_a_stored_refusal_about_an_object_that_was_lowered_since_raises_nothing(
+    calls: Calls, same: bool
+) -> None:
+    """It told of 12.60 and the intent stood at 4.21: the difference was booked as drift."""
+    one, other = await calls.key(), await calls.key()
+    made = (await calls.call(one, "POST", INTENTS, {**NEW, "amount": 1260})).json["id"]
+    who, confirm = one if same else other, f"{INTENTS}/{made}/confirm"
+    stripe_of(calls).faults.append(Fault.DECLINE)
+    await calls.call(one, "POST", confirm, {}, idempotency_key="once")
+    await calls.call(who, "POST", f"{INTENTS}/{made}", {"amount": 421})
+    before = [(hold.hold_id, hold.standing_micros) for hold in calls.ledger.open_holds()]
+    assert [micros for _, micros in before if micros] == [421 * USD // 100]
+    for _ in range(2):
+        again = await calls.call(one, "POST", confirm, {}, idempotency_key="once")
+        assert (again.status, again.headers["keybrake-cost-usd"]) == (402, "0.00")
+        assert again.headers["idempotent-replayed"] == "true"
+        now = [(hold.hold_id, hold.standing_micros) for hold in calls.ledger.open_holds()]
+        assert now == before
+
+
+async def test_a_stored_answer_that_nobody_had_heard_books_what_it_tells(calls: Calls) -> None:
+    """The first call was released as one that never ran, and ran later."""
+    key = await calls.key()
+    made = (await calls.call(key, "POST", INTENTS, NEW)).json["id"]
+    update = f"{INTENTS}/{made}"
+    stripe_of(calls).faults.append(Fault.LOST_AFTER)
+    await calls.call(key, "POST", update, {"amount": 3000}, idempotency_key="once")
+    (doubt,) = calls.ledger.open_holds(IN_DOUBT)
+    calls.ledger.book([Ending(doubt.hold_id, HoldState.RELEASED)], now_us=calls.clock.now_us())
+    again = await calls.call(key, "POST", update, {"amount": 3000}, idempotency_key="once")
+    assert again.headers["idempotent-replayed"] == "true"
+    assert calls.spent(key) == 30 * USD
+
+
 async def test_a_stored_answer_about_an_object_that_still_stands_counts_it_once(
     calls: Calls,
 ) -> None:

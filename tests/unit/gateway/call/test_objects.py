@@ -12,6 +12,7 @@ from gateway.call.objects import (
     is_old_news,
     kept_rate,
     need,
+    retold,
     spread,
 )
 from gateway.call.remarks import Remark
@@ -222,6 +223,27 @@ def test_old_news_says_less_than_is_counted_already() -> None:
     assert not is_old_news(stored, known[:1])
     assert not is_old_news(stands(1500), known), "a fresh answer is never old"
     assert not is_old_news(replace(settles(1500), replayed=True), known), "nor is a last one"
+
+
+def test_a_stored_answer_adds_no_more_than_was_set_aside() -> None:
+    known = [standing(1, 421)]
+    stored = replace(stands(1260), replayed=True)
+    assert retold(stored, known, [made_hold(2, 0)]) is None, "lowered since"
+    assert retold(stored, known, [made_hold(2, 839)]) == stored, "nobody had heard it"
+    assert retold(stored, known, [made_hold(2, 100)]) == replace(stored, standing_micros=521)
+    assert retold(stored, [standing(1, 2000)], [made_hold(2, 0)]) is None, "raised since"
+    assert retold(stored, [standing(1, 421, KEY_B)], [made_hold(2, 421)]) is None
+    assert retold(stored, [standing(1, 421, KEY_B)], [made_hold(2, 0)]) is None
+
+
+def test_what_has_moved_and_what_is_heard_first_is_booked_in_full() -> None:
+    known, made = [standing(1, 421)], [made_hold(2, 0)]
+    for outcome in (stands(1260), replace(settles(1260), replayed=True)):
+        assert retold(outcome, known, made) is outcome
+    moved = replace(stands(260, settled=1000), replayed=True)
+    assert retold(moved, known, made) is retold(moved, [], made) is moved
+    some = replace(stands(600, settled=400), replayed=True)
+    assert retold(some, known, [made_hold(2, 9)]) == replace(some, standing_micros=30)
 
 
 def test_what_counts_alive_and_remembered() -> None:
