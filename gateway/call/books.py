@@ -255,6 +255,12 @@ class Books:
         if objects.is_old_news(outcome, known):
             self._book([Ending(each.hold_id, HoldState.SETTLED, memo=memo) for each in made])
             return
+        if _held_afresh(hold, known):
+            told = objects.retold(outcome, known, made)
+            if told is None:
+                self._book([Ending(each.hold_id, HoldState.RELEASED, memo=memo) for each in made])
+                return
+            outcome = told
         if not known and hold.tag == tag != "":
             outcome = objects.no_more_than_held(outcome, made)
         outcome = self._beside_doubts(journey, outcome, (*known, *made))
@@ -294,6 +300,12 @@ class Books:
             refund,
             lambda object_id: object_tag(journey, object_id),
         )
+
+
+def _held_afresh(hold: Hold, known: Sequence[Hold]) -> bool:
+    """Is this hold of a retry, whose first call's hold stands beside it?"""
+    key = hold.retry
+    return key is not None and any(one.retry == key for one in known)
 
 
 def _fewer(units: int | None, hold: Hold) -> int | None:

@@ -447,6 +447,25 @@ async def test_a_stored_refusal_about_an_object_that_was_lowered_since_raises_no
         assert now == before
 
 
+async def test_a_retry_that_held_afresh_and_was_lost_raises_nothing_either(calls: Calls) -> None:
+    """Its own retry brought the stored answer, of before the intent was lowered."""
+    maker, key = await calls.key(), await calls.key()
+    waits = intent(1260, "requires_action")
+    found, confirmed = (200, intent(1260)), (200, waits)
+    lowered = (200, intent(421))
+    lost, replayed = OutcomeUnknown("lost"), (200, waits, REPLAYED)
+    calls.upstream.vendor = Script(
+        found, found, confirmed, found, lowered, lowered, lost, replayed
+    )  # fmt: skip
+    await calls.call(maker, "POST", INTENTS, {**NEW, "amount": 1260})
+    confirm = f"{INTENTS}/pi_1/confirm"
+    await calls.call(key, "POST", confirm, {}, idempotency_key="once")
+    await calls.call(key, "POST", f"{INTENTS}/pi_1", {"amount": 421})
+    seen = [await calls.call(key, "POST", confirm, {}, idempotency_key="once") for _ in range(2)]
+    assert [one.status for one in seen] == [502, 200]
+    assert (calls.spent(key), states(calls)) == (421 * USD // 100, ["standing"])
+
+
 async def test_a_stored_answer_that_nobody_had_heard_books_what_it_tells(calls: Calls) -> None:
     """The first call was released as one that never ran, and ran later."""
     key = await calls.key()
