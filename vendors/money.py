@@ -13,6 +13,7 @@ from typing import Final
 MICROS_PER_USD: Final = 1_000_000
 
 _MICROS_PER_CENT: Final = 10_000
+_CENTS: Final = tuple(f".{cents:02}" for cents in range(100))
 _DECIMAL: Final = re.compile(r"(0|[1-9][0-9]{0,11})(?:\.([0-9]{1,6}))?")
 
 
@@ -30,17 +31,19 @@ def show_usd(micros: int) -> str:
     """2 to 6 decimals, zeros trimmed beyond two: `500.00`, `0.0009`, `-1.50`."""
     if micros < 0:
         return "-" + show_usd(-micros)
-    whole, rest = divmod(micros, MICROS_PER_USD)
-    cents, finer = divmod(rest, _MICROS_PER_CENT)
-    if not finer:  # most are: this runs five times a call
-        return f"{whole}.{cents:02}"
-    return f"{whole}.{rest:06}".rstrip("0")
+    whole = micros // MICROS_PER_USD
+    rest = micros - whole * MICROS_PER_USD
+    if rest % _MICROS_PER_CENT:
+        return f"{whole}.{rest:06}".rstrip("0")
+    return str(whole) + _CENTS[rest // _MICROS_PER_CENT]  # most are: this runs five times a call
 
 
 def show_minor(minor: int, exponent: int) -> str:
     """An amount in a currency's smallest unit as people write it: (1200, 2) is `12.00`."""
     if exponent == 0:
         return str(minor)
+    if exponent == 2:
+        return str(minor // 100) + _CENTS[minor % 100]
     whole, rest = divmod(minor, 10**exponent)
     return f"{whole}.{rest:0{exponent}d}"
 

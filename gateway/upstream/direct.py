@@ -52,7 +52,6 @@ _Found = tuple[int, Headers, bytes, int]
 it."""
 
 _HEAD_END: Final = (b"", b"")
-_LINE: Final = re.compile(rb"\r\n([^:\r\n]+):[ \t]*([^\r\n]*)")
 _LENGTH: Final = re.compile(rb"(\ncontent-length:[ \t]*)[0-9]+", re.IGNORECASE)
 _TARGET: Final = re.compile(rb"/[!-~]*")
 _STATUS_LINE: Final = re.compile(rb"HTTP/1\.1 [2-5][0-9]{2}(?: .*)?")
@@ -106,7 +105,7 @@ class Direct:
     def read(self, head: bytes, *, to_head: bool) -> _Found | None:
         """What an answer's head says; None if h11 has to read it. to_head: it answers a HEAD.
         Raises Unreadable."""
-        lines: list[tuple[bytes, bytes]] = _LINE.findall(head)
+        lines = _lines(head)
         shape = (to_head, head[: head.index(b"\r")], *map(_NAME, lines))
         if not _is_neat(head, len(lines) + 2) or b" \r" in head or b"\t\r" in head:
             return None
@@ -164,13 +163,23 @@ class Direct:
             return None
         if length > LEARN_BYTES_MAX:
             head, length = _LENGTH.sub(rb"\g<1>1", head), 1
-            lines = _LINE.findall(head)
+            lines = _lines(head)
         if not _h11_reads_answer(head, plan.status, lines, length, to_head=to_head):
             return None
         if len(self._answers) >= SHAPES_MAX:
             self._answers.clear()
         self._answers[shape] = plan
         return plan
+
+
+def _lines(head: bytes) -> list[tuple[bytes, bytes]]:
+    """Headers as name and value. A line without a name is none, which `_is_neat` notices."""
+    lines = []
+    for line in head.split(b"\r\n")[1:-2]:
+        name, colon, value = line.partition(b":")
+        if name and colon:
+            lines.append((name, value.lstrip(b" \t")))
+    return lines
 
 
 def _is_neat(head: bytes, breaks: int) -> bool:
