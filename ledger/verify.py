@@ -127,13 +127,22 @@ class _Walk:
         )
 
     def _all_rows(self) -> Iterator[Row]:
-        """Rows that stand in an archive and still in the journal are read once."""
+        """Rows that stand in an archive and still in the journal have to be the same in both."""
+        moved, own = self._store.archived_upto, self._store.rows(0)
+        twin = next(own, None)
         for archive in archives_of(self._store.path):
             self._archives += 1
             self._place = archive
-            yield from rows_of(archive)
+            for row in rows_of(archive):
+                yield row
+                if row.seq > moved:
+                    if twin != row:
+                        raise BrokenChain(f"row {row.seq} is not what {self._store.path.name} has")
+                    twin = next(own, None)
         self._place = self._store.path
-        yield from self._store.rows(self._chain.seq)
+        if twin is not None:
+            yield twin
+        yield from own
 
     def _step(self, row: Row) -> None:
         self._chain.follow(row)
