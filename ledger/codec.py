@@ -35,6 +35,9 @@ _VERSION_PART: Final = b"%d" % VERSION
 _PART: Final = b'[%d,["S"' % VERSION
 _END: Final = b'[%d,["Z"' % VERSION
 
+MISREAD: Final = (KeyError, ValueError, TypeError, IndexError, AttributeError)
+"""What comes of reading a text of another shape as if it were one of ours."""
+
 
 class Unreadable(Exception):
     """A body that no version of ours has written."""
@@ -57,7 +60,7 @@ def decode(body: bytes) -> list[Entry]:
     """The entries of a row. Raises Unreadable."""
     try:
         return [_FROM_ROW[row[0]](row) for row in _rows(body)]
-    except (KeyError, ValueError, TypeError, IndexError, AttributeError) as exc:
+    except MISREAD as exc:
         raise Unreadable(f"{type(exc).__name__}: {exc}") from exc
 
 

@@ -96,7 +96,7 @@ class Replay:
         try:
             for piece in codec.decode_pieces(row.body):
                 self._reading.add(piece)
-        except (KeyError, ValueError, TypeError, IndexError) as exc:
+        except codec.MISREAD as exc:
             raise codec.Unreadable(f"a checkpoint that cannot be read: {exc!r}") from exc
 
     def _end(self, row: Row) -> None:
@@ -121,5 +121,5 @@ def load_checkpoint(shard: int, body: bytes) -> State:
     at_us, _, books = codec.decode_checkpoint(body)
     try:
         return snapshot.load(shard, at_us, books)
-    except (KeyError, ValueError, TypeError, IndexError) as exc:
+    except codec.MISREAD as exc:
         raise codec.Unreadable(f"a checkpoint that cannot be read: {exc!r}") from exc

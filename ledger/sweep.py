@@ -197,11 +197,15 @@ class Sweep:
             self._emit(("h", hold_row(hold)))
 
     def _forget(self, hold: Hold) -> None:
-        """What is left of it is its RetryKey, if it is not too old for that."""
+        """What is left of it is its RetryKey, if it is not too old for that: then what was left of
+        another hold under it stays, since that was settled after the beginning."""
         retry = hold.retry
-        self._state.drop(hold)
         if retry is None or hold.state is not HoldState.SETTLED:
+            self._state.drop(hold)
             return
+        self.before_retry(retry.key)
+        others = self._state.remembered.get(retry.key)
+        self._state.drop(hold)
         if hold.at_us > self._since_us:
             kept = Settled(hold.hold_id, retry.digest, hold.at_us, hold.account_id)
             self._emit(("r", [_retry_row(retry.key, kept)]))
@@ -209,6 +213,8 @@ class Sweep:
         left = self._state.remembered.get(retry.key)
         if left is not None and left.hold_id == hold.hold_id:
             self._state.remembered.drop(retry.key)
+            if others is not None:
+                self._state.remembered.put(retry.key, others)
 
     def _write_notes(self, kind: str, drawer: int) -> None:
         if not self._is_first("d" + kind, drawer):

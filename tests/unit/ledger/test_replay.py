@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from ledger import codec
+from ledger import codec, snapshot
 from ledger.chain import BEGIN, PART, Row
 from ledger.codec import Unreadable
 from ledger.entries import Noted
-from ledger.replay import Replay
+from ledger.replay import Replay, load_checkpoint
+from ledger.state import State
 from ledger.sweep import Sweep
 from tests.ledgers import DAY_US, NOON_US
 from tests.unit.ledger.test_snapshot import rich_books
@@ -77,3 +78,9 @@ def test_a_part_of_nobody_s_is_refused(piece: bytes) -> None:
     begin = checkpoint()[0]
     with pytest.raises(Unreadable, match="cannot be read"):
         replayed(rows_of(begin, (PART, codec.encode_pieces([piece]))))
+
+
+def test_a_checkpoint_in_one_row_of_nobody_s_is_refused() -> None:
+    books = snapshot.dump(State(0)) | {"notes": [["k", ["n", ["no text"]]]]}
+    with pytest.raises(Unreadable, match="cannot be read"):
+        load_checkpoint(0, codec.encode_checkpoint(1, 2, books))

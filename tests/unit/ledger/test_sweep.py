@@ -91,6 +91,27 @@ def test_the_latest_of_several_under_one_key_is_remembered() -> None:
     assert found.hold_id == 7
 
 
+def test_one_too_old_to_be_remembered_takes_no_other_along_that_was_settled_meanwhile() -> None:
+    """Two holds under one key, the later one settled long ago, the earlier one since the walk
+    began: a replay reads that one as open, and then that it was settled."""
+    state = State(0)
+    state.apply(Opened(1, None, BudgetTerms(), NOON_US))
+    held = Held(1, 1, None, NOON_US // DAY_US, None, NOON_US, 9, 1, False, "c", "", "", b"", KEY)
+    state.apply(held)
+    state.apply(held._replace(hold_id=2, restorable=True))
+    state.apply(Ended(2, HoldState.SETTLED, 1, 0, NOON_US, "", b""))
+    walk = Sweep(state, NOON_US + 2 * DAY_US, HOUR_US)
+    ending = Ended(1, HoldState.SETTLED, 1, 0, NOON_US + 2 * DAY_US, "", b"")
+    state.apply(ending)
+    back = read(state, pieces_of(walk))
+    back.apply(ending)
+    assert not state.holds
+    assert told(state) == told(back)
+    found = state.retried(KEY.key)
+    assert found is not None
+    assert found.hold_id == 1
+
+
 def test_an_older_one_that_is_forgotten_takes_no_newer_one_along() -> None:
     state = rich_books(0)
     hold = state.holds[1]
