@@ -107,7 +107,9 @@ class Direct:
         Raises Unreadable."""
         lines = _lines(head)
         shape = (to_head, head[: head.index(b"\r")], *map(_NAME, lines))
-        if not _is_neat(head, len(lines) + 2) or b" \r" in head or b"\t\r" in head:
+        if not _is_neat(head, len(lines) + 2):
+            return None
+        if head.find(b" \r") >= 0 or head.find(b"\t\r") >= 0:
             return None
         plan = self._answers.get(shape) or self._learn_answer(shape, head, lines, to_head=to_head)
         if plan is None:

@@ -51,7 +51,7 @@ class Scrubber:
         if len(data) >= LONG_BYTES:
             return self._overwritten(data) if self._may_hold_form(data) else data
         for mark in self._marks:
-            if mark in data and any(needle in data for needle in self._needles):
+            if data.find(mark) >= 0 and any(needle in data for needle in self._needles):
                 return self._overwritten(data)
         return data
 

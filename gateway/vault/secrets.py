@@ -73,7 +73,7 @@ def well_formed(secret: bytes, kind: Kind) -> bool:
 
 def may_hold_key(text: bytes) -> bool:
     """Is it worth a `find_in_text`? Quick, and never wrong about a text that holds a vault key."""
-    if _holds_begin(text) if len(text) >= LONG_BYTES else _BEGIN in text:
+    if _holds_begin(text) if len(text) >= LONG_BYTES else text.find(_BEGIN) >= 0:
         return True
     if _PERCENT in text and _NEEDLESS.search(text) is not None:
         return True

@@ -44,8 +44,9 @@ BY_WORDS: Final = frozenset(
 )
 """Another rule stands behind them: without them an entry is refused as well, in other words."""
 BY_NOTHING: Final = {
-    "without: len(raw) > USUAL_BYTES_MAX, in: len(lines) != count or len(raw) > USUAL_BYTES_MAX"
-    " or b' \\r' in raw or (b'\\t\\r' in raw)": "it bounds what is remembered",
+    "without: len(raw) > USUAL_BYTES_MAX, in: len(lines) != count or len(raw) > USUAL_BYTES_MAX": (
+        "it bounds what is remembered"
+    ),
     "without: connection == b'keep-alive', in: connection is None or connection == b'keep-alive'": (
         "a short way to the same"
     ),

@@ -84,6 +84,8 @@ class Charge:
 
 @fact
 class Refund:
+    """A refund. amount: in minor units of `currency`; charge_id, intent_id: '' if not of one."""
+
     id: str
     status: str
     currency: str
