@@ -22,7 +22,7 @@ $(BINARY): $(shell $(FIND_SHIPPED)) $(wildcard deploy/binary/*) requirements.txt
 	@$(PIP) --no-deps --no-build-isolation --no-index --no-compile --upgrade --target $(MADE)/site $(MADE)/source
 	@rm -rf $(MADE)/site/bin
 	@echo "compiling what a call passes through; a minute or more …" >&2
-	@$(BIN)/python deploy/binary/hot.py $(MADE)/source $(MADE)/site $(MADE)/hot >$(MADE)/hot.log || { cat $(MADE)/hot.log >&2; exit 3; }
+	@$(BIN)/python -m deploy.binary.hot $(MADE)/source $(MADE)/site $(MADE)/hot >$(MADE)/hot.log || { cat $(MADE)/hot.log >&2; exit 3; }
 	@$(BIN)/python deploy/binary/build.py $(MADE)/source $(MADE)/site $(MADE)/work $(BINARY)
 	@touch -r $(MADE)/begun $(BINARY)
 

@@ -1,8 +1,9 @@
-"""Compiles what a call passes through to native code: `python hot.py SOURCE SITE WORK`.
+"""Compiles what a call passes through to native code: `-m deploy.binary.hot SOURCE SITE WORK`.
 
 mypyc makes C of typed modules as they are, so there is one source, which an installed gateway runs
 and tests read; the binary runs the same in a third less CPU. SOURCE is the house, SITE is where it
 is installed and gets a native module beside each that is listed here, WORK is a folder for the C.
+In SOURCE they get the constructors of their dataclasses first (`constructors.py`).
 
 Left to the interpreter, though calls pass: protocols of asyncio's transports and what inherits from
 libraries, which have to be ordinary classes; `vendors/values.py`, `plain.py` and the vendors
@@ -29,6 +30,8 @@ from pathlib import Path
 from typing import Final
 
 from mypyc.build import mypycify
+
+from deploy.binary.constructors import Unwritten, written_out
 
 HOT: Final = {
     "gateway": "clock ids metrics",
@@ -58,6 +61,9 @@ class Failed(Exception):
 
 def main(source: Path, site: Path, work: Path) -> None:
     os.chdir(source)  # names of files in tracebacks are as in the checkout
+    for file in hot_files():
+        path = Path(file)
+        path.write_text(written_out(path.read_text("utf-8")), "utf-8")
     suffix = sysconfig.get_config_var("EXT_SUFFIX")
     for name, objects in _modules(work):
         _told(*LINK, *objects, "-o", str(site / (name.replace(".", "/") + suffix)))
@@ -99,5 +105,5 @@ def _told(*command: str) -> None:
 if __name__ == "__main__":
     try:
         main(*(Path(name).resolve() for name in sys.argv[1:]))
-    except Failed as exc:
+    except (Failed, Unwritten) as exc:
         sys.exit(f"make binary: {exc}")
