@@ -63,7 +63,7 @@ class Missing(Exception):
 def main(source: Path, site: Path, work: Path, out: Path) -> None:
     work.mkdir(parents=True, exist_ok=True)
     files: dict[str, bytes] = {}
-    natives = {**_natives(site), **_dynload()}
+    natives = {**_natives(site), **_dynload(Path(sysconfig.get_path("stdlib"), "lib-dynload"))}
     needs = {name: _needs(path) for name, path in natives.items()}
     for name, path in natives.items():
         files[f"natives/{name}.so"] = _stripped(path, work)
@@ -125,9 +125,10 @@ def _natives(site: Path) -> dict[str, Path]:
     return {_module_name(path.relative_to(site)): path for path in sorted(site.rglob("*.so"))}
 
 
-def _dynload() -> dict[str, Path]:
-    folder = Path(sysconfig.get_path("stdlib"), "lib-dynload")
-    found = {_module_name(Path(path.name)): path for path in sorted(folder.glob("*.so"))}
+def _dynload(folder: Path) -> dict[str, Path]:
+    """Of this Python: where `python3-dbg` is installed, a debugging one's lie beside them."""
+    ours = f"*{sysconfig.get_config_var('EXT_SUFFIX')}"
+    found = {_module_name(Path(path.name)): path for path in sorted(folder.glob(ours))}
     return {name: path for name, path in found.items() if not NO_NATIVES.match(name)}
 
 

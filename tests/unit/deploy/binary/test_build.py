@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
+import sysconfig
 from pathlib import Path
 
 import pytest
 
-from deploy.binary.build import GLIBC, NO_NATIVES, PAGES, Missing, _check, _module_name, _text
+from deploy.binary.build import (
+    GLIBC,
+    NO_NATIVES,
+    PAGES,
+    Missing,
+    _check,
+    _dynload,
+    _module_name,
+    _text,
+)
 
 
 @pytest.fixture
@@ -43,6 +53,13 @@ def test_a_part_without_a_licence_is_named(tmp_path: Path) -> None:
 )
 def test_a_native_modules_file_tells_its_name(path: str, name: str) -> None:
     assert _module_name(Path(path)) == name
+
+
+def test_a_debugging_pythons_modules_are_not_taken(tmp_path: Path) -> None:
+    suffix = str(sysconfig.get_config_var("EXT_SUFFIX"))
+    for name in (f"_ssl{suffix}", f"_ssl{suffix.replace('-x86', 'd-x86', 1)}", "_ssl.so"):
+        (tmp_path / name).touch()
+    assert _dynload(tmp_path) == {"_ssl": tmp_path / f"_ssl{suffix}"}
 
 
 def test_glibcs_libraries_stay_outside_and_others_come_along() -> None:
