@@ -2,9 +2,10 @@
 the disk.
 
 Group commit: entries gather in a batch; one batch is on its way to the disk, and the next leaves
-the moment that one is back. So batches grow with the load by themselves, with no timer. Entries
-that nobody waits for leave with the next batch that somebody does wait for, or a few milliseconds
-later.
+two turns of the loop after that one is back. So batches grow with the load by themselves, with no
+timer: an idle loop has its turns at once, a busy one serves many calls in them, and a batch costs
+two threads a change of who runs. Entries that nobody waits for leave with the next batch that
+somebody does wait for, or a few milliseconds later.
 
 How it fails:
 
@@ -263,7 +264,8 @@ class Journal:
         if self._full:
             self._recover()
         elif self._queue[0].urgent:
-            self._send()
+            self._sending = True
+            self._loop.call_soon(self._send_soon)
         elif self._queue[0].parts and not self._lingering:
             self._linger()
 
