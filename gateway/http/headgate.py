@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import re
 from functools import lru_cache
-from operator import itemgetter
 from typing import Final, NamedTuple, NoReturn
 
 from gateway.errors import HeadTooLarge, RequestMalformed
@@ -49,12 +48,11 @@ USUAL_NAMES_MAX: Final = 1_024
 """Callers send the names of their headers in a few dozen ways, in short heads; so much is
 remembered of anybody who sends more."""
 
-_LEGAL: Final = b"\t\r\n" + bytes(range(0x20, 0x7F))
+_LEGAL: Final = b"\t" + bytes(range(0x20, 0x7F))
+_MARKED: Final = bytes(byte if byte in _LEGAL else 0x3F for byte in range(256))
+"""Leaves a legal line as it is and any other not: asked so, `translate` makes no copy."""
 _TOKEN: Final = b"!#$%&'*+-.^_`|~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
-_LINE: Final = re.compile(rb'([A-Z]{3,10}) (/[!"$-~]*) HTTP/1\.([01])\r\n')
-_HEADER: Final = re.compile(rb"\r\n([^:\r\n]+):[ \t]*([^\r\n]*)")
-_NAME: Final = itemgetter(0)
-_VALUE: Final = itemgetter(1)
+_LINE: Final = re.compile(rb'([A-Z]{3,10}) (/[!"$-~]*) HTTP/1\.([01])')
 _METHOD: Final = re.compile(rb"[A-Z]{3,10}")
 _VERSION: Final = re.compile(rb"HTTP/[0-9]\.[0-9]")
 _LENGTH: Final = re.compile(rb"0|[1-9][0-9]{0,11}")
@@ -74,19 +72,21 @@ def read_head(raw: bytes, limits: ServerSettings) -> Head:
     Raises RequestMalformed (400, 417, 501, 505) and HeadTooLarge. RFC 9112 sections 2 to 7."""
     if len(raw) > limits.head_bytes_max:
         raise HeadTooLarge(f"A head may have {limits.head_bytes_max} bytes.")
-    line_ends = raw.count(b"\r\n")
-    _check_bytes(raw, line_ends)
-    match = _LINE.match(raw)
+    line, *lines = raw[:-4].split(b"\r\n")
+    text = b"".join((line, *lines))
+    if text.translate(_MARKED) != text:
+        _refuse_bytes(raw)
+    match = _LINE.fullmatch(line)
     if match is None or match[1] in _METHODS_UNKNOWN:
-        _refuse_line(raw[: raw.index(b"\r")])
+        _refuse_line(line)
     method, target, minor = match.groups()
     if len(target) > limits.target_bytes_max:
         raise HeadTooLarge(f"A target may have {limits.target_bytes_max} bytes.")
-    if line_ends - 2 > limits.headers_max:
+    if len(lines) > limits.headers_max:
         raise HeadTooLarge(f"A head may have {limits.headers_max} header lines.")
-    headers = _read_usual(raw, line_ends - 2)
+    headers = _read_usual(lines) if len(raw) <= USUAL_BYTES_MAX else None
     if headers is None:
-        headers = _read_headers(raw[:-4].split(b"\r\n")[1:])
+        headers = _read_headers(lines)
     return _understand(method.decode(), target.decode(), headers, is_http_11=minor == b"1")
 
 
@@ -95,7 +95,7 @@ def glance(partial: bytes, limits: ServerSettings) -> None:
     deadline."""
     if len(partial) > limits.head_bytes_max:
         raise HeadTooLarge(f"A head may have {limits.head_bytes_max} bytes.")
-    if partial.translate(None, _LEGAL):
+    if partial.translate(None, _LEGAL + b"\r\n"):
         raise RequestMalformed("A head is printable ASCII; this is not (TLS on a plain port?).")
     if _BARE_LINE_END.search(partial):
         raise RequestMalformed("Lines end with CR LF, and neither stands alone.")
@@ -103,13 +103,13 @@ def glance(partial: bytes, limits: ServerSettings) -> None:
         raise RequestMalformed("A request begins with its method.")
 
 
-def _check_bytes(raw: bytes, line_ends: int) -> None:
-    if raw.translate(None, _LEGAL):
+def _refuse_bytes(raw: bytes) -> NoReturn:
+    """Say which rule the bytes break."""
+    if raw.translate(None, _LEGAL + b"\r\n"):
         raise RequestMalformed(
             "A head is printable ASCII: no control characters, nothing above 0x7e."
         )
-    if raw.count(b"\n") != line_ends or raw.count(b"\r") != line_ends:
-        raise RequestMalformed("Lines end with CR LF, and neither stands alone.")
+    raise RequestMalformed("Lines end with CR LF, and neither stands alone.")
 
 
 def _refuse_line(line: bytes) -> NoReturn:
@@ -131,22 +131,20 @@ def _refuse_line(line: bytes) -> NoReturn:
     raise RequestMalformed("The target is a path that begins with '/'.")
 
 
-def _read_usual(raw: bytes, count: int) -> dict[bytes, bytes] | None:
-    """The same as `_read_headers` in a third of the time, None where anything is unusual."""
-    lines: list[tuple[bytes, bytes]] = _HEADER.findall(raw)
-    if len(lines) != count or len(raw) > USUAL_BYTES_MAX:
+def _read_usual(lines: list[bytes]) -> dict[bytes, bytes] | None:
+    """The same as `_read_headers` in half of the time, None where anything is unusual."""
+    parts = [line.partition(b":") for line in lines]
+    names = _usual_names(tuple([name for name, colon, _ in parts if colon]))
+    if names is None or len(names) < len(lines):
         return None
-    if raw.find(b" \r") >= 0 or raw.find(b"\t\r") >= 0:
-        return None
-    names = _usual_names(tuple(map(_NAME, lines)))
-    return None if names is None else dict(zip(names, map(_VALUE, lines), strict=True))
+    return dict(zip(names, [value.strip(b" \t") for _, _, value in parts], strict=True))
 
 
 @lru_cache(USUAL_NAMES_MAX)
 def _usual_names(names: tuple[bytes, ...]) -> tuple[bytes, ...] | None:
-    """In lower case, if all are tokens and none is there twice."""
+    """In lower case, if all are tokens (so none is empty) and none is there twice."""
     lower = tuple(name.lower() for name in names)
-    odd = len(set(lower)) < len(lower) or b"".join(lower).translate(None, _TOKEN)
+    odd = len({b"", *lower}) <= len(lower) or b"".join(lower).translate(None, _TOKEN)
     return None if odd else lower
 
 

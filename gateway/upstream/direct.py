@@ -9,8 +9,8 @@ find the same method, target, status, headers, body and end. What differs betwee
 one shape is text that neither reader looks into, and the length, which is looked at each time.
 
 Everything else is h11's: `opening` and `read` say None, and the caller turns to `plain`. That is so
-for bodies that stream out, chunked answers, interim answers, HTTP/1.0, `Connection: close`, odd
-white space, and whatever h11 understood differently. `ENABLED = False` sends everything there; a
+for bodies that stream out, chunked answers, interim answers, HTTP/1.0, `Connection: close`, and
+whatever h11 understood differently. `ENABLED = False` sends everything there; a
 property test holds both ways to the same outcome on any bytes, so this file can go at any time.
 """
 
@@ -32,7 +32,7 @@ from gateway.upstream.answerhead import (
     framing,
 )
 from gateway.upstream.order import Order
-from gateway.upstream.origins import LINE_BREAKS, Origin
+from gateway.upstream.origins import Origin
 from gateway.upstream.plain import IDENTITY, OURS, WITH_BODY
 
 ENABLED: bool = True
@@ -51,7 +51,7 @@ _Found = tuple[int, Headers, bytes, int]
 """Of an answer: status, headers as they go on, encoding, and length as `answerhead.framing` has
 it."""
 
-_HEAD_END: Final = (b"", b"")
+_MARKED: Final = bytes.maketrans(CONTROLS + b"\r\n", b"?" * (len(CONTROLS) + 2))
 _LENGTH: Final = re.compile(rb"(\ncontent-length:[ \t]*)[0-9]+", re.IGNORECASE)
 _TARGET: Final = re.compile(rb"/[!-~]*")
 _STATUS_LINE: Final = re.compile(rb"HTTP/1\.1 [2-5][0-9]{2}(?: .*)?")
@@ -89,14 +89,13 @@ class Direct:
         target = origin.prefix + order.target
         if not (ENABLED and _TARGET.fullmatch(target)):
             return None
-        lines = [b"".join((method, b" ", target, origin.line)), *map(b": ".join, headers)]
+        lines = [*map(b": ".join, headers)]
+        if not _is_neat(b"".join(lines)):
+            return None
+        first = b"".join((method, b" ", target, origin.line))
         if body or method in WITH_BODY:
             lines.append(b"content-length: %d" % len(body))
-        lines += _HEAD_END
-        head = b"\r\n".join(lines)
-        if not _is_neat(head, len(lines) + LINE_BREAKS - 1):
-            return None
-        whole = head + body
+        whole = b"\r\n".join((first, *lines, b"", body))
         shape = (method, not body, *map(_NAME, headers))
         if shape not in self._requests and not self._learn(shape, whole, order, origin):
             return None
@@ -105,11 +104,10 @@ class Direct:
     def read(self, head: bytes, *, to_head: bool) -> _Found | None:
         """What an answer's head says; None if h11 has to read it. to_head: it answers a HEAD.
         Raises Unreadable."""
-        lines = _lines(head)
-        shape = (to_head, head[: head.index(b"\r")], *map(_NAME, lines))
-        if not _is_neat(head, len(lines) + 2):
-            return None
-        if head.find(b" \r") >= 0 or head.find(b"\t\r") >= 0:
+        line, *rest = head[:-4].split(b"\r\n")
+        lines = _lines(rest)
+        shape = (to_head, line, *map(_NAME, lines))
+        if len(lines) < len(rest) or not _is_neat(b"".join((line, *rest))):
             return None
         plan = self._answers.get(shape) or self._learn_answer(shape, head, lines, to_head=to_head)
         if plan is None:
@@ -165,7 +163,7 @@ class Direct:
             return None
         if length > LEARN_BYTES_MAX:
             head, length = _LENGTH.sub(rb"\g<1>1", head), 1
-            lines = _lines(head)
+            lines = _lines(head[:-4].split(b"\r\n")[1:])
         if not _h11_reads_answer(head, plan.status, lines, length, to_head=to_head):
             return None
         if len(self._answers) >= SHAPES_MAX:
@@ -174,21 +172,20 @@ class Direct:
         return plan
 
 
-def _lines(head: bytes) -> list[tuple[bytes, bytes]]:
-    """Headers as name and value. A line without a name is none, which `_is_neat` notices."""
+def _lines(rest: list[bytes]) -> list[tuple[bytes, bytes]]:
+    """Headers as name and value, by the lines behind the first. A line without a name is none."""
     lines = []
-    for line in head.split(b"\r\n")[1:-2]:
+    for line in rest:
         name, colon, value = line.partition(b":")
         if name and colon:
-            lines.append((name, value.lstrip(b" \t")))
+            lines.append((name, value.strip(b" \t")))
     return lines
 
 
-def _is_neat(head: bytes, breaks: int) -> bool:
-    """So many lines, each ended by CR LF and nothing else, and no control character but tab."""
-    if head.count(b"\n") != breaks or head.count(b"\r") != breaks:
-        return False
-    return len(head.translate(None, CONTROLS)) == len(head)
+def _is_neat(text: bytes) -> bool:
+    """No control character but tab. text: lines without what ends them. `translate` makes no copy
+    of one that it leaves as it is."""
+    return text.translate(_MARKED) == text
 
 
 def _plan(head: bytes, names: list[bytes]) -> _Plan | None:

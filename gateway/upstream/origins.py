@@ -20,9 +20,6 @@ from vendors.contract import Vendor
 
 _PORTS: Final = {"http": 80, "https": 443}
 
-LINE_BREAKS: Final = 2
-"""In an origin's `line`."""
-
 
 @dataclass(slots=True)
 class Origin:

@@ -40,6 +40,11 @@ WRITING_NICE: Final = 4
 READING_NICE: Final = 10
 """Of the threads, beside the loop's 0: on a core that all share, a writer gets two fifths of what
 the loop does, and a reader a tenth. Not less: a queue of rows has to come to its end."""
+_NONE_OF: Final[dict[None, None]] = {}
+sqlite3.register_adapter(type(None), _NONE_OF.get)
+sqlite3.register_adapter(bool, int)
+"""What they are bound as anyway. Without an adapter of its own, `sqlite3` looks for one in four
+places each time that it binds a None or a bool, and a call's row has a dozen of them."""
 _READ_CACHE: Final = "PRAGMA cache_size = -16384"
 _VALUES_FAULT: Final = (
     ValueError,

@@ -176,7 +176,7 @@ class _Switch(ast.NodeTransformer):
 
 
 def _line(method: str = "[A-Z]{3,10}", target: str = '/[!"$-~]*', minor: str = "[01]") -> str:
-    return rf"re.compile(rb'({method}) ({target}) HTTP/1\.({minor})\r\n')"
+    return rf"re.compile(rb'({method}) ({target}) HTTP/1\.({minor})')"
 
 
 def _host(name: str = r"[A-Za-z0-9._-]{1,253}", port: str = r"(?::[0-9]{1,5})?") -> str:
@@ -197,7 +197,7 @@ _ONCE: Final = (
 LOOSER: Final[Mapping[tuple[str, str], list[str]]] = {
     ("headgate", "_LEGAL"): [
         repr(_LEGAL_BYTES + bytes((byte,)))
-        for byte in (0, 7, 0xB, 0xC, 0x1B, 0x1F, 0x7F, 0x80, 0x85, 0xA0, 0xC3, 0xE9, 0xFF)
+        for byte in (0, 7, 0xA, 0xB, 0xC, 0xD, 0x1B, 0x1F, 0x7F, 0x80, 0x85, 0xA0, 0xC3, 0xE9, 0xFF)
     ],
     ("headgate", "_TOKEN"): [
         repr(_TOKEN_BYTES + bytes((byte,))) for byte in b'"(),/;<=>?@[\\]{} \t'
@@ -218,13 +218,13 @@ LOOSER: Final[Mapping[tuple[str, str], list[str]]] = {
         _line(target=r'/[!"$-~\t]*'),
         _line(minor="[0-9]"),
         _line(minor="[01]?"),
-        r"re.compile(rb'([A-Z]{3,10}) +(/[!\"$-~]*) HTTP/1\.([01])\r\n')",
-        r"re.compile(rb'([A-Z]{3,10})[ \t](/[!\"$-~]*) HTTP/1\.([01])\r\n')",
-        r"re.compile(rb'([A-Z]{3,10}) (/[!\"$-~]*) HTTP/1\.([01]) *\r\n')",
-        r"re.compile(rb'([A-Z]{3,10}) (/[!\"$-~]*) (?i:HTTP)/1\.([01])\r\n')",
-        r"re.compile(rb'([A-Z]{3,10}) (/[!\"$-~]*) HTTP/0*1\.([01])\r\n')",
-        r"re.compile(rb'\s*([A-Z]{3,10}) (/[!\"$-~]*) HTTP/1\.([01])\r\n')",
-        r"re.compile(rb'([A-Z]{3,10}) (/[!\"$-~]*) HTTP/[12]\.([01])\r\n')",
+        r"re.compile(rb'([A-Z]{3,10}) +(/[!\"$-~]*) HTTP/1\.([01])')",
+        r"re.compile(rb'([A-Z]{3,10})[ \t](/[!\"$-~]*) HTTP/1\.([01])')",
+        r"re.compile(rb'([A-Z]{3,10}) (/[!\"$-~]*) HTTP/1\.([01]) *')",
+        r"re.compile(rb'([A-Z]{3,10}) (/[!\"$-~]*) (?i:HTTP)/1\.([01])')",
+        r"re.compile(rb'([A-Z]{3,10}) (/[!\"$-~]*) HTTP/0*1\.([01])')",
+        r"re.compile(rb'\s*([A-Z]{3,10}) (/[!\"$-~]*) HTTP/1\.([01])')",
+        r"re.compile(rb'([A-Z]{3,10}) (/[!\"$-~]*) HTTP/[12]\.([01])')",
     ],
     ("headgate", "_LENGTH"): [
         f"re.compile(rb'{pattern}')"

@@ -34,6 +34,8 @@ BY_WORDS: Final = frozenset(
         "without: raise RequestMalformed('A target has no fragment.')",
         "without: not _METHOD.fullmatch(words[0]),"
         " in: len(words) != 3 or not _METHOD.fullmatch(words[0])",
+        "without: raise RequestMalformed('A head is printable ASCII: no control characters,"
+        " nothing above 0x7e.')",
         "_METHOD = re.compile(rb'[A-Za-z]{1,20}')",
         "_SIZE_LINE_MAX = 4096",
         "MAY_REPEAT with 'content-length'",
@@ -44,9 +46,6 @@ BY_WORDS: Final = frozenset(
 )
 """Another rule stands behind them: without them an entry is refused as well, in other words."""
 BY_NOTHING: Final = {
-    "without: len(raw) > USUAL_BYTES_MAX, in: len(lines) != count or len(raw) > USUAL_BYTES_MAX": (
-        "it bounds what is remembered"
-    ),
     "without: connection == b'keep-alive', in: connection is None or connection == b'keep-alive'": (
         "a short way to the same"
     ),

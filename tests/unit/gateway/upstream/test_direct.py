@@ -144,6 +144,8 @@ def test_an_answer() -> None:
         (head(b"Content-Encoding: identity"), True, UNTIL_CLOSE),
         (head(b"Connection: Keep-Alive", b"content-length:0"), False, 0),
         (head(b"Content-Length: 1", status=b"HTTP/1.1 200"), False, 1),
+        (head(b"Content-Length: 1 ", status=b"HTTP/1.1 200 "), False, 1),
+        (head(b"Content-Length: \t1\t"), False, 1),
     ],
 )
 def test_lengths(raw: bytes, to_head: bool, length: int) -> None:
@@ -156,11 +158,10 @@ def test_lengths(raw: bytes, to_head: bool, length: int) -> None:
     "raw",
     [
         *(head(b"Transfer-Encoding: chunked"), head(b"A: b")),
-        *(head(b"Connection: close", b"Content-Length: 5"), head(b"A: b ", b"Content-Length: 5")),
+        head(b"Connection: close", b"Content-Length: 5"),
         head(b"Connection: keep-alive", b"Connection: close", b"Content-Length: 5"),
         head(b"Content-Encoding: a", b"Content-Encoding: b", b"Content-Length: 5"),
         head(b"Content-Length: 5", status=b"HTTP/1.0 200 OK"),
-        head(b"Content-Length: 5", status=b"HTTP/1.1 200 "),
         *(head(status=b"HTTP/1.1 103 Early"), head(b"X A: b", b"Content-Length: 5")),
         head(b"A: " + b"b" * HEAD_BYTES_MAX, b"Content-Length: 5"),
         *(head(b"no colon", b"Content-Length: 5"), head(b"A: \0", b"Content-Length: 5")),
@@ -188,7 +189,7 @@ def test_a_shape_is_learnt_from_an_answer_of_any_length(
     [
         *(b"Content-Length: 5x", b"Content-Length: +5", b"Content-Length: " + b"1" * 16),
         *(b"Content-Length: 5\nA: b", b"Content-Length: 5\rA: b", b"Content-Length: 5\0"),
-        *(b"Content-Length: 5 ", b"Content-Length: 5\t", b"Content-Length: ", b"Content-Length:"),
+        *(b"Content-Length: 5 5", b"Content-Length: ", b"Content-Length:"),
     ],
 )
 def test_a_known_shape_is_no_excuse(line: bytes) -> None:
