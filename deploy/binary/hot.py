@@ -3,7 +3,8 @@
 mypyc makes C of typed modules as they are, so there is one source, which an installed gateway runs
 and tests read; the binary runs the same in a third less CPU. SOURCE is the house, SITE is where it
 is installed and gets a native module beside each that is listed here, WORK is a folder for the C.
-In SOURCE they get the constructors of their dataclasses first (`constructors.py`).
+In SOURCE they get the constructors of their dataclasses first (`constructors.py`), and lose two
+slow ways (`shortcuts.py`).
 
 Left to the interpreter, though calls pass: protocols of asyncio's transports and what inherits from
 libraries, which have to be ordinary classes; `vendors/values.py`, `plain.py` and the vendors
@@ -32,6 +33,7 @@ from typing import Final
 from mypyc.build import mypycify
 
 from deploy.binary.constructors import Unwritten, written_out
+from deploy.binary.shortcuts import shortened, survey
 
 HOT: Final = {
     "gateway": "clock ids metrics",
@@ -49,6 +51,7 @@ HOT: Final = {
         verdicts""",
 }
 """By folder."""
+PACKAGES: Final = ("gateway", "ledger", "vendors")
 GROUP: Final = "keybrake"
 """All of them are one library, `keybrake__mypyc`, in which they call each other as C does."""
 COMPILE: Final = ("gcc", "-c", "-O2", "-fPIC", "-fvisibility=hidden", "-fno-strict-overflow", "-w")
@@ -61,9 +64,10 @@ class Failed(Exception):
 
 def main(source: Path, site: Path, work: Path) -> None:
     os.chdir(source)  # names of files in tracebacks are as in the checkout
-    for file in hot_files():
-        path = Path(file)
-        path.write_text(written_out(path.read_text("utf-8")), "utf-8")
+    house = survey(path for package in PACKAGES for path in Path(package).rglob("*.py"))
+    for path in map(Path, hot_files()):
+        text = shortened(path.read_text("utf-8"), path, house)
+        path.write_text(written_out(text), "utf-8")
     suffix = sysconfig.get_config_var("EXT_SUFFIX")
     for name, objects in _modules(work):
         _told(*LINK, *objects, "-o", str(site / (name.replace(".", "/") + suffix)))

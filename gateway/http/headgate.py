@@ -72,10 +72,11 @@ def read_head(raw: bytes, limits: ServerSettings) -> Head:
     Raises RequestMalformed (400, 417, 501, 505) and HeadTooLarge. RFC 9112 sections 2 to 7."""
     if len(raw) > limits.head_bytes_max:
         raise HeadTooLarge(f"A head may have {limits.head_bytes_max} bytes.")
-    line, *lines = raw[:-4].split(b"\r\n")
-    text = b"".join((line, *lines))
+    lines = raw[: -len(HEAD_END)].split(b"\r\n")
+    text = b"".join(lines)
     if text.translate(_MARKED) != text:
         _refuse_bytes(raw)
+    line = lines.pop(0)
     match = _LINE.fullmatch(line)
     if match is None or match[1] in _METHODS_UNKNOWN:
         _refuse_line(line)

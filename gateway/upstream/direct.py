@@ -58,7 +58,6 @@ _STATUS_LINE: Final = re.compile(rb"HTTP/1\.1 [2-5][0-9]{2}(?: .*)?")
 _METHODS: Final = frozenset((b"GET", b"HEAD", b"POST", b"PUT", b"PATCH", b"DELETE"))
 _BODILESS: Final = (204, 304)
 _NAME: Final = itemgetter(0)
-_VALUE: Final = itemgetter(1)
 _AT_MOST_ONCE: Final = (b"content-length", b"content-encoding", b"connection")
 
 
@@ -89,14 +88,16 @@ class Direct:
         target = origin.prefix + order.target
         if not (ENABLED and _TARGET.fullmatch(target)):
             return None
-        lines = [*map(b": ".join, headers)]
-        if not _is_neat(b"".join(lines)):
+        lines = list(map(b": ".join, headers))
+        if not _is_neat(lines):
             return None
-        first = b"".join((method, b" ", target, origin.line))
+        lines.insert(0, b"".join((method, b" ", target, origin.line)))
         if body or method in WITH_BODY:
             lines.append(b"content-length: %d" % len(body))
-        whole = b"\r\n".join((first, *lines, b"", body))
-        shape = (method, not body, *map(_NAME, headers))
+        lines.append(b"")
+        lines.append(body)
+        whole = b"\r\n".join(lines)
+        shape = (method, not body, tuple(map(_NAME, headers)))
         if shape not in self._requests and not self._learn(shape, whole, order, origin):
             return None
         return whole
@@ -104,29 +105,29 @@ class Direct:
     def read(self, head: bytes, *, to_head: bool) -> _Found | None:
         """What an answer's head says; None if h11 has to read it. to_head: it answers a HEAD.
         Raises Unreadable."""
-        line, *rest = head[:-4].split(b"\r\n")
-        lines = _lines(rest)
-        shape = (to_head, line, *map(_NAME, lines))
-        if len(lines) < len(rest) or not _is_neat(b"".join((line, *rest))):
+        lines = _lines(head)
+        names, values = _headers(lines)
+        if len(names) < len(lines) - 1 or not _is_neat(lines):
             return None
-        plan = self._answers.get(shape) or self._learn_answer(shape, head, lines, to_head=to_head)
+        shape = (to_head, lines[0], tuple(names))
+        plan = self._answers.get(shape) or self._learn_answer(shape, head, to_head=to_head)
         if plan is None:
             return None
-        status, names, kept, length_at, encoding_at, connection_at = plan
+        status, lower, kept, length_at, encoding_at, connection_at = plan
         length, encoding = UNTIL_CLOSE, b""
         if length_at >= 0:
-            digits = lines[length_at][1]
+            digits = values[length_at]
             if not digits.isdigit() or len(digits) > LENGTH_DIGITS_MAX:
                 return None
             length = int(digits)
         if encoding_at >= 0:
-            encoding = lines[encoding_at][1].lower()
+            encoding = values[encoding_at].lower()
             encoding = b"" if encoding == b"identity" else encoding
-        if connection_at >= 0 and lines[connection_at][1].lower() != b"keep-alive":
+        if connection_at >= 0 and values[connection_at].lower() != b"keep-alive":
             return None
         return (
             status,
-            list(compress(zip(names, map(_VALUE, lines), strict=True), kept)),
+            list(compress(zip(lower, values, strict=True), kept)),
             encoding,
             length,
         )
@@ -143,18 +144,13 @@ class Direct:
         return True
 
     def _learn_answer(
-        self,
-        shape: tuple[object, ...],
-        head: bytes,
-        lines: list[tuple[bytes, bytes]],
-        *,
-        to_head: bool,
+        self, shape: tuple[object, ...], head: bytes, *, to_head: bool
     ) -> _Plan | None:
         """How to read answers of a new shape, if h11 reads this one so. Raises Unreadable."""
         length = framing(head)
         if len(head) > HEAD_BYTES_MAX:
             return None
-        plan = _plan(head, [name.lower() for name, _ in lines])
+        plan = _plan(head)
         if plan is None:
             return None
         if to_head or plan.status in _BODILESS:
@@ -163,8 +159,8 @@ class Direct:
             return None
         if length > LEARN_BYTES_MAX:
             head, length = _LENGTH.sub(rb"\g<1>1", head), 1
-            lines = _lines(head[:-4].split(b"\r\n")[1:])
-        if not _h11_reads_answer(head, plan.status, lines, length, to_head=to_head):
+        headers = list(zip(*_headers(_lines(head)), strict=True))
+        if not _h11_reads_answer(head, plan.status, headers, length, to_head=to_head):
             return None
         if len(self._answers) >= SHAPES_MAX:
             self._answers.clear()
@@ -172,24 +168,31 @@ class Direct:
         return plan
 
 
-def _lines(rest: list[bytes]) -> list[tuple[bytes, bytes]]:
-    """Headers as name and value, by the lines behind the first. A line without a name is none."""
-    lines = []
-    for line in rest:
-        name, colon, value = line.partition(b":")
+def _lines(head: bytes) -> list[bytes]:
+    return head[: -len(b"\r\n\r\n")].split(b"\r\n")
+
+
+def _headers(lines: list[bytes]) -> tuple[list[bytes], list[bytes]]:
+    """Names as they came, and values. lines: with the first one. A line without a name is none."""
+    names, values = [], []
+    for at in range(1, len(lines)):
+        name, colon, value = lines[at].partition(b":")
         if name and colon:
-            lines.append((name, value.strip(b" \t")))
-    return lines
+            names.append(name)
+            values.append(value.strip(b" \t"))
+    return names, values
 
 
-def _is_neat(text: bytes) -> bool:
-    """No control character but tab. text: lines without what ends them. `translate` makes no copy
-    of one that it leaves as it is."""
+def _is_neat(lines: list[bytes]) -> bool:
+    """No control character but tab. lines: without what ends them. `translate` makes no copy of one
+    that it leaves as it is."""
+    text = b"".join(lines)
     return text.translate(_MARKED) == text
 
 
-def _plan(head: bytes, names: list[bytes]) -> _Plan | None:
-    line = head[: head.index(b"\r")]
+def _plan(head: bytes) -> _Plan | None:
+    lines = _lines(head)
+    line, names = lines[0], [name.lower() for name in _headers(lines)[0]]
     if not _STATUS_LINE.fullmatch(line) or b"transfer-encoding" in names:
         return None
     if any(names.count(name) > 1 for name in _AT_MOST_ONCE):
@@ -225,7 +228,7 @@ def _h11_reads_request(whole: bytes, order: Order, origin: Origin) -> bool:
 
 
 def _h11_reads_answer(
-    head: bytes, status: int, lines: list[tuple[bytes, bytes]], length: int, *, to_head: bool
+    head: bytes, status: int, headers: Headers, length: int, *, to_head: bool
 ) -> bool:
     """Is it, to h11, this answer with a body of this length, after which another may come?"""
     reader = h11.Connection(h11.CLIENT, len(head))
@@ -242,7 +245,7 @@ def _h11_reads_answer(
         body_ends
         and isinstance(event, h11.Response)
         and event.status_code == status
-        and list(event.headers) == [(name.lower(), value) for name, value in lines]
+        and list(event.headers) == [(name.lower(), value) for name, value in headers]
     )
 
 
