@@ -1,10 +1,11 @@
-"""Takes two slow ways out of a module's text before it is compiled.
+"""Takes three slow ways out of a module's text before it is compiled.
 
-`HoldState.OPEN` asks a class whose metaclass has a `__getattr__`, and `Head(…)` goes through a
-`__new__` that Python made when the module was loaded: 600 and 2,500 instructions each time, in
-native code as well, a twentieth of what a call takes. So members are looked up once, behind the
-line that brings in their enumeration, and a named tuple is made as the tuple that it is. No line
-gets another number. Only the binary's build sees this text.
+`HoldState.OPEN` asks a class whose metaclass has a `__getattr__`, `Head(…)` goes through a
+`__new__` that Python made when the module was loaded, and `time.monotonic` is looked for among a
+module's names: 600, 2,500 and 200 instructions each time, in native code as well, a fifteenth of
+what a call takes. So members and functions are looked up once, behind the line that brings in what
+has them, and a named tuple is made as the tuple that it is. No line gets another number. Only the
+binary's build sees this text.
 """
 
 from __future__ import annotations
@@ -16,6 +17,8 @@ from pathlib import Path
 from typing import Final
 
 _ENUMERATIONS: Final = frozenset({"Enum", "IntEnum"})
+_MODULES: Final = frozenset({"asyncio", "hashlib", "orjson", "time", "zlib"})
+"""Their functions and constants stay what they are."""
 _FINAL: Final = "from typing import Final as _Final"
 _NEW: Final = "_new_tuple: _Final = tuple.__new__"
 
@@ -112,7 +115,7 @@ def _places(tree: ast.Module, lines: list[str]) -> Iterator[tuple[str, tuple[int
     """Behind which line each name is known, and what parts it from what stands there."""
     for node in tree.body:
         at = node.end_lineno or 0
-        if isinstance(node, ast.ImportFrom):
+        if isinstance(node, (ast.ImportFrom, ast.Import)):
             yield from ((each.asname or each.name, (at, "; ")) for each in node.names)
         elif isinstance(node, ast.ClassDef) and at < len(lines) and not lines[at]:
             yield node.name, (at + 1, "")
@@ -123,12 +126,13 @@ def _short(name: str, member: str) -> str:
 
 
 class _Uses(ast.NodeVisitor):
-    """Where functions ask for members, and where they make named tuples."""
+    """Where functions ask for members, an enumeration's or a module's, and where they make named
+    tuples."""
 
     def __init__(self, house: House, module: str) -> None:
         self._house = house
         self._module = module
-        self._depth = 0
+        self._own: list[set[str]] = []
         self.member_edits: list[tuple[str, str, _Edit]] = []
         self.tuple_edits: list[_Edit] = []
 
@@ -138,10 +142,10 @@ class _Uses(ast.NodeVisitor):
 
     def visit_FunctionDef(self, node: ast.FunctionDef | ast.AsyncFunctionDef) -> None:
         """Its body only: not what stands for types, nor what is carried out once."""
-        self._depth += 1
+        self._own.append(_bound_in(node))
         for line in node.body:
             self.visit(line)
-        self._depth -= 1
+        self._own.pop()
 
     visit_AsyncFunctionDef = visit_FunctionDef
 
@@ -157,19 +161,42 @@ class _Uses(ast.NodeVisitor):
 
     def visit_Attribute(self, node: ast.Attribute) -> None:
         self.generic_visit(node)
-        if not self._depth or not isinstance(node.value, ast.Name) or not _on_one_line(node):
+        if not isinstance(node.value, ast.Name) or not _on_one_line(node):
             return
         name = node.value.id
-        if node.attr in self._house.members.get(self._house.origin(self._module, name), ()):
+        if not self._means_the_modules(name):
+            return
+        member = node.attr in self._house.members.get(self._house.origin(self._module, name), ())
+        if member or (name in _MODULES and (node.attr.islower() or node.attr.isupper())):
             edit = (node.lineno, node.col_offset, _end(node), _short(name, node.attr))
             self.member_edits.append((name, node.attr, edit))
 
     def visit_Call(self, node: ast.Call) -> None:
         self.generic_visit(node)
-        if self._depth and isinstance(node.func, ast.Name):
+        if isinstance(node.func, ast.Name) and self._means_the_modules(node.func.id):
             fields = self._house.fields.get(self._house.origin(self._module, node.func.id))
             if fields is not None:
                 self.tuple_edits += _as_tuple(node, node.func, fields)
+
+    def _means_the_modules(self, name: str) -> bool:
+        """In a function, which has no other thing of that name."""
+        return bool(self._own) and not any(name in own for own in self._own)
+
+
+def _bound_in(node: ast.FunctionDef | ast.AsyncFunctionDef) -> set[str]:
+    found = set()
+    for each in ast.walk(node):
+        if isinstance(each, ast.arg):
+            found.add(each.arg)
+        elif isinstance(each, ast.Name) and not isinstance(each.ctx, ast.Load):
+            found.add(each.id)
+        elif isinstance(each, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
+            found.add(each.name)
+        elif isinstance(each, (ast.Import, ast.ImportFrom)):
+            found |= {alias.asname or alias.name for alias in each.names}
+        elif isinstance(each, ast.ExceptHandler) and each.name:
+            found.add(each.name)
+    return found
 
 
 def _as_tuple(

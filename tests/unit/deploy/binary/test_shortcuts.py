@@ -40,7 +40,7 @@ class Living(NamedTuple):
     y: object = len
 '''
 HEAD = (
-    "from __future__ import annotations\nfrom kinds import (\n"
+    "from __future__ import annotations\nimport time\nfrom kinds import (\n"
     "    Colour as Tint,\n    Living,\n    Lone,\n    Point,\n)\n\n"
 )
 
@@ -77,6 +77,15 @@ def loaded(text: str) -> dict[str, Any]:
         ("return Tint.RED", "return _Tint_RED"),
         ("return Tint.RED.value, Tint.BLUE", "return _Tint_RED.value, _Tint_BLUE"),
         ("return Tint.other, Tint['RED']", None),
+        ("return time.gmtime(0).tm_year", "return _time_gmtime(0).tm_year"),
+        ("return time.CLOCK_BOOTTIME", "return _time_CLOCK_BOOTTIME"),
+        ("time = Lone(1); return time.x", "time = Lone(1); return time.x"),
+        ("return [time.x for time in (Lone(1),)]", "return [time.x for time in (Lone(1),)]"),
+        ("import time; return time.gmtime(0)", "import time; return time.gmtime(0)"),
+        (
+            "def Point(x): return x\n    return (lambda time: time.x)(Lone(2)), Point(1)",
+            "def Point(x): return x\n    return (lambda time: time.x)(Lone(2)), Point(1)",
+        ),
         ("return f'{Tint.RED} {Point(1)}'", None),
         ("x: Tint.RED = 3; return x", None),
         ("return Point(1)", "return _new_tuple(Point, (1, 2, 'ö'))"),
