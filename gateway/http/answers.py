@@ -28,7 +28,7 @@ _STATUS_LINES: Final = {
 
 
 class DateLine:
-    """The Date header, made once a second."""
+    """The Date header, made once a second, without its line end."""
 
     __slots__ = ("_at_s", "_line")
 
@@ -40,7 +40,7 @@ class DateLine:
         now_s = int(time.time())
         if now_s != self._at_s:
             self._at_s = now_s
-            self._line = b"date: %s\r\n" % formatdate(now_s, usegmt=True).encode()
+            self._line = b"date: %s" % formatdate(now_s, usegmt=True).encode()
         return self._line
 
 
@@ -60,22 +60,15 @@ def render_head(
     line = _STATUS_LINES.get(status) or b"HTTP/1.1 %d \r\n" % status
     if not _OURS.isdisjoint(map(_NAME, headers)):
         headers = [header for header in headers if header[0] not in _OURS]
-    lines = b"\r\n".join(map(b": ".join, headers))
-    if lines:
-        lines += b"\r\n"
-    line_ends = len(headers) + 3
-    framing = b""
-    if chunked:
-        framing = b"transfer-encoding: chunked\r\n"
-        line_ends += 1
-    elif length is not None and status not in BODILESS:
-        framing = b"content-length: %d\r\n" % length
-        line_ends += 1
-    ending = b"\r\n"
-    if close:
-        ending = b"connection: close\r\n\r\n"
-        line_ends += 1
-    head = b"".join((line, lines, date, framing, ending))
-    if head.count(b"\n") != line_ends or head.count(b"\r") != line_ends:
+    lines = list(map(b": ".join, headers))
+    text = b"".join(lines)
+    if text.find(b"\n") >= 0 or text.find(b"\r") >= 0:
         raise ValueError("a header of this answer has a line end in it")
-    return head
+    lines.append(date)
+    if chunked:
+        lines.append(b"transfer-encoding: chunked")
+    elif length is not None and status not in BODILESS:
+        lines.append(b"content-length: %d" % length)
+    if close:
+        lines.append(b"connection: close")
+    return b"".join((line, b"\r\n".join(lines), b"\r\n\r\n"))

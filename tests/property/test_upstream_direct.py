@@ -58,6 +58,8 @@ USUAL = st.builds(
 ANSWERS = st.one_of(USUAL, st.builds(lambda head, body: head + body, HEADS, BODIES))
 CUTS = st.lists(st.integers(0, 1000), max_size=6)
 DAMAGE = st.tuples(st.integers(0, 400), st.integers(0, 3), st.binary(max_size=3))
+TIMES = st.integers(1, 2)
+SHORT = b"HTTP/1.1 200 OK\r\nA: b\r\nContent-Length: 2\r\n\r\nok"
 METHODS = st.sampled_from((b"POST", b"GET", b"HEAD", b"DELETE"))
 
 
@@ -91,14 +93,19 @@ def test_any_answer(raw: bytes, cuts: list[int], method: bytes, whole: int) -> N
 
 
 @settings(deadline=None, max_examples=300)
-@given(USUAL, DAMAGE, CUTS, METHODS)
-@example(b"HTTP/1.1 200 OK\r\nA: b\r\nContent-Length: 2\r\n\r\nok", (20, 1, b"\n"), [], b"GET")
-@example(b"HTTP/1.1 200 OK\r\nA: b\r\nContent-Length: 2\r\n\r\nok", (40, 1, b"+3"), [], b"GET")
+@given(USUAL, DAMAGE, CUTS, METHODS, TIMES)
+@example(SHORT, (20, 1, b"\n"), [], b"GET", 1)
+@example(SHORT, (40, 1, b"+3"), [], b"GET", 1)
+@example(SHORT, (20, 0, b"\r"), [], b"GET", 2)
+@example(SHORT, (21, 0, b" "), [], b"GET", 2)
+@example(SHORT, (19, 0, b"\x01"), [], b"GET", 2)
 def test_a_damaged_answer_of_a_shape_that_is_known(
-    raw: bytes, damage: tuple[int, int, bytes], cuts: list[int], method: bytes
+    raw: bytes, damage: tuple[int, int, bytes], cuts: list[int], method: bytes, times: int
 ) -> None:
+    """Known from one answer, or so well that there is a pattern of it."""
     known, order = Direct(), order_of(method, WHOLE)
-    carry(order, [raw], known)
+    for _ in range(times):
+        carry(order, [raw], known)
     both_ways(order, cut(damaged(raw, damage), cuts), known)
 
 

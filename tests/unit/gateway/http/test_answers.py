@@ -10,7 +10,7 @@ import pytest
 from gateway.http.answers import DateLine, length_of, render_head
 from gateway.http.message import Headers, Response
 
-DATE = b"date: today\r\n"
+DATE = b"date: today"
 
 
 def render(
@@ -63,7 +63,7 @@ def test_the_date_is_made_once_a_second(monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setattr(time, "time", lambda: at_s)
     line = DateLine()
     first = line.now()
-    assert first == b"date: " + formatdate(1_790_000_000, usegmt=True).encode() + b"\r\n"
+    assert first == b"date: " + formatdate(1_790_000_000, usegmt=True).encode()
     assert line.now() is first
     at_s += 1
     assert line.now() != first

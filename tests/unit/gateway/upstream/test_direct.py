@@ -10,7 +10,7 @@ import pytest
 
 from gateway.upstream import direct
 from gateway.upstream.answerhead import UNTIL_CLOSE, Unreadable
-from gateway.upstream.direct import HEAD_BYTES_MAX, LEARN_BYTES_MAX, Direct
+from gateway.upstream.direct import HEAD_BYTES_MAX, LEARN_BYTES_MAX, PATTERNS_MAX, Direct
 from gateway.upstream.order import Order
 from gateway.upstream.origins import origin_of
 
@@ -192,10 +192,38 @@ def test_a_shape_is_learnt_from_an_answer_of_any_length(
         *(b"Content-Length: 5 5", b"Content-Length: ", b"Content-Length:"),
     ],
 )
-def test_a_known_shape_is_no_excuse(line: bytes) -> None:
+@pytest.mark.parametrize("times", [1, 2])
+def test_a_known_shape_is_no_excuse(line: bytes, times: int) -> None:
     known = Direct()
-    assert known.read(head(b"Content-Length: 5"), to_head=False)
+    for _ in range(times):
+        assert known.read(head(b"Content-Length: 5"), to_head=False)
     assert known.read(head(line), to_head=False) is None
+
+
+def test_what_comes_again_is_read_by_a_pattern(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Other shapes with that status line do not lose it, nor is one kept twice."""
+    known, raw = Direct(), head(b"X-A: b", b"Content-Length: 5", b"Content-Encoding:gzip")
+    padded = head(b"X-A: b ", b"Content-Length: 5", b"Content-Encoding:gzip")
+    found = known.read(raw, to_head=False)
+    for number in range(PATTERNS_MAX - 1):
+        other = head(b"X-%d: b" % number, b"Content-Length: 5")
+        assert known.read(other, to_head=False) == known.read(other, to_head=False)
+    assert known.read(raw, to_head=False) == known.read(padded, to_head=False) == found
+    assert len(known._patterns[False, b"HTTP/1.1 200 OK"]) == PATTERNS_MAX
+    monkeypatch.setattr(direct, "_headers", pytest.fail)
+    assert known.read(raw, to_head=False) == found == (200, [(b"x-a", b"b")], b"gzip", 5)
+
+
+def test_patterns_are_bounded_and_miss_as_quickly_as_they_hit() -> None:
+    """White space can be told apart in one way only: a hundred headers of it are no trap."""
+    known = Direct()
+    lines = [b"X-%d: %b" % (at, b"\t" * 40) for at in range(100)]
+    for last in range(PATTERNS_MAX + 2):
+        usual = head(*(line + b"a" for line in lines), b"Y%d: b" % last, b"Content-Length: 5")
+        for _ in range(2):
+            assert known.read(usual, to_head=False)
+    assert len(known._patterns[False, b"HTTP/1.1 200 OK"]) == PATTERNS_MAX
+    assert known.read(head(*lines, b"Z: b", b"Content-Length: 5"), to_head=False)
 
 
 @pytest.mark.parametrize("word", [b"close", b"keep-alive, close", b""])
