@@ -4,6 +4,7 @@ about a run, paths and allowlists, addresses that balancers pass on."""
 from __future__ import annotations
 
 import ipaddress
+import re
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -22,6 +23,7 @@ from gateway.call.runheaders import (
 )
 from gateway.errors import EndpointNotAllowed, InvalidRequest, PolicyRefused, RequestMalformed
 from gateway.http.trusted import Trusted
+from gateway.run import log
 from gateway.run.config import ConfigMistakes, load, show
 from gateway.vault.allowlist import Allowlist, Entry
 from gateway.vault.issuerreader import read_issuer_amendment, read_issuer_terms
@@ -234,6 +236,15 @@ def config(data: bytes) -> None:
         path = Path(folder, "gateway.toml")
         path.write_bytes(file)
         assert secret not in _shown(path, environ)
+    _forget_secrets()
+
+
+def _forget_secrets() -> None:
+    """A process reads its settings a few times and remembers what must not be said; here it would
+    be a hundred thousand admin keys."""
+    log._exact.clear()
+    log._exact_form = None
+    re.purge()
 
 
 def _shown(path: Path, environ: Mapping[str, str]) -> str:
