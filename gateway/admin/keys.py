@@ -49,8 +49,14 @@ async def create(house: House, ask: Ask) -> Answer:
     issuer = ask.bearer.issuer
     terms = read_terms(ask.body, house.known, key_id, now_us, issuer)
     terms = replace(terms, sandbox=house.doors.settings.vendors[terms.vendor].sandbox)
+    reopens = issuer is None and house.registry.runs.revoked(terms.label)
     key, secret = await house.registry.issue(terms, issuer, ask.remember(key_id))
     told = warnings(terms, house.doors.vendors[terms.vendor])
+    if reopens:
+        told.append(
+            f"Run '{terms.label}' was revoked. A key of the admin's opens it again: other keys "
+            "with this label that were not revoked themselves spend again, too."
+        )
     return {
         **shown(house, key),
         "key": secret,

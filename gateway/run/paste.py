@@ -65,7 +65,7 @@ def call_line(url: str, record: Mapping[str, Any], secret: str) -> str:
 
 
 def create_line(url: str, admin_key: str | None, terms: Mapping[str, Any]) -> str:
-    bearer = admin_key or "$KEYBRAKE_ADMIN_KEY"
+    bearer = admin_key or '${KEYBRAKE_ADMIN_KEY:-$(cat "$KEYBRAKE_ADMIN_KEY_FILE")}'
     words = [f"curl -i {url}/vault/keys", f'-H "Authorization: Bearer {bearer}"']
     return " \\\n  ".join([*words, *_json(json.dumps(terms))])
 

@@ -46,6 +46,7 @@ def add(groups: Any) -> None:
     parser.set_defaults(handle=run)
 
 
+HERE: Final = "a stopped gateway's books are copied without --url and KEYBRAKE_URL"
 ELSEWHERE: Final = "--config names the settings of other books, --url a gateway that runs"
 
 
@@ -54,7 +55,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def run_copy(args: argparse.Namespace) -> int:
-    made = _asked(args) if api.url_is_given(args) else _made_here(args)
+    made = _asked_only(args) if api.url_is_given(args) else _made_here(args)
     if args.json:
         show.as_json(made)
         return 0
@@ -84,6 +85,15 @@ def _made_here(args: argparse.Namespace) -> dict[str, Any]:
         return _asked(args)
     seconds = round(time.monotonic() - begun_s, 3)
     return {"object": "backup", **asdict(copied), "verified": True, "seconds": seconds}
+
+
+def _asked_only(args: argparse.Namespace) -> dict[str, Any]:
+    try:
+        return _asked(args)
+    except api.Untrusted:
+        raise
+    except api.Unreachable as exc:
+        raise api.Unreachable(f"{exc}; {HERE}") from None
 
 
 def _asked(args: argparse.Namespace) -> dict[str, Any]:

@@ -68,7 +68,11 @@ def run_resume(args: argparse.Namespace) -> int:
     body = {**named, **_scope(args, bool(named), " (of runs: --label or --prefix)")}
     answer = api.connect(args).post("/vault/resume", body)
     show.as_json(answer) if args.json else show.as_record(answer)
-    if not args.json and not answer.get("barred"):
+    if args.json:
+        return 0
+    if named:
+        show.say("its calls may leave; keys that were revoked themselves stay so")
+    elif not answer.get("barred"):
         show.say("nothing is barred any more")
     return 0
 

@@ -37,6 +37,16 @@ async def test_the_secret_is_shown_once(side: Side) -> None:
     assert shown == {name: value for name, value in key.items() if name not in ("key", "base_url")}
 
 
+async def test_who_makes_a_key_for_a_revoked_run_is_told_that_it_opens_again(side: Side) -> None:
+    await side.ask("POST", "/vault/runs/revoke", {"label": BODY["agent_run_label"]})
+    _, key = await side.ask("POST", "/vault/keys", BODY)
+    [warning] = key["warnings"]
+    assert BODY["agent_run_label"] in warning
+    assert "opens it again" in warning
+    _, key = await side.ask("POST", "/vault/keys", BODY)
+    assert "warnings" not in key
+
+
 async def test_all_mistakes_are_told_at_once(side: Side) -> None:
     body = {
         "vendor": "stripe",

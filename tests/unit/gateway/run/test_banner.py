@@ -50,7 +50,7 @@ def test_a_first_start_shows_the_key_once_and_a_line_to_paste() -> None:
 def test_a_later_start_shows_no_key() -> None:
     real = here("stripe", sandbox=False)
     text = banner(real, "127.0.0.1:8080", None, None, "127.0.0.1:9090")
-    assert "$KEYBRAKE_ADMIN_KEY" in text
+    assert "${KEYBRAKE_ADMIN_KEY:-" in text
     assert "http://127.0.0.1:9090/vault/keys" in text
     assert "http://127.0.0.1:9090/dashboard" in text
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import shlex
+import subprocess
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -52,9 +54,20 @@ def test_a_record_without_endpoints() -> None:
     assert "http://h/x/" in call_line("http://h", {"vendor": "x"}, "k")
 
 
+@pytest.mark.parametrize("of_a_file", [False, True])
+def test_a_shell_finds_the_admin_key_where_it_is(of_a_file: bool, tmp_path: Path) -> None:
+    file = tmp_path / "admin key"
+    file.write_text("vk_admin\n")
+    environ = {"KEYBRAKE_ADMIN_KEY_FILE": str(file)} if of_a_file else {}
+    environ |= {} if of_a_file else {"KEYBRAKE_ADMIN_KEY": "vk_admin"}
+    line = create_line("http://h", None, trial_terms("stripe")).replace("curl", "printf '%s|'", 1)
+    told = subprocess.run(["sh", "-c", line], env=environ, capture_output=True, text=True)
+    assert (told.stderr, told.returncode) == ("", 0)
+    assert "|Authorization: Bearer vk_admin|" in told.stdout
+
+
 @pytest.mark.parametrize("vendor", [*TRIALS, "acme"])
 def test_a_key_to_begin_with(vendor: str) -> None:
     line = words(create_line("http://h", None, trial_terms(vendor, "main")))
-    assert "Authorization: Bearer $KEYBRAKE_ADMIN_KEY" in line
     told = json.loads(line[-1])
     assert (told["vendor"], told["account"], told["expires_in"]) == (vendor, "main", "2h")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import socket
 from pathlib import Path
 from typing import Any
 
@@ -57,6 +58,20 @@ def test_a_gateway_that_is_named_makes_it(gateway: Any, capsys: pytest.CaptureFi
     assert json.loads(capsys.readouterr().out) == MADE
     gateway.will("POST", "/vault/backup", {"error": "backup_running", "detail": "x"}, 409)
     assert cli.main(["backup"]) == 4
+
+
+def test_a_stopped_gateway_that_is_named_cannot_be_copied(
+    settings: tuple[str, str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """An operator has the address in the environment: who is asked then has to be said."""
+    with socket.create_server(("127.0.0.1", 0)) as nobody:
+        port = nobody.getsockname()[1]
+    monkeypatch.setenv("KEYBRAKE_ADMIN_KEY", "x" * 40)
+    monkeypatch.setenv("KEYBRAKE_URL", f"http://127.0.0.1:{port}")
+    assert cli.main(["backup", *settings]) == 1
+    told = capsys.readouterr().err
+    assert "no gateway answers" in told
+    assert "without --url and KEYBRAKE_URL" in told
 
 
 def test_where_no_gateway_runs_it_is_made_here_and_looked_at(
