@@ -96,11 +96,11 @@ cover: $(VENV)/.node binary ## coverage of everything, branch by branch, into bu
 	$(BIN)/python -m pytest -q --cov --cov-branch --cov-report=term-missing:skip-covered \
 	  --cov-report=html:build/coverage tests/unit tests/property tests/integration tests/test_*.py
 
-fuzz: $(VENV)/.fuzz ## every parser under inputs that look for what they did not reach yet (ARGS="NAME --seconds 600")
+fuzz: $(VENV)/.fuzz ## every parser under inputs that look for what they did not reach yet, a minute each (ARGS="NAME --seconds 600")
 	@$(VENV)/fuzz/bin/python -m tests.fuzz $(ARGS)
 
-micro: $(VENV)/.dev ## pieces of the hot path alone: microseconds, and instructions beside a baseline
-	$(BIN)/python -m bench.micro
+micro: $(VENV)/.dev ## pieces of the hot path alone: microseconds, and instructions beside a baseline (ARGS=quote.stripe)
+	$(BIN)/python -m bench.micro $(ARGS)
 
 include bench/bench.mk
 include deploy/binary/binary.mk

@@ -216,17 +216,22 @@ def main() -> int:
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("results", type=Path)
+    parser.add_argument("results", type=Path, nargs="?", help="a file that `make bench` wrote")
     parser.add_argument("--page", type=Path, default=PAGE)
     given = parser.parse_args()
-    results = Results.load(given.results)
+    if given.results is None:
+        parser.error("there is no result yet: `make bench` writes one into bench/results")
     try:
+        results = Results.load(given.results)
         given.page.write_text(filled(given.page.read_text(), results))
         draw(
             all_of(results),
             given.page.parent / "figures",
             lambda line: print(line, file=sys.stderr),
         )
+    except OSError as exc:
+        print(f"bench: {exc.filename}: {exc.strerror}", file=sys.stderr)
+        return 1
     except (NoPlace, gear.Unavailable) as exc:
         print(f"bench: {exc}", file=sys.stderr)
         return 1

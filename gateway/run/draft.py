@@ -124,7 +124,11 @@ class Draft:
         if dotted in self._sections():
             return f"must be a table: [{dotted}]"
         parent = dotted.rpartition(".")[0]
-        known = self._asked | self._sections()
+        known = {
+            full
+            for full in self._asked | self._sections()
+            if not f"{dotted}.".startswith(f"{full}.")
+        }
         beside = [full.rpartition(".")[2] for full in known if full.rpartition(".")[0] == parent]
         near = meant(name[-1], beside) or meant(dotted, known)
         return f"unknown setting ({near})" if near else "unknown setting"

@@ -236,6 +236,11 @@ def test_a_secret_file_that_cannot_be_used(load: Load, tmp_path: Path) -> None:
         assert why in mistake
 
 
+def test_nobody_means_the_table_that_a_mistake_stands_in(load: Load) -> None:
+    (mistake,) = mistakes(load, LIVE + "\nx = 1\n", STRIPE_SECRET_KEY=KEY)
+    assert mistake.endswith("accounts.default.x: unknown setting")
+
+
 @pytest.mark.parametrize(
     ("text", "why"),
     [
