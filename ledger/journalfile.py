@@ -147,10 +147,14 @@ def read_meta(conn: sqlite3.Connection) -> Meta:
 
 
 def read_anchor(conn: sqlite3.Connection) -> tuple[int, bytes]:
-    """The last row that was moved to an archive: its number and mac; 0 if none was."""
+    """The last row that was moved to an archive: its number and mac; 0 if none was. Raises
+    StoreBroken."""
     rows = conn.execute("SELECT name, value FROM meta WHERE name LIKE 'anchor_%'").fetchall()
     values = dict(rows)
-    return int(values["anchor_seq"]), bytes.fromhex(values["anchor_mac"])
+    try:
+        return int(values["anchor_seq"]), bytes.fromhex(values["anchor_mac"])
+    except (KeyError, ValueError) as exc:
+        raise StoreBroken(f"what its meta table says of archives is not ours: {exc!r}") from exc
 
 
 def last_checkpoint(conn: sqlite3.Connection) -> int | None:

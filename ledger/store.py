@@ -190,10 +190,15 @@ class SqliteStore:
             return last_checkpoint(self._conn)
 
     @property
-    def archived_upto(self) -> int:
-        """The last row that was moved to an archive; 0 if none was."""
+    def anchor(self) -> tuple[int, bytes]:
+        """The last row that was moved to an archive: its number and mac; 0 if none was."""
         with self._lock, ours():
-            return read_anchor(self._conn)[0]
+            return read_anchor(self._conn)
+
+    @property
+    def archived_upto(self) -> int:
+        """The anchor's number alone."""
+        return self.anchor[0]
 
     def rows(self, after_seq: int) -> Iterator[Row]:
         """In order, read a page at a time."""

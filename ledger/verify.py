@@ -127,15 +127,19 @@ class _Walk:
         )
 
     def _all_rows(self) -> Iterator[Row]:
-        """Rows that stand in an archive and still in the journal have to be the same in both."""
-        moved, own = self._store.archived_upto, self._store.rows(0)
+        """Rows that stand in an archive and still in the journal have to be the same in both, and
+        the journal goes on after a row that the archives have."""
+        (moved, mac), own = self._store.anchor, self._store.rows(0)
+        last = b""
         twin = next(own, None)
         for archive in archives_of(self._store.path):
             self._archives += 1
             self._place = archive
             for row in rows_of(archive):
                 yield row
-                if row.seq > moved:
+                if row.seq == moved:
+                    last = row.mac
+                elif row.seq > moved:
                     if twin != row:
                         raise BrokenChain(f"row {row.seq} is not what {self._store.path.name} has")
                     twin = next(own, None)
@@ -143,6 +147,8 @@ class _Walk:
         if twin is not None:
             yield twin
         yield from own
+        if last != mac:
+            raise BrokenChain(f"it says that the archives end with row {moved}: not with that one")
 
     def _step(self, row: Row) -> None:
         self._chain.follow(row)

@@ -124,13 +124,9 @@ class Draft:
         if dotted in self._sections():
             return f"must be a table: [{dotted}]"
         parent = dotted.rpartition(".")[0]
-        known = {
-            full
-            for full in self._asked | self._sections()
-            if not f"{dotted}.".startswith(f"{full}.")
-        }
+        known = self._asked | self._sections()
         beside = [full.rpartition(".")[2] for full in known if full.rpartition(".")[0] == parent]
-        near = meant(name[-1], beside) or meant(dotted, known)
+        near = meant(name[-1], beside) or meant(dotted, () if parent in known else known)
         return f"unknown setting ({near})" if near else "unknown setting"
 
     def _sections(self) -> set[str]:

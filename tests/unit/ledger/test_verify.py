@@ -207,3 +207,22 @@ async def test_a_damaged_page_is_found_though_no_row_is_on_it(directory: Path) -
     pages[(page - 1) * 4_096 : page * 4_096] = bytes(4_096)
     path.write_bytes(pages)
     assert f"age {page}" in error(directory)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "update meta set value = 'x' where name = 'anchor_seq'",
+        "update meta set value = 'zz' where name = 'anchor_mac'",
+        "delete from meta where name = 'anchor_seq'",
+        "update meta set value = 'ab' where name = 'anchor_mac'",
+        "update meta set value = value - 1 where name = 'anchor_seq'",
+        "update meta set value = value + 1 where name = 'anchor_seq'",
+        "update meta set value = '0' where name = 'anchor_seq'",
+    ],
+)
+async def test_where_the_archives_end_cannot_be_altered(directory: Path, change: str) -> None:
+    with sqlite3.connect(directory / "ledger-0.db") as conn:
+        conn.execute(change)
+    conn.close()
+    assert "ledger-0.db" in error(directory)
