@@ -14,6 +14,8 @@ from collections.abc import Iterator
 from typing import Final, NamedTuple
 
 _KINDS: Final = ("dataclass", "fact")
+_OPTIONS: Final = frozenset({"frozen", "slots", "order", "eq", "unsafe_hash", "repr"})
+_OWN: Final = frozenset({"__init__", "__post_init__", "__new__"})
 _FIELDS: Final = frozenset({"default", "default_factory"})
 
 
@@ -53,6 +55,8 @@ def _options(decorator: ast.expr) -> str:
     """Frozen is what types were checked for; to native code it is no more than a hash."""
     given = decorator.keywords if isinstance(decorator, ast.Call) else []
     options = {str(option.arg): ast.unparse(option.value) for option in given}
+    if not options.keys() <= _OPTIONS:
+        raise Unwritten(f"A dataclass (line {decorator.lineno}) is of another kind")
     if _called(decorator) == "fact" or options.pop("frozen", "") == "True":
         options |= {"slots": "True", "unsafe_hash": "True"}
     return ", ".join(f"{name}={value}" for name, value in options.items())
@@ -62,6 +66,8 @@ def _write_out(lines: list[str], node: ast.ClassDef) -> None:
     doc = node.body[0]
     if node.bases or ast.get_docstring(node) is None or doc.end_lineno is None:
         raise Unwritten(f"{node.name} (line {node.lineno}) inherits, or has no docstring")
+    if any(isinstance(line, ast.FunctionDef) and line.name in _OWN for line in node.body):
+        raise Unwritten(f"{node.name} (line {node.lineno}) has a say in how it is made")
     fields = list(_fields(node))
     taken = ["self", *(f"{field.name}: {field.kind}{field.default}" for field in fields)]
     made = "; ".join(f"self.{field.name} = {field.value}" for field in fields)
@@ -80,9 +86,11 @@ def _fields(node: ast.ClassDef) -> Iterator[_Field]:
             assert isinstance(given, ast.Call)
             options = {str(option.arg): option.value for option in given.keywords}
             given = options.get("default")
-        if not options.keys() <= _FIELDS:
+        factory = options.get("default_factory")
+        odd = isinstance(factory, ast.Lambda) or (factory is not None and "None" in kind)
+        if odd or not options.keys() <= _FIELDS or kind.startswith("ClassVar"):
             raise Unwritten(f"{node.name}.{name} (line {line.lineno}) is a field of another kind")
-        if (factory := options.get("default_factory")) is not None:
+        if factory is not None:
             value = f"{ast.unparse(factory)}() if {name} is None else {name}"
             yield _Field(name, f"{kind} | None", " = None", value)
         else:

@@ -62,11 +62,10 @@ def survey(files: Iterable[Path]) -> House:
 
 def shortened(text: str, file: Path, house: House) -> str:
     """A module's source without the slow ways. file: where it lies, from the checkout's root."""
-    tree, module = ast.parse(text), _module_of(file)
-    uses = _Uses(house, module)
+    tree, module, lines = ast.parse(text), _module_of(file), text.split("\n")
+    uses = _Uses(house, module, lines)
     for node in tree.body:
         uses.visit(node)
-    lines = text.split("\n")
     behind = dict(_places(tree, lines))
     members = {(name, member) for name, member in uses.members if name in behind}
     edits = [edit for name, member, edit in uses.member_edits if (name, member) in members]
@@ -115,7 +114,7 @@ def _places(tree: ast.Module, lines: list[str]) -> Iterator[tuple[str, tuple[int
     """Behind which line each name is known, and what parts it from what stands there."""
     for node in tree.body:
         at = node.end_lineno or 0
-        if isinstance(node, (ast.ImportFrom, ast.Import)):
+        if isinstance(node, (ast.ImportFrom, ast.Import)) and "#" not in lines[at - 1]:
             yield from ((each.asname or each.name, (at, "; ")) for each in node.names)
         elif isinstance(node, ast.ClassDef) and at < len(lines) and not lines[at]:
             yield node.name, (at + 1, "")
@@ -129,9 +128,10 @@ class _Uses(ast.NodeVisitor):
     """Where functions ask for members, an enumeration's or a module's, and where they make named
     tuples."""
 
-    def __init__(self, house: House, module: str) -> None:
+    def __init__(self, house: House, module: str, lines: list[str]) -> None:
         self._house = house
         self._module = module
+        self._lines = lines
         self._own: list[set[str]] = []
         self.member_edits: list[tuple[str, str, _Edit]] = []
         self.tuple_edits: list[_Edit] = []
@@ -176,7 +176,7 @@ class _Uses(ast.NodeVisitor):
         if isinstance(node.func, ast.Name) and self._means_the_modules(node.func.id):
             fields = self._house.fields.get(self._house.origin(self._module, node.func.id))
             if fields is not None:
-                self.tuple_edits += _as_tuple(node, node.func, fields)
+                self.tuple_edits += _as_tuple(node, node.func, fields, self._lines)
 
     def _means_the_modules(self, name: str) -> bool:
         """In a function, which has no other thing of that name."""
@@ -200,16 +200,17 @@ def _bound_in(node: ast.FunctionDef | ast.AsyncFunctionDef) -> set[str]:
 
 
 def _as_tuple(
-    node: ast.Call, called: ast.Name, fields: list[tuple[str, str | None]]
+    node: ast.Call, called: ast.Name, fields: list[tuple[str, str | None]], lines: list[str]
 ) -> list[_Edit]:
-    """`X(a, c=b)` as `_new_tuple(X, (a, None, b))`; nothing where it does not go in this order."""
+    """`X(a, c=b)` as `_new_tuple(X, (a, None, b))`; nothing where it does not go in this order, or
+    where an argument stands in parentheses of its own, whose end nobody tells."""
     names = [name for name, _ in fields]
     left = fields[len(node.args) :]
     edits: list[_Edit] = []
     if any(isinstance(arg, (ast.Starred, ast.GeneratorExp)) for arg in node.args):
         return []
     for keyword in node.keywords:
-        if keyword.arg not in names or keyword.value.lineno != keyword.lineno:
+        if keyword.arg not in names or not _follows(keyword):
             return []
         before = []
         while left and left[0][0] != keyword.arg:
@@ -222,6 +223,8 @@ def _as_tuple(
     if len(fields) < 2 or any(default is None for _, default in left):
         return []
     given = [*node.args, *(keyword.value for keyword in node.keywords)]
+    if given and not _ends_alone(given[-1], node, lines):
+        return []
     if left and given:
         text = "".join(f", {default}" for _, default in left)
         edits.append((given[-1].end_lineno or 0, _end(given[-1]), _end(given[-1]), text))
@@ -230,6 +233,19 @@ def _as_tuple(
     edits.append((called.lineno, called.col_offset, _end(called) + 1, f"_new_tuple({called.id}, ("))
     edits.append((node.end_lineno or 0, _end(node), _end(node), ")"))
     return edits
+
+
+def _follows(keyword: ast.keyword) -> bool:
+    """Does the value stand directly behind `name=`?"""
+    at = keyword.col_offset + len(f"{keyword.arg}=")
+    return (keyword.value.lineno, keyword.value.col_offset) == (keyword.lineno, at)
+
+
+def _ends_alone(last: ast.expr, call: ast.Call, lines: list[str]) -> bool:
+    """Is what follows the last argument a comma, or the parenthesis that ends the call?"""
+    if (last.end_lineno, _end(last) + 1) == (call.end_lineno, call.end_col_offset):
+        return True
+    return lines[(last.end_lineno or 0) - 1].encode()[_end(last) :].startswith(b",")
 
 
 def _on_one_line(node: ast.expr) -> bool:

@@ -81,6 +81,11 @@ def test_lines_keep_their_numbers() -> None:
         "@fact\nclass A(B):\n    '''It.'''\n    a: int",
         "@fact\nclass A:\n    a: int",
         "@fact\nclass A:\n    '''It.'''\n    a: int = field(init=False)",
+        "@fact\nclass A:\n    '''It.'''\n    a: ClassVar[int] = 3",
+        "@fact\nclass A:\n    '''It.'''\n    a: list[int] = field(default_factory=lambda: [1])",
+        "@fact\nclass A:\n    '''It.'''\n    a: list[int] | None = field(default_factory=list)",
+        "@fact\nclass A:\n    '''It.'''\n    a: int\n    def __post_init__(self): pass",
+        "@dataclass(kw_only=True)\nclass A:\n    '''It.'''\n    a: int",
     ],
 )
 def test_one_of_another_kind_is_named(text: str) -> None:

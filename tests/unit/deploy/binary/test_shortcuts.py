@@ -97,6 +97,10 @@ def loaded(text: str) -> dict[str, Any]:
         ("return Point(*(1, 2))", None),
         ("return Point(**{'x': 2})", None),
         ("return Lone(1), Living(1)", None),
+        ("return Point((a or 1))", "return Point((a or 1))"),
+        ("return Point(1, (2))", "return Point(1, (2))"),
+        ("return Point(1, z=(a or 'n'))", "return Point(1, z=(a or 'n'))"),
+        ("return Point((1), 2)", "return _new_tuple(Point, ((1), 2, 'ö'))"),
         ("return 'ö', Point(1, 3, 'ö')", "return 'ö', _new_tuple(Point, (1, 3, 'ö'))"),
         ("return Point(\n        1,  # one\n        z=Tint.RED,\n    )", None),
     ],
@@ -124,6 +128,12 @@ def test_a_pattern_stays_a_pattern() -> None:
     assert shortened(text, Path("user.py"), house(text)) == text
 
 
+def test_what_stands_behind_an_import_is_not_lost() -> None:
+    text = "from __future__ import annotations\nfrom kinds import Colour  # it\n"
+    text += "def it():\n    return Colour.RED\n"
+    assert shortened(text, Path("user.py"), house(text)) == text
+
+
 def test_one_of_the_same_module() -> None:
     text = f"from __future__ import annotations\n{KINDS}\ndef it():\n    return Colour.RED\n"
     now = shortened(text, Path("first.py"), house(text))
@@ -139,7 +149,11 @@ def test_whatever_is_compiled_keeps_its_lines_and_loses_every_slow_way() -> None
         text = file.read_text("utf-8")
         now = shortened(text, file, known)
         assert now.count("\n") == text.count("\n")
-        ast.parse(now)
+        for node in ast.walk(ast.parse(now)):
+            if isinstance(node, ast.Call) and ast.unparse(node.func) == "_new_tuple":
+                assert isinstance(node.args[1], ast.Tuple)
+                made = known.origin(".".join(file.with_suffix("").parts), ast.unparse(node.args[0]))
+                assert len(node.args[1].elts) == len(known.fields[made])
         members += now.count(": _Final = ") - now.count("_new_tuple: _Final")
         tuples += now.count("_new_tuple(")
     assert members > 40
