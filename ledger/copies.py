@@ -13,7 +13,7 @@ import sqlite3
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import orjson
 
@@ -91,9 +91,24 @@ def _read_manifest(folder: Path) -> tuple[list[CopiedShard], str]:
             raise LedgerRefused(f"{folder}: its format {facts['format']} is not known here")
         if not facts["shards"]:
             raise LedgerRefused(f"{folder}: it tells of no shard")
-        return [CopiedShard(**told) for told in facts["shards"]], str(facts["audit"])
+        return [_read_shard(told) for told in facts["shards"]], str(facts["audit"])
     except (OSError, ValueError, KeyError, TypeError) as exc:
         raise LedgerRefused(f"{folder} is no copy of a ledger: {exc}") from exc
+
+
+def _read_shard(told: dict[str, Any]) -> CopiedShard:
+    """Raises TypeError."""
+    shard = CopiedShard(**told)
+    for name, kind in (
+        ("shard", int),
+        ("file", str),
+        ("archives", int),
+        ("seq", int),
+        ("mac", str),
+    ):
+        if type(getattr(shard, name)) is not kind:
+            raise TypeError(f"{name} of a shard is no {kind.__name__}")
+    return shard
 
 
 def _verify(path: Path, told: CopiedShard, there: frozenset[int], key: bytes) -> ShardReport:

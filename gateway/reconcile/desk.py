@@ -70,7 +70,7 @@ class Looked:
 
 @dataclass(frozen=True, slots=True)
 class Desk:
-    """One account's."""
+    """One account's. began_us: when it was set up, at the start of the process or later."""
 
     doors: Doors
     vendor: Vendor
@@ -79,6 +79,7 @@ class Desk:
     schedule: Schedule
     owners: Owners
     counters: Counters
+    began_us: int
 
     def now_us(self) -> int:
         return self.doors.clock.now_us()

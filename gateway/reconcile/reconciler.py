@@ -35,6 +35,7 @@ class Reconciler:
     """Living. cases: its queue."""
 
     __slots__ = (
+        "_began_us",
         "_desk",
         "_doors",
         "_doubts",
@@ -59,6 +60,7 @@ class Reconciler:
         self.cases = Cases(Schedule.of(doors.settings.reconciler))
         self._given: dict[str, str] = {}
         self._turn = asyncio.Lock()
+        self._began_us = doors.clock.now_us()
         self.last_look_us: int | None = None
         self._furnish(vendor, owners, counters, 0)
 
@@ -67,7 +69,9 @@ class Reconciler:
         self._made_of = (doors.upstreams.account(self.vendor, self.account), vendor, settings)
         schedule = Schedule.of(settings)
         self.asker = Asker(self._made_of[0], settings.calls_per_second_max, doors.loop, asked)
-        self._desk = Desk(doors, vendor, self.account, self.asker, schedule, owners, counters)
+        self._desk = Desk(
+            doors, vendor, self.account, self.asker, schedule, owners, counters, self._began_us
+        )
         self._objects = ObjectLook(self._desk)
         self._doubts = DoubtLook(self._desk, self.cases, self._given)
         self._refunds = RefundLook(self._desk)

@@ -21,6 +21,10 @@ from vendors.contract import Answer, Doubt, Findings, Lookup
 LOOKUPS_MAX: Final = 10
 SKEW_MAX_US: Final = 30_000_000
 """Half of what vendor modules look back before the moment of a call."""
+FAST_US: Final = 20 * 3_600_000_000
+"""By so much our clock may have been fast in a life before this one, of which nobody knows whether
+its clock was the vendor's; put right since, it would date a call later than the vendor does.
+Within what vendors remember of an idempotency key, so that what shows is still the call's own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +82,18 @@ async def doubted(desk: Desk, holds: Sequence[Hold]) -> Doubted | None:
 
 
 async def search(desk: Desk, doubt: Doubt, asked: Round) -> Findings | str:
-    """What the vendor shows of it, or in words why that is nothing. Raises Unanswered."""
+    """What the vendor shows of it, or in words why that is nothing. Of a call from before this
+    start it is looked for since much earlier, too, before it counts as not there. Raises
+    Unanswered."""
+    shown = await _search(desk, doubt, asked)
+    if isinstance(shown, str) or not shown.conclusive or (shown.exact and shown.matches):
+        return shown
+    if doubt.at_us >= desk.began_us:
+        return shown
+    return await _search(desk, replace(doubt, at_us=doubt.at_us - FAST_US), asked)
+
+
+async def _search(desk: Desk, doubt: Doubt, asked: Round) -> Findings | str:
     found: list[Answer] = []
     while True:
         step = desk.vendor.search(doubt, found)

@@ -159,10 +159,14 @@ class Heaps:
             known.append(thing)
         return first
 
+    def stay(self, thing: Thing) -> None:
+        """A hold names it: nobody swaps it any more."""
+        self._given.add(thing.vendor_id)
+
     def move(self, thing: Thing, lineage: str, *, room: bool) -> None:
         """It is this lineage's; what that one made itself goes to whoever made this, unless it has
         room for both: a key that is used again a day later is one lineage of two calls. What was
-        given stays."""
+        given, or is named, stays."""
         donors = thing.lineages
         self._given.add(thing.vendor_id)
         if lineage in donors:
@@ -299,6 +303,8 @@ class Books:
         """A hold that names an object weighs for it."""
         thing = self._thing_of(hold.tag.rpartition("/")[2].partition("+")[0]) if hold.tag else None
         lineage = self._lineage_of(hold.held.call_id)
+        if thing is not None:
+            self.heaps.stay(thing)
         if thing is not None and lineage not in thing.lineages:
             thing.lineages.add(lineage)
             self.heaps.join(thing)

@@ -94,9 +94,14 @@ async def test_what_is_no_copy(copy: Path, tmp_path: Path) -> None:
     (copy / MANIFEST).write_bytes(orjson.dumps({**facts, "shards": []}))
     with pytest.raises(LedgerRefused, match="no shard"):
         verify_copy(copy)
-    (copy / MANIFEST).write_bytes(orjson.dumps({**facts, "shards": [{"shard": 0}]}))
-    with pytest.raises(LedgerRefused, match="is no copy"):
-        verify_copy(copy)
+    for odd in (
+        {"shard": 0},
+        {**facts["shards"][0], "file": 0},
+        {**facts["shards"][0], "seq": 1.0},
+    ):
+        (copy / MANIFEST).write_bytes(orjson.dumps({**facts, "shards": [odd]}))
+        with pytest.raises(LedgerRefused, match="is no copy"):
+            verify_copy(copy)
 
 
 async def test_the_key_may_lie_elsewhere_and_must_be_the_right_one(
