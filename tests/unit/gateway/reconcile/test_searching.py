@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from email.utils import formatdate
 from pathlib import Path
+from typing import cast
 
 import pytest
 
 from gateway.call.pricing import FIXED
-from gateway.reconcile.searching import LOOKUPS_MAX, Round, doubted, search
+from gateway.reconcile.searching import FAST_US, LOOKUPS_MAX, Round, doubted, search
 from ledger import HoldState
 from tests.calls import USD
 from tests.reconciling import TRACE, Scene, scene_in
-from vendors.contract import Doubt, Findings
+from vendors.contract import Answer, Doubt, End, Findings, Outcome, Vendor
 from vendors.rates import USD as USD_RATE
 
 IN_DOUBT = HoldState.IN_DOUBT
@@ -78,3 +81,48 @@ async def test_by_another_clock_nothing_is_shown_to_be_missing(
     found = await search(scene.mate._desk, Doubt("call_1", "PostX", 1), Round())
     assert isinstance(found, Findings)
     assert found.conclusive is conclusive
+
+
+class Lister:
+    """A vendor that shows what was made since a minute before a call. made_us: by its clock."""
+
+    def __init__(self, made_us: int, *, exact: bool) -> None:
+        self.made_us = made_us
+        self.exact = exact
+        self.since: list[int] = []
+
+    def search(self, doubt: Doubt, found: Sequence[Answer]) -> Findings:
+        self.since.append(doubt.at_us)
+        shown = self.made_us >= doubt.at_us - 60_000_000
+        match = Outcome(End.SETTLED, settled_micros=5, label="x")
+        return Findings((match,) if shown else (), self.exact, True, "a listing")
+
+
+@pytest.mark.parametrize("exact", [False, True])
+@pytest.mark.parametrize(
+    ("behind_us", "found"),
+    [(0, True), (59_000_000, True), (3 * 3_600_000_000, True), (FAST_US + 61_000_000, False)],
+)
+async def test_a_clock_that_was_fast_in_an_earlier_life_hides_nothing(
+    scene: Scene, behind_us: int, found: bool, exact: bool
+) -> None:
+    """It was put right since, so by the Date of today's answers nothing is wrong."""
+    at_us = scene.mate._desk.began_us - 1
+    vendor = Lister(at_us - behind_us, exact=exact)
+    desk = replace(scene.mate._desk, vendor=cast("Vendor", vendor))
+    shown = await search(desk, Doubt("call_1", "PostX", at_us), Round())
+    assert isinstance(shown, Findings)
+    assert (bool(shown.matches), shown.conclusive) == (found, True)
+
+
+async def test_in_this_life_a_call_is_as_old_as_it_says(scene: Scene) -> None:
+    """A renewed desk remembers when that began."""
+    desk = scene.mate._desk
+    scene.wait(5)
+    scene.mate.renew()
+    assert scene.mate._desk.began_us == desk.began_us
+    vendor = Lister(0, exact=False)
+    desk = replace(desk, vendor=cast("Vendor", vendor))
+    doubt = Doubt("call_1", "PostX", desk.began_us)
+    assert isinstance(await search(desk, doubt, Round()), Findings)
+    assert vendor.since == [desk.began_us]
