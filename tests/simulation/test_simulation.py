@@ -25,12 +25,14 @@ ONCE_UNTRUE: Final = [
     ("calm", 70021),
     ("everything", 90250),
     ("everything", 90279),
+    ("everything", 100952),
 ]
 """Stories of 90 steps: another key raised an intent whose create was in doubt, and saw it through;
 a text that never ran beside a dear one under the same Idempotency-Key, a day later; a raise that
 a crash left in doubt came to the vendor between the look-up of a confirm and the confirm; a stored
 refusal told of an intent as it was before it was lowered; a wall clock was put right between a text
-and the look for it; and one where the simulator itself gave two texts away for one."""
+and the look for it; and two where the simulator itself gave what calls in doubt had made to the
+wrong one."""
 
 
 @pytest.mark.parametrize("mix", list(MIXES))

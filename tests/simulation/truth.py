@@ -140,6 +140,7 @@ class Heaps:
         self.lineages: dict[str, set[str]] = {}
         self.things: dict[str, list[Thing]] = {}
         self._given: set[str] = set()
+        self._owed: dict[str, list[set[str]]] = defaultdict(list)
 
     def of(self, lineage: str) -> str:
         while (above := self._above.get(lineage)) is not None:
@@ -173,6 +174,8 @@ class Heaps:
             return
         mine = () if room else self.things.get(self.of(lineage), ())
         swapped = [one for one in mine if one.vendor_id not in self._given]
+        if not swapped:
+            self._owed[lineage].append(set(donors))
         for known in self.things.values():
             known[:] = [one for one in known if one is not thing and one not in swapped]
         thing.lineages = {lineage}
@@ -180,6 +183,17 @@ class Heaps:
             other.lineages = set(donors)
         for each in (thing, *swapped):
             self.join(each)
+
+    def repay(self, thing: Thing) -> str:
+        """A call that still ran when another's thing was given to it made its own: that goes to
+        whoever made the other. The heap's name, '' if nothing is owed."""
+        for lineage in sorted(thing.lineages):
+            if owed := self._owed.get(lineage):
+                for known in self.things.values():
+                    known[:] = [one for one in known if one is not thing]
+                thing.lineages = owed.pop(0)
+                return self.join(thing)
+        return ""
 
     def members(self, root: str) -> set[str]:
         return self.lineages.setdefault(root, {root})
@@ -367,7 +381,10 @@ class Books:
 
     def took(self, thing: Thing) -> None:
         """A vendor made or changed a thing. Raises Untrue."""
-        self.weigh(self.heaps.join(thing))
+        root = self.heaps.join(thing)
+        if self.weight_of(self.heaps.members(root)) < self.heaps.stake(root):
+            root = self.heaps.repay(thing) or root
+        self.weigh(root)
 
     def weigh(self, lineage: str) -> None:
         """Does the heap that this lineage belongs to weigh what the vendors took? Raises Untrue."""
