@@ -148,7 +148,7 @@ class _Walk:
             yield twin
         yield from own
         if last != mac:
-            raise BrokenChain(f"it says that the archives end with row {moved}: not with that one")
+            raise BrokenChain(f"no archive has row {moved} as this file remembers it")
 
     def _step(self, row: Row) -> None:
         self._chain.follow(row)

@@ -41,7 +41,7 @@ def written_out(text: str) -> str:
         if isinstance(node, ast.ClassDef):
             for decorator in node.decorator_list:
                 if _called(decorator) in _KINDS:
-                    lines[decorator.lineno - 1] = f"@dataclass({_options(decorator)})"
+                    lines[decorator.lineno - 1] = f"@dataclass({_options(decorator, node)})"
                     _write_out(lines, node)
     return "\n".join(lines)
 
@@ -51,12 +51,12 @@ def _called(node: ast.expr) -> str:
     return named.id if isinstance(named, ast.Name) else ""
 
 
-def _options(decorator: ast.expr) -> str:
+def _options(decorator: ast.expr, node: ast.ClassDef) -> str:
     """Frozen is what types were checked for; to native code it is no more than a hash."""
     given = decorator.keywords if isinstance(decorator, ast.Call) else []
     options = {str(option.arg): ast.unparse(option.value) for option in given}
     if not options.keys() <= _OPTIONS:
-        raise Unwritten(f"A dataclass (line {decorator.lineno}) is of another kind")
+        raise Unwritten(f"{node.name} (line {node.lineno}) is a dataclass of another kind")
     if _called(decorator) == "fact" or options.pop("frozen", "") == "True":
         options |= {"slots": "True", "unsafe_hash": "True"}
     return ", ".join(f"{name}={value}" for name, value in options.items())

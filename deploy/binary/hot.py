@@ -3,7 +3,7 @@
 mypyc makes C of typed modules as they are, so there is one source, which an installed gateway runs
 and tests read; the binary runs the same in a third less CPU. SOURCE is the house, SITE is where it
 is installed and gets a native module beside each that is listed here, WORK is a folder for the C.
-In SOURCE they get the constructors of their dataclasses first (`constructors.py`), and lose two
+In SOURCE they get the constructors of their dataclasses first (`constructors.py`), and lose three
 slow ways (`shortcuts.py`).
 
 Left to the interpreter, though calls pass: protocols of asyncio's transports and what inherits from

@@ -83,14 +83,18 @@ async def doubted(desk: Desk, holds: Sequence[Hold]) -> Doubted | None:
 
 async def search(desk: Desk, doubt: Doubt, asked: Round) -> Findings | str:
     """What the vendor shows of it, or in words why that is nothing. Of a call from before this
-    start it is looked for since much earlier, too, before it counts as not there. Raises
-    Unanswered."""
+    start it is looked for since much earlier, too, before it counts as not there; what shows only
+    then comes last. Raises Unanswered."""
     shown = await _search(desk, doubt, asked)
     if isinstance(shown, str) or not shown.conclusive or (shown.exact and shown.matches):
         return shown
     if doubt.at_us >= desk.began_us:
         return shown
-    return await _search(desk, replace(doubt, at_us=doubt.at_us - FAST_US), asked)
+    earlier = await _search(desk, replace(doubt, at_us=doubt.at_us - FAST_US), asked)
+    if isinstance(earlier, str):
+        return replace(shown, conclusive=False)
+    more = (match for match in earlier.matches if match not in shown.matches)
+    return replace(earlier, matches=(*shown.matches, *more))
 
 
 async def _search(desk: Desk, doubt: Doubt, asked: Round) -> Findings | str:

@@ -115,6 +115,35 @@ async def test_a_clock_that_was_fast_in_an_earlier_life_hides_nothing(
     assert (bool(shown.matches), shown.conclusive) == (found, True)
 
 
+class Pages:
+    """A vendor that shows a match of each moment since a call's, or wants ever more pages."""
+
+    def __init__(self, shows_earlier: bool) -> None:
+        self.shows_earlier = shows_earlier
+        self.latest_us = 0
+
+    def search(self, doubt: Doubt, found: Sequence[Answer]) -> Findings | None:
+        self.latest_us = max(self.latest_us, doubt.at_us)
+        own = Outcome(End.SETTLED, settled_micros=5, label="own")
+        older = Outcome(End.SETTLED, settled_micros=1, label="older")
+        if doubt.at_us == self.latest_us:
+            return Findings((own,), False, True, "a listing")
+        return Findings((older, own), False, True, "more of it") if self.shows_earlier else None
+
+
+@pytest.mark.parametrize("shows_earlier", [False, True])
+async def test_what_shows_since_its_moment_comes_first(scene: Scene, shows_earlier: bool) -> None:
+    """An alike one of hours before is given only where nothing else is, and where nobody can look
+    so far back, nothing is shown to be missing."""
+    vendor = cast("Vendor", Pages(shows_earlier))
+    desk = replace(scene.mate._desk, vendor=vendor)
+    shown = await search(desk, Doubt("call_1", "PostX", desk.began_us - 1), Round())
+    assert isinstance(shown, Findings)
+    labels = [match.label for match in shown.matches]
+    assert labels == (["own", "older"] if shows_earlier else ["own"])
+    assert shown.conclusive is shows_earlier
+
+
 async def test_in_this_life_a_call_is_as_old_as_it_says(scene: Scene) -> None:
     """A renewed desk remembers when that began."""
     desk = scene.mate._desk

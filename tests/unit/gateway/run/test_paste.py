@@ -68,6 +68,10 @@ def test_a_shell_finds_the_admin_key_where_it_is(of_a_file: bool, tmp_path: Path
 
 @pytest.mark.parametrize("vendor", [*TRIALS, "acme"])
 def test_a_key_to_begin_with(vendor: str) -> None:
-    line = words(create_line("http://h", None, trial_terms(vendor, "main")))
+    text = create_line("http://h", None, trial_terms(vendor, "main"))
+    assert (
+        '"Authorization: Bearer ${KEYBRAKE_ADMIN_KEY:-$(cat "$KEYBRAKE_ADMIN_KEY_FILE")}"' in text
+    )
+    line = words(text)
     told = json.loads(line[-1])
     assert (told["vendor"], told["account"], told["expires_in"]) == (vendor, "main", "2h")
