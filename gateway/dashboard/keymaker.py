@@ -54,6 +54,7 @@ async def make(desk: Desk, visit: Visit) -> Response:
                 )
             key_id = str(record["id"])
             session.once[key_id] = record["key"]
+            session.said += record.get("warnings", ())
             session.made[name] = key_id
     return go_to(page_of("keys", key_id, "made"))
 

@@ -88,6 +88,16 @@ async def test_a_key_is_made_and_its_secret_shown_once(browser: Browser) -> None
     assert "was shown already" in browser.page
 
 
+async def test_what_the_maker_is_warned_of_stands_on_the_next_page_once(browser: Browser) -> None:
+    await browser.side.registry.revoke_run(label="billing/1", abort=False)
+    answer = await browser.post("/dashboard/keys/new", FIELDS)
+    location = header(answer, b"location")
+    await browser.get(location)
+    assert "was revoked. A key of the admin" in browser.page
+    await browser.get(location)
+    assert "was revoked. A key of the admin" not in browser.page
+
+
 async def test_a_form_sent_twice_makes_one_key(browser: Browser) -> None:
     first = await browser.post("/dashboard/keys/new", FIELDS)
     page = browser.page
